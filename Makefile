@@ -1,0 +1,33 @@
+# The one door: `make` builds build/assay, `make demo` shows it, `make check` is everything that CI runs.
+.PHONY: all setup demo test bench check format clean
+.DEFAULT_GOAL := all
+
+all: setup
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+setup:
+	@scripts/setup
+
+demo: all
+	@scripts/demo
+
+test:
+	@scripts/setup --tests
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev
+	@ctest --preset dev
+
+bench: all
+	@scripts/setup --tests
+	@build/python/bin/python bench/peers.py
+
+check:
+	@scripts/check
+
+format:
+	@scripts/setup --tests
+	@git ls-files '*.h' '*.cc' | xargs clang-format-14 -i
+
+clean:
+	rm -rf build

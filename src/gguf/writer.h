@@ -1,0 +1,55 @@
+// Writes GGUF version 3.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gguf/file.h"
+#include "gguf/value.h"
+
+namespace assay::gguf {
+
+/// Collects metadata and tensors, then writes the whole file at once. Tensor data is not copied and must live until write().
+/// Throws Error{usage} for a duplicate key or tensor name, a wrong data size, or a bad shape.
+class Writer {
+ public:
+  void add_uint(std::string_view key, std::uint32_t value);
+  void add_float(std::string_view key, float value);
+  void add_bool(std::string_view key, bool value);
+  void add_string(std::string_view key, std::string_view value);
+  void add_strings(std::string_view key, std::span<const std::string> values);
+  void add_ints(std::string_view key, std::span<const std::int32_t> values);
+  void add_floats(std::string_view key, std::span<const float> values);
+  /// A value as it stands in another file; `general.alignment` sets the alignment of this one.
+  void add(std::string_view key, const Value& value);
+
+  void add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne,
+                  std::span<const std::byte> data);
+
+  /// Writes to a temporary name and renames.
+  void write(const std::filesystem::path& path) const;
+  /// The same bytes in memory.
+  std::vector<std::byte> bytes() const;
+
+ private:
+  struct Info {
+    std::string name;
+    const quant::Type* type;
+    std::vector<std::uint64_t> ne;
+    std::span<const std::byte> data;
+  };
+  void add_key(std::string_view key, ValueType type);
+  std::vector<std::byte> head() const;
+
+  std::vector<std::byte> metadata_;
+  std::vector<std::string> keys_;
+  std::vector<Info> tensors_;
+  std::uint32_t alignment_ = 32;
+};
+
+}  // namespace assay::gguf

@@ -1,0 +1,24 @@
+// A model: a GGUF file whose architecture is known and whose tensors are all there with the right shapes, and its plan.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gguf/file.h"
+#include "model/hyper_parameters.h"
+#include "model/plan.h"
+
+namespace assay::model {
+
+struct Model {
+  gguf::File file;
+  HyperParameters hyper_parameters;
+  Plan plan;
+  std::vector<std::string> warnings;  ///< for example tensors that the architecture does not use
+};
+
+/// Throws Error{input} that names what is missing or has the wrong shape, Error{unsupported} for an unknown architecture
+/// (and lists the known ones) or for a tensor type that cannot be decoded.
+Model load_model(gguf::File file);
+
+}  // namespace assay::model
