@@ -1,4 +1,5 @@
-// float16 and bfloat16 to float32 and back (IEEE 754 binary16, round to nearest even; bfloat16 is the upper half of a float).
+// float16 and bfloat16 to float32 and back (IEEE 754 binary16, round to nearest even; bfloat16 is the upper half of a
+// float).
 #pragma once
 
 #include <bit>

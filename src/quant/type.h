@@ -1,5 +1,5 @@
-// Number formats of GGUF tensors. A type is one file in this room: its block layout with byte offsets, how to decode it, and
-// the integers it is made of. types.cc holds the list.
+// Number formats of GGUF tensors. A type is one file in this room: its block layout with byte offsets, how to decode
+// it, and the integers it is made of. types.cc holds the list.
 //
 // Source of ids, sizes and layouts: the GGUF/ggml format, judged by the PyPI package `gguf`.
 #pragma once
@@ -16,8 +16,8 @@ inline constexpr int kMaxGroups = 16;
 
 /// One block taken apart. For every quantized type
 ///   value[i] = d * scale[i / group_values] * quant[i] - dmin * min[i / group_values]
-/// holds exactly in float64. Types without a minimum term have dmin = 0. Types with a plain offset (Q4_1: d * q + m) say
-/// min = -1 and dmin = m; types whose quants are stored with a bias (Q4_0, Q6_K) give the quants without it.
+/// holds exactly in float64. Types without a minimum term have dmin = 0. Types with a plain offset (Q4_1: d * q + m)
+/// say min = -1 and dmin = m; types whose quants are stored with a bias (Q4_0, Q6_K) give the quants without it.
 struct BlockIntegers {
   float d = 0;
   float dmin = 0;

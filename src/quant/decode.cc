@@ -1,0 +1,44 @@
+// Decoding in float64, and the search for values that are no numbers: the same for every type.
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "quant/block.h"
+
+namespace assay::quant {
+
+void decode_exact(const Type& type, const std::byte* blocks, std::size_t block_count, double* values) {
+  assert(type.is_decodable());
+  if (type.take_apart != nullptr) {
+    BlockIntegers integers;
+    for (std::size_t block = 0; block < block_count; ++block) {
+      type.take_apart(blocks + block * type.block_bytes, integers);
+      evaluate(integers, static_cast<int>(type.block_values), values + block * type.block_values);
+    }
+    return;
+  }
+  // A float type: its values are float32 numbers.
+  constexpr std::size_t kChunk = 256;
+  float chunk[kChunk];
+  for (std::size_t at = 0; at < block_count; at += kChunk) {
+    const std::size_t count = std::min(kChunk, block_count - at);
+    type.decode(blocks + at * type.block_bytes, count, chunk);
+    std::copy_n(chunk, count, values + at);
+  }
+}
+
+std::size_t find_non_finite_block(const Type& type, const std::byte* blocks, std::size_t block_count) {
+  assert(type.is_decodable());
+  float chunk[kMaxBlockValues];
+  const std::size_t chunk_blocks = kMaxBlockValues / type.block_values;
+  for (std::size_t at = 0; at < block_count; at += chunk_blocks) {
+    const std::size_t blocks_here = std::min(chunk_blocks, block_count - at);
+    const std::size_t count = blocks_here * type.block_values;
+    type.decode(blocks + at * type.block_bytes, blocks_here, chunk);
+    const float* bad = std::find_if(chunk, chunk + count, [](float value) { return !std::isfinite(value); });
+    if (bad != chunk + count) return at + static_cast<std::size_t>(bad - chunk) / type.block_values;
+  }
+  return block_count;
+}
+
+}  // namespace assay::quant

@@ -1,0 +1,36 @@
+// Q2_K: 256 values in 84 bytes, 2.625 bits a value. 16 groups of 16 values, each with a 4-bit scale and a 4-bit
+// minimum.
+//
+//    0  16 bytes, one a group: scale in the low nibble, minimum in the high nibble
+//   16  64 bytes of 2-bit quants: value 128 h + 32 s + l is bits 2s, 2s + 1 of byte 32 h + l   (h 0..1, s 0..3, l
+//   0..31) 80  f16  d 82  f16  dmin
+//
+//   value = d * scale * quant - dmin * minimum
+#include "quant/block.h"
+
+namespace assay::quant {
+namespace {
+
+void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = load_half(block + 80);
+  integers.dmin = load_half(block + 82);
+  integers.group_values = 16;
+  const std::uint8_t* scales = as_bytes(block);
+  for (int group = 0; group < 16; ++group) {
+    integers.scale[group] = static_cast<std::int16_t>(scales[group] & 15);
+    integers.min[group] = static_cast<std::int16_t>(scales[group] >> 4);
+  }
+  for (int half = 0; half < 2; ++half) {
+    const std::uint8_t* packed = as_bytes(block + 16 + 32 * half);
+    std::int16_t* quant = integers.quant + 128 * half;
+    for (int s = 0; s < 4; ++s) {
+      for (int l = 0; l < 32; ++l) quant[32 * s + l] = static_cast<std::int16_t>(packed[l] >> (2 * s) & 3);
+    }
+  }
+}
+
+}  // namespace
+
+extern constinit const Type q2_k = quantized_type<take_apart, 256, 84>(10, "Q2_K");
+
+}  // namespace assay::quant

@@ -1,0 +1,29 @@
+// Q4_0: 32 values in 18 bytes, 4.5 bits a value.
+//
+//   0  f16  d
+//   2  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
+//
+//   value = d * (nibble - 8)
+#include "quant/block.h"
+
+namespace assay::quant {
+namespace {
+
+void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = load_half(block);
+  integers.dmin = 0;
+  integers.group_values = 32;
+  integers.scale[0] = 1;
+  integers.min[0] = 0;
+  const std::uint8_t* nibbles = as_bytes(block + 2);
+  for (int i = 0; i < 16; ++i) {
+    integers.quant[i] = static_cast<std::int16_t>((nibbles[i] & 15) - 8);
+    integers.quant[i + 16] = static_cast<std::int16_t>((nibbles[i] >> 4) - 8);
+  }
+}
+
+}  // namespace
+
+extern constinit const Type q4_0 = quantized_type<take_apart, 32, 18>(2, "Q4_0");
+
+}  // namespace assay::quant

@@ -1,0 +1,30 @@
+// Q4_1: 32 values in 20 bytes, 5 bits a value.
+//
+//   0  f16  d
+//   2  f16  m
+//   4  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
+//
+//   value = d * nibble + m
+#include "quant/block.h"
+
+namespace assay::quant {
+namespace {
+
+void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = load_half(block);
+  integers.dmin = load_half(block + 2);
+  integers.group_values = 32;
+  integers.scale[0] = 1;
+  integers.min[0] = -1;
+  const std::uint8_t* nibbles = as_bytes(block + 4);
+  for (int i = 0; i < 16; ++i) {
+    integers.quant[i] = static_cast<std::int16_t>(nibbles[i] & 15);
+    integers.quant[i + 16] = static_cast<std::int16_t>(nibbles[i] >> 4);
+  }
+}
+
+}  // namespace
+
+extern constinit const Type q4_1 = quantized_type<take_apart, 32, 20>(3, "Q4_1");
+
+}  // namespace assay::quant

@@ -1,0 +1,33 @@
+// Q5_0: 32 values in 22 bytes, 5.5 bits a value.
+//
+//   0  f16  d
+//   2  u32  fifth bits: bit i belongs to value i
+//   6  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
+//
+//   value = d * (nibble + 16 * fifth bit - 16)
+#include "quant/block.h"
+
+namespace assay::quant {
+namespace {
+
+void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = load_half(block);
+  integers.dmin = 0;
+  integers.group_values = 32;
+  integers.scale[0] = 1;
+  integers.min[0] = 0;
+  const std::uint32_t fifth = load_u32(block + 2);
+  const std::uint8_t* nibbles = as_bytes(block + 6);
+  for (int i = 0; i < 16; ++i) {
+    const auto low = static_cast<int>(fifth >> i & 1U);
+    const auto high = static_cast<int>(fifth >> (i + 16) & 1U);
+    integers.quant[i] = static_cast<std::int16_t>((nibbles[i] & 15) + 16 * low - 16);
+    integers.quant[i + 16] = static_cast<std::int16_t>((nibbles[i] >> 4) + 16 * high - 16);
+  }
+}
+
+}  // namespace
+
+extern constinit const Type q5_0 = quantized_type<take_apart, 32, 22>(6, "Q5_0");
+
+}  // namespace assay::quant

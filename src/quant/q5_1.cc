@@ -1,0 +1,34 @@
+// Q5_1: 32 values in 24 bytes, 6 bits a value.
+//
+//   0  f16  d
+//   2  f16  m
+//   4  u32  fifth bits: bit i belongs to value i
+//   8  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
+//
+//   value = d * (nibble + 16 * fifth bit) + m
+#include "quant/block.h"
+
+namespace assay::quant {
+namespace {
+
+void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = load_half(block);
+  integers.dmin = load_half(block + 2);
+  integers.group_values = 32;
+  integers.scale[0] = 1;
+  integers.min[0] = -1;
+  const std::uint32_t fifth = load_u32(block + 4);
+  const std::uint8_t* nibbles = as_bytes(block + 8);
+  for (int i = 0; i < 16; ++i) {
+    const auto low = static_cast<int>(fifth >> i & 1U);
+    const auto high = static_cast<int>(fifth >> (i + 16) & 1U);
+    integers.quant[i] = static_cast<std::int16_t>((nibbles[i] & 15) + 16 * low);
+    integers.quant[i + 16] = static_cast<std::int16_t>((nibbles[i] >> 4) + 16 * high);
+  }
+}
+
+}  // namespace
+
+extern constinit const Type q5_1 = quantized_type<take_apart, 32, 24>(7, "Q5_1");
+
+}  // namespace assay::quant

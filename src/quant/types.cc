@@ -1,0 +1,81 @@
+// The list of types.
+#include <algorithm>
+#include <cctype>
+
+#include "quant/type.h"
+
+namespace assay::quant {
+
+// One line a type, in order of id.
+//   VALUES(name)                                  src/quant/<name>.cc knows the values
+//   SIZE(id, name, values a block, bytes a block) enough to walk a file that contains it
+#define ASSAY_TYPES(VALUES, SIZE) \
+  VALUES(f32)                     \
+  VALUES(f16)                     \
+  VALUES(q4_0)                    \
+  VALUES(q4_1)                    \
+  VALUES(q5_0)                    \
+  VALUES(q5_1)                    \
+  VALUES(q8_0)                    \
+  SIZE(9, Q8_1, 32, 40)           \
+  VALUES(q2_k)                    \
+  VALUES(q3_k)                    \
+  VALUES(q4_k)                    \
+  VALUES(q5_k)                    \
+  VALUES(q6_k)                    \
+  SIZE(15, Q8_K, 256, 292)        \
+  SIZE(16, IQ2_XXS, 256, 66)      \
+  SIZE(17, IQ2_XS, 256, 74)       \
+  SIZE(18, IQ3_XXS, 256, 98)      \
+  SIZE(19, IQ1_S, 256, 50)        \
+  SIZE(20, IQ4_NL, 32, 18)        \
+  SIZE(21, IQ3_S, 256, 110)       \
+  SIZE(22, IQ2_S, 256, 82)        \
+  SIZE(23, IQ4_XS, 256, 136)      \
+  SIZE(24, I8, 1, 1)              \
+  SIZE(25, I16, 1, 2)             \
+  SIZE(26, I32, 1, 4)             \
+  SIZE(27, I64, 1, 8)             \
+  SIZE(28, F64, 1, 8)             \
+  SIZE(29, IQ1_M, 256, 56)        \
+  VALUES(bf16)                    \
+  SIZE(34, TQ1_0, 256, 54)        \
+  SIZE(35, TQ2_0, 256, 66)        \
+  SIZE(39, MXFP4, 32, 17)         \
+  SIZE(40, NVFP4, 64, 36)         \
+  SIZE(41, Q1_0, 128, 18)
+
+#define ASSAY_NOTHING(...)
+#define ASSAY_DECLARE(name) extern const Type name;
+ASSAY_TYPES(ASSAY_DECLARE, ASSAY_NOTHING)
+
+namespace {
+
+#define ASSAY_SIZE_ONLY(id, name, values, bytes) constexpr Type kSize##name = {id, #name, values, bytes};
+ASSAY_TYPES(ASSAY_NOTHING, ASSAY_SIZE_ONLY)
+
+#define ASSAY_ADDRESS(name) &name,
+#define ASSAY_SIZE_ADDRESS(id, name, values, bytes) &kSize##name,
+constexpr const Type* kTypes[] = {ASSAY_TYPES(ASSAY_ADDRESS, ASSAY_SIZE_ADDRESS)};
+
+bool equal_without_case(std::string_view a, std::string_view b) {
+  const auto upper = [](char c) { return std::toupper(static_cast<unsigned char>(c)); };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return upper(x) == upper(y); });
+}
+
+}  // namespace
+
+std::span<const Type* const> all_types() { return kTypes; }
+
+const Type* find_type(std::uint32_t id) {
+  const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const Type* t) { return t->id == id; });
+  return found != std::end(kTypes) ? *found : nullptr;
+}
+
+const Type* find_type(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                   [&](const Type* t) { return equal_without_case(t->name, name); });
+  return found != std::end(kTypes) ? *found : nullptr;
+}
+
+}  // namespace assay::quant
