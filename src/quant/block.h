@@ -21,15 +21,25 @@ inline float load_half(const std::byte* field) {
   return half_to_float(half);
 }
 
-inline std::uint32_t load_u32(const std::byte* field) {
-  std::uint32_t word = 0;
-  std::memcpy(&word, field, sizeof word);
-  return word;
-}
-
 inline const std::uint8_t* as_bytes(const std::byte* field) { return reinterpret_cast<const std::uint8_t*>(field); }
 inline const std::int8_t* as_signed_bytes(const std::byte* field) {
   return reinterpret_cast<const std::int8_t*>(field);
+}
+
+/// The 32 quants of Q5_0 and Q5_1, plus `bias`: 4 bytes of fifth bits (bit i of the word belongs to value i), then 16
+/// bytes of nibbles (value i in the low nibble of byte i, value i + 16 in its high nibble).
+inline void unpack_five_bits(const std::byte* field, int bias, std::int16_t* quant) {
+  constexpr std::uint8_t kBit[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+  const std::uint8_t* fifth = as_bytes(field);
+  const std::uint8_t* nibbles = as_bytes(field + 4);
+  for (int half = 0; half < 2; ++half) {
+    for (int i = 0; i < 8; ++i) {
+      const int low = (fifth[half] & kBit[i]) != 0 ? 16 : 0;
+      const int high = (fifth[half + 2] & kBit[i]) != 0 ? 16 : 0;
+      quant[8 * half + i] = static_cast<std::int16_t>((nibbles[8 * half + i] & 15) + low + bias);
+      quant[8 * half + i + 16] = static_cast<std::int16_t>((nibbles[8 * half + i] >> 4) + high + bias);
+    }
+  }
 }
 
 /// The eight 6-bit scales and eight 6-bit minimums of Q4_K and Q5_K in 12 bytes. For j in 0..3:

@@ -6,6 +6,18 @@
 #include "quant/block.h"
 
 namespace assay::quant {
+namespace {
+
+bool all_finite(const float* values, std::size_t count) {
+  constexpr std::uint32_t kExponent = 0x7F800000;
+  std::uint32_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    found |= (std::bit_cast<std::uint32_t>(values[i]) & kExponent) == kExponent ? 1U : 0U;
+  }
+  return found == 0;
+}
+
+}  // namespace
 
 void decode_exact(const Type& type, const std::byte* blocks, std::size_t block_count, double* values) {
   assert(type.is_decodable());
@@ -35,8 +47,10 @@ std::size_t find_non_finite_block(const Type& type, const std::byte* blocks, std
     const std::size_t blocks_here = std::min(chunk_blocks, block_count - at);
     const std::size_t count = blocks_here * type.block_values;
     type.decode(blocks + at * type.block_bytes, blocks_here, chunk);
-    const float* bad = std::find_if(chunk, chunk + count, [](float value) { return !std::isfinite(value); });
-    if (bad != chunk + count) return at + static_cast<std::size_t>(bad - chunk) / type.block_values;
+    if (!all_finite(chunk, count)) {
+      const float* bad = std::find_if(chunk, chunk + count, [](float value) { return !std::isfinite(value); });
+      return at + static_cast<std::size_t>(bad - chunk) / type.block_values;
+    }
   }
   return block_count;
 }

@@ -9,13 +9,14 @@ namespace assay::quant {
 
 /// Exact. Subnormals, infinities and NaN payloads included.
 inline float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000U) << 16;
-  const std::uint32_t magnitude = half & 0x7FFFU;
-  if (magnitude >= 0x7C00U) return std::bit_cast<float>(sign | 0x7F800000U | (magnitude & 0x3FFU) << 13);
-  if (magnitude >= 0x0400U) return std::bit_cast<float>(sign | ((magnitude << 13) + 0x38000000U));
-  // Subnormal: magnitude * 2^-24 is exact in float32.
-  const float value = static_cast<float>(magnitude) * 0x1p-24F;
-  return sign != 0 ? -value : value;
+  // Without branches, so that a loop of it becomes vector code: masks are all ones or zero.
+  const std::int32_t magnitude = half & 0x7FFF;
+  const std::int32_t is_normal = -static_cast<std::int32_t>(magnitude >= 0x0400);
+  const std::int32_t is_not_finite = -static_cast<std::int32_t>(magnitude >= 0x7C00);
+  const auto subnormal = std::bit_cast<std::int32_t>(static_cast<float>(magnitude) * 0x1p-24F);
+  const std::int32_t rebased = (magnitude << 13) + 0x38000000;
+  const std::int32_t bits = (is_normal & rebased) | (~is_normal & subnormal) | (is_not_finite & 0x7F800000);
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) | (half & 0x8000U) << 16);
 }
 
 /// Round to nearest even; overflow gives infinity, NaN stays a (quiet) NaN.

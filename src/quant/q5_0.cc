@@ -16,14 +16,7 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   integers.group_values = 32;
   integers.scale[0] = 1;
   integers.min[0] = 0;
-  const std::uint32_t fifth = load_u32(block + 2);
-  const std::uint8_t* nibbles = as_bytes(block + 6);
-  for (int i = 0; i < 16; ++i) {
-    const auto low = static_cast<int>(fifth >> i & 1U);
-    const auto high = static_cast<int>(fifth >> (i + 16) & 1U);
-    integers.quant[i] = static_cast<std::int16_t>((nibbles[i] & 15) + 16 * low - 16);
-    integers.quant[i + 16] = static_cast<std::int16_t>((nibbles[i] >> 4) + 16 * high - 16);
-  }
+  unpack_five_bits(block + 2, -16, integers.quant);
 }
 
 }  // namespace

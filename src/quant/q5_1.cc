@@ -17,14 +17,7 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   integers.group_values = 32;
   integers.scale[0] = 1;
   integers.min[0] = -1;
-  const std::uint32_t fifth = load_u32(block + 4);
-  const std::uint8_t* nibbles = as_bytes(block + 8);
-  for (int i = 0; i < 16; ++i) {
-    const auto low = static_cast<int>(fifth >> i & 1U);
-    const auto high = static_cast<int>(fifth >> (i + 16) & 1U);
-    integers.quant[i] = static_cast<std::int16_t>((nibbles[i] & 15) + 16 * low);
-    integers.quant[i + 16] = static_cast<std::int16_t>((nibbles[i] >> 4) + 16 * high);
-  }
+  unpack_five_bits(block + 4, 0, integers.quant);
 }
 
 }  // namespace
