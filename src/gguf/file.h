@@ -4,7 +4,7 @@
 //   version           u32: 1, 2 or 3 (counts and lengths are u32 in version 1, u64 since)
 //   tensor_count      u64, metadata_count u64
 //   metadata_count  x { key: string, type: u32, value }         string = { length: u64, bytes }
-//   tensor_count    x { name: string, n_dims: u32, ne: u64 x n_dims, type: u32, offset: u64 }
+//   tensor_count    x { name: string, n_dims: u32, ne: u64 x n_dims, type: u32, offset: u64 }     ne: u32 in version 1
 //   padding to general.alignment (default 32), then the tensor data; offsets count from there
 //
 // ne[0] is the length of a row (contiguous); the file's order is the reverse of numpy's shape.
@@ -46,11 +46,13 @@ struct Tensor {
 
 class File {
  public:
-  /// Maps the file and checks it whole; opens the other parts when it is part 1 of a split. Throws Error{io} or Error{input}
-  /// that names the file, the field and the byte offset.
+  /// Maps the file and checks it whole; opens the other parts when it is part 1 of a split. Throws Error{io},
+  /// Error{input}, or Error{unsupported} (big-endian, a later version, an unknown tensor type) that names the file, the
+  /// field and the byte offset. Takes memory in proportion to the metadata that is really in the file.
   static File open(const std::filesystem::path& path);
 
-  /// The same for bytes in memory, which must outlive the result. `name` stands for the path in errors.
+  /// The same for the bytes of a whole model in memory, which must outlive the result. `name` stands for the path in
+  /// errors.
   static File parse(std::string name, std::span<const std::byte> bytes);
 
   File(File&&) noexcept;
@@ -70,9 +72,9 @@ class File {
   const Value* find(std::string_view key) const;
   const Tensor* find_tensor(std::string_view tensor_name) const;
 
-  /// Typed access. An absent key gives nullopt; a key of another kind (a string where a number should be, a negative or too
-  /// large number) throws Error{input} that names file, key, and both types. Any integer type is accepted for an integer,
-  /// any float or integer type for a float.
+  /// Typed access. An absent key gives nullopt; a key of another kind (a string where a number should be, a negative or
+  /// too large number) throws Error{input} that names file, key, and both types. Any integer type is accepted for an
+  /// integer, any float or integer type for a float.
   std::optional<std::uint64_t> get_uint(std::string_view key) const;
   std::optional<double> get_float(std::string_view key) const;
   std::optional<bool> get_bool(std::string_view key) const;

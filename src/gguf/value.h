@@ -12,10 +12,23 @@
 namespace assay::gguf {
 
 enum class ValueType : std::uint32_t {
-  uint8 = 0, int8 = 1, uint16 = 2, int16 = 3, uint32 = 4, int32 = 5, float32 = 6, boolean = 7, string = 8, array = 9,
-  uint64 = 10, int64 = 11, float64 = 12,
+  uint8 = 0,
+  int8 = 1,
+  uint16 = 2,
+  int16 = 3,
+  uint32 = 4,
+  int32 = 5,
+  float32 = 6,
+  boolean = 7,
+  string = 8,
+  array = 9,
+  uint64 = 10,
+  int64 = 11,
+  float64 = 12,
 };
 std::string_view name(ValueType type);  ///< "uint32"
+/// Bytes of a value of this type in a file; 0 for strings and arrays, which have no fixed size.
+std::size_t size_bytes(ValueType type);
 
 struct Value;
 
@@ -34,5 +47,11 @@ struct Value {
   /// Unsigned integers and booleans as uint64, signed as int64, both floats as double (a float32 is exact there).
   std::variant<std::uint64_t, std::int64_t, double, std::string_view, Array> data;
 };
+
+/// Element `index` < array.count as a value of its own.
+Value element(const Array& array, std::uint64_t index);
+
+/// The value of a number or boolean from its size_bytes(type) bytes in a file.
+Value decode_number(ValueType type, const std::byte* bytes);
 
 }  // namespace assay::gguf

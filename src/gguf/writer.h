@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,8 +16,9 @@
 
 namespace assay::gguf {
 
-/// Collects metadata and tensors, then writes the whole file at once. Tensor data is not copied and must live until write().
-/// Throws Error{usage} for a duplicate key or tensor name, a wrong data size, or a bad shape.
+/// Collects metadata and tensors, then writes the whole file at once. Tensor data is not copied and must live until
+/// write(). Throws Error{usage} for a duplicate key or tensor name, a wrong data size, or a bad shape. All that it
+/// writes, File reads.
 class Writer {
  public:
   void add_uint(std::string_view key, std::uint32_t value);
@@ -25,7 +28,8 @@ class Writer {
   void add_strings(std::string_view key, std::span<const std::string> values);
   void add_ints(std::string_view key, std::span<const std::int32_t> values);
   void add_floats(std::string_view key, std::span<const float> values);
-  /// A value as it stands in another file; `general.alignment` sets the alignment of this one.
+  /// A value as it stands in another file; `general.alignment` sets the alignment of this one. Leave out the split.*
+  /// keys of a split model: they would make this file a part.
   void add(std::string_view key, const Value& value);
 
   void add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne,
@@ -43,12 +47,14 @@ class Writer {
     std::vector<std::uint64_t> ne;
     std::span<const std::byte> data;
   };
-  void add_key(std::string_view key, ValueType type);
   std::vector<std::byte> head() const;
+  /// Calls put(bytes) with one piece of the file after the other.
+  void put_pieces(const std::function<void(std::span<const std::byte>)>& put) const;
 
   std::vector<std::byte> metadata_;
-  std::vector<std::string> keys_;
+  std::set<std::string, std::less<>> keys_;
   std::vector<Info> tensors_;
+  std::set<std::string, std::less<>> tensor_names_;
   std::uint32_t alignment_ = 32;
 };
 
