@@ -45,7 +45,7 @@ void check_first_part(const Part& first, const std::filesystem::path& path) {
     first.metadata.refuse(kNumberKey, fmt::format("{}, but the model has only {} parts", index, count), kMixedHint);
   }
   if (index > 0) {
-    const std::string open = is_named(path, index, count) ? prefix(path) + suffix(0, count) : "*" + suffix(0, count);
+    const std::string open = (is_named(path, index, count) ? prefix(path) : "NAME") + suffix(0, count);
     first.metadata.refuse(kNumberKey, fmt::format("this is part {} of {}", index + 1, count),
                           fmt::format("Open the first part, {}: the others are found from it.", open));
   }

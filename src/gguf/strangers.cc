@@ -81,7 +81,10 @@ std::optional<Stranger> recognise(std::string_view text) {
   for (const std::string_view tag : {"<!doctype", "<html", "<?xml", "<head"}) {
     if (lower.rfind(tag, 0) == 0) return Stranger{{}, "a web page (HTML or XML)", kDownloadHint};
   }
-  if (!head.empty() && head[0] == '{') return Stranger{{}, "JSON text", kDownloadHint};
+  const std::size_t first_key = head.find_first_not_of(" \t\r\n", 1);
+  if (lower.rfind('{', 0) == 0 && first_key != head.npos && head[first_key] == '"') {
+    return Stranger{{}, "JSON text", "A model's configuration or a server's answer: give the path of a .gguf file."};
+  }
   return std::nullopt;
 }
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace assay::gguf {
 namespace {
@@ -71,8 +70,7 @@ std::uint64_t checked_size_bytes(const Cursor& cursor, const Tensor& tensor, std
   }
   const auto size_bytes = tensor_bytes(type, tensor.ne);
   if (!size_bytes) {
-    cursor.refuse(at, field,
-                  fmt::format("{} values of {} take 2^64 bytes or more", fmt::join(tensor.ne, " x "), type.name));
+    cursor.refuse(at, field, fmt::format("{} values of {} take 2^64 bytes or more", shape_text(tensor.ne), type.name));
   }
   return *size_bytes;
 }
@@ -122,6 +120,12 @@ std::optional<std::uint64_t> tensor_bytes(const quant::Type& type, std::span<con
   for (const std::uint64_t length : ne.subspan(1)) overflow |= __builtin_mul_overflow(size_bytes, length, &size_bytes);
   if (overflow) return std::nullopt;
   return size_bytes;
+}
+
+std::string shape_text(std::span<const std::uint64_t> ne) {
+  std::string text;
+  for (const std::uint64_t length : ne) text += fmt::format("{}{}", text.empty() ? "" : " x ", length);
+  return text;
 }
 
 std::vector<Tensor> read_tensor_infos(Cursor& cursor, std::uint64_t count, std::uint64_t alignment) {

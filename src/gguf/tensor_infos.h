@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gguf/cursor.h"
@@ -26,6 +27,9 @@ std::size_t min_tensor_info_bytes(const Cursor& cursor);
 /// Bytes of a tensor's data, or nothing when they do not fit into 64 bits. ne[0] must be a multiple of
 /// type.block_values.
 std::optional<std::uint64_t> tensor_bytes(const quant::Type& type, std::span<const std::uint64_t> ne);
+
+/// "4096 x 32"
+std::string shape_text(std::span<const std::uint64_t> ne);
 
 /// value rounded up to a multiple of alignment, a power of two. Requires value + alignment < 2^64.
 constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) {

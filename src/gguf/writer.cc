@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -20,7 +19,12 @@ constexpr std::uint32_t kVersion = 3;
 
 using Bytes = std::vector<std::byte>;
 
-void append(Bytes& bytes, std::span<const std::byte> more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
+void append(Bytes& bytes, std::span<const std::byte> more) {
+  if (more.empty()) return;
+  const std::size_t at = bytes.size();
+  bytes.resize(at + more.size());
+  std::memcpy(bytes.data() + at, more.data(), more.size());
+}
 
 template <typename T>
 void append_number(Bytes& bytes, T number) {
@@ -142,7 +146,7 @@ void Writer::add_tensor(std::string_view name, const quant::Type& type, std::vec
   }
   const auto size_bytes = tensor_bytes(type, ne);
   if (size_bytes != data.size()) {
-    refuse(fmt::format("{} bytes of data for {} values of {}", data.size(), fmt::join(ne, " x "), type.name));
+    refuse(fmt::format("{} bytes of data for {} values of {}", data.size(), shape_text(ne), type.name));
   }
   if (!tensor_names_.emplace(name).second) refuse("added twice");
   tensors_.push_back({std::string(name), &type, std::move(ne), data});
