@@ -1,4 +1,6 @@
-// Hyper-parameters of a model, under GGUF's own names, checked.
+// Hyper-parameters of a model, under GGUF's own names, checked: whoever holds a HyperParameters may divide by its head
+// counts and loop over its blocks. Keys are "<architecture>.<name>" in the file; "attention." is left out of the names
+// here.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +11,11 @@
 
 namespace assay::model {
 
+/// Positions a model may claim: base/math.h computes sines up to 2^23 radians.
+inline constexpr std::size_t kMaxContextLength = std::size_t{1} << 23;
+
 struct HyperParameters {
+  std::string source;  ///< the file, for messages
   std::string architecture;
   std::size_t block_count;
   std::size_t context_length;
@@ -18,7 +24,8 @@ struct HyperParameters {
   std::size_t head_count;
   std::size_t head_count_kv;
   std::size_t key_length;  ///< channels of a head
-  std::size_t vocab_size;
+  std::size_t vocab_size;  ///< tokenizer.ggml.tokens, else vocab_size, else the rows of token_embd.weight
+  std::size_t expert_count;
   double layer_norm_rms_epsilon;
   std::size_t rope_dimension_count;
   double rope_freq_base;
@@ -27,10 +34,19 @@ struct HyperParameters {
   double rope_scaling_factor;
   double rope_scaling_attn_factor;
   std::size_t rope_scaling_original_context_length;
+  double rope_scaling_yarn_ext_factor;
+  double rope_scaling_yarn_beta_fast;
+  double rope_scaling_yarn_beta_slow;
+  double rope_scaling_yarn_log_multiplier;
+
+  /// Keys of this architecture in the file that nothing here understands.
+  std::vector<std::string> ignored_keys;
 };
 
-/// Throws Error{input} that names file, key and value when a key is missing or impossible (head_count 0, a head count that
-/// does not divide, an odd rope dimension, a NaN epsilon, more blocks than the file has tensors for, ...).
+/// Throws Error{input} that names file, key and value when a key is missing or impossible (head_count 0, a head count
+/// that does not divide, an odd rope dimension, a NaN epsilon, more blocks than the file has tensors for, ...),
+/// Error{unsupported} for values that only other kinds of layers could honour (heads that differ between layers,
+/// value_length unlike key_length).
 HyperParameters read_hyper_parameters(const gguf::File& file);
 
 }  // namespace assay::model

@@ -17,8 +17,8 @@ struct Model {
   std::vector<std::string> warnings;  ///< for example tensors that the architecture does not use
 };
 
-/// Throws Error{input} that names what is missing or has the wrong shape, Error{unsupported} for an unknown architecture
-/// (and lists the known ones) or for a tensor type that cannot be decoded.
+/// Throws Error{input} that names what is missing or has the wrong shape, Error{unsupported} for an unknown
+/// architecture (and lists the known ones) or for a tensor type that cannot be decoded.
 Model load_model(gguf::File file);
 
 }  // namespace assay::model

@@ -1,8 +1,8 @@
-// A plan: what a model computes, as a list of named steps over named values. An architecture writes it, engines execute it.
-// A plan knows nothing of engines, and an engine knows nothing of architectures.
+// A plan: what a model computes, as a list of named steps over named values. An architecture writes it, engines execute
+// it. A plan knows nothing of engines, and an engine knows nothing of architectures.
 //
-// Every value is one vector a token; its name is its tap ("blk.3.q_rope"). Each step writes one value. Weights are matrices
-// [rows = outputs, columns = inputs] as GGUF stores them (ne[0] = inputs).
+// Every value is one vector a token; its name is its tap ("blk.3.q_rope"). Each step writes one value. Weights are
+// matrices [rows = outputs, columns = inputs] as GGUF stores them (ne[0] = inputs).
 #pragma once
 
 #include <cstdint>

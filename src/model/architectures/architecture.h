@@ -1,0 +1,26 @@
+// An architecture turns hyper-parameters and tensors into a plan. One file each in this folder, and one line in
+// list.cc.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/hyper_parameters.h"
+#include "model/plan_builder.h"
+
+namespace assay::model {
+
+struct Architecture {
+  std::string_view name;  ///< general.architecture
+  /// Adds all steps; the last one gives the logits. Throws Error{unsupported} for variants it does not know.
+  void (*build)(const HyperParameters& hyper_parameters, PlanBuilder& builder);
+};
+
+extern const Architecture kLlama;
+
+std::span<const Architecture* const> all_architectures();
+
+/// Null when there is none.
+const Architecture* find_architecture(std::string_view name);
+
+}  // namespace assay::model

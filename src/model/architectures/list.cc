@@ -1,0 +1,21 @@
+// The list of architectures.
+#include <algorithm>
+#include <array>
+
+#include "model/architectures/architecture.h"
+
+namespace assay::model {
+namespace {
+
+constexpr std::array kAll = {&kLlama};
+
+}  // namespace
+
+std::span<const Architecture* const> all_architectures() { return kAll; }
+
+const Architecture* find_architecture(std::string_view name) {
+  const auto found = std::find_if(kAll.begin(), kAll.end(), [&](const Architecture* a) { return a->name == name; });
+  return found == kAll.end() ? nullptr : *found;
+}
+
+}  // namespace assay::model

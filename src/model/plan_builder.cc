@@ -1,0 +1,139 @@
+#include "model/plan_builder.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace assay::model {
+namespace {
+
+constexpr std::size_t kNamedProblems = 3;
+
+/// "a; b; c; and 4 more"
+std::string first_few(const std::vector<std::string>& items) {
+  const std::size_t named = std::min(items.size(), kNamedProblems);
+  std::string text =
+      fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(named), "; "));
+  if (items.size() > named) text += fmt::format("; and {} more", items.size() - named);
+  return text;
+}
+
+/// Without the trailing ones that a writer may add.
+std::vector<std::uint64_t> significant(std::vector<std::uint64_t> ne) {
+  while (ne.size() > 1 && ne.back() == 1) ne.pop_back();
+  return ne;
+}
+
+}  // namespace
+
+const gguf::Tensor* PlanBuilder::find_checked(const std::string& tensor, const std::vector<std::uint64_t>& ne) {
+  const gguf::Tensor* found = file_.find_tensor(tensor);
+  if (found == nullptr) {
+    problems_.push_back(tensor + " is missing");
+    return nullptr;
+  }
+  used_.insert(tensor);
+  if (significant(found->ne) != significant(ne)) {
+    problems_.push_back(fmt::format("{} has shape [{}] where the hyper-parameters ask for [{}]", tensor,
+                                    fmt::join(found->ne, ", "), fmt::join(ne, ", ")));
+  }
+  if (!found->type->is_decodable()) undecodable_.push_back(fmt::format("{} is {}", tensor, found->type->name));
+  return found;
+}
+
+WeightId PlanBuilder::add_weight(const gguf::Tensor* tensor) {
+  if (tensor == nullptr) return kNoWeight;
+  const auto known = std::find(plan_.weights.begin(), plan_.weights.end(), tensor);
+  if (known == plan_.weights.end()) {
+    plan_.weights.push_back(tensor);
+    return static_cast<WeightId>(plan_.weights.size() - 1);
+  }
+  return static_cast<WeightId>(known - plan_.weights.begin());
+}
+
+WeightId PlanBuilder::matrix(const std::string& tensor, std::size_t inputs, std::size_t outputs) {
+  return add_weight(find_checked(tensor, {inputs, outputs}));
+}
+
+WeightId PlanBuilder::vector(const std::string& tensor, std::size_t width) {
+  return add_weight(find_checked(tensor, {width}));
+}
+
+WeightId PlanBuilder::optional_vector(const std::string& tensor, std::size_t width) {
+  return has(tensor) ? vector(tensor, width) : kNoWeight;
+}
+
+std::vector<double> PlanBuilder::optional_values(const std::string& tensor, std::size_t count) {
+  if (!has(tensor)) return {};
+  const std::size_t problems = problems_.size() + undecodable_.size();
+  const gguf::Tensor* found = find_checked(tensor, {count});
+  if (problems_.size() + undecodable_.size() > problems) return {};
+  std::vector<double> values(count);
+  quant::decode_exact(*found->type, found->data.data(), count / found->type->block_values, values.data());
+  return values;
+}
+
+ValueId PlanBuilder::add_step(std::string tap, std::size_t width, Operation operation, std::vector<ValueId> inputs,
+                              bool only_outputs) {
+  const auto output = static_cast<ValueId>(plan_.values.size());
+  plan_.values.push_back({std::move(tap), width});
+  plan_.steps.push_back({std::move(operation), std::move(inputs), output, only_outputs});
+  return output;
+}
+
+ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs,
+                            bool only_outputs) {
+  const Linear operation{matrix(tensor + ".weight", width(x), outputs), optional_vector(tensor + ".bias", outputs)};
+  return add_step(std::move(tap), outputs, operation, {x}, only_outputs);
+}
+
+ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
+                              bool only_outputs) {
+  const std::size_t channels = width(x);
+  return add_step(std::move(tap), channels, RmsNorm{vector(tensor + ".weight", channels), epsilon, channels}, {x},
+                  only_outputs);
+}
+
+ValueId PlanBuilder::add(std::string tap, ValueId a, ValueId b) {
+  return add_step(std::move(tap), width(a), Add{}, {a, b});
+}
+
+Plan PlanBuilder::finish(std::size_t context_length) {
+  if (!problems_.empty()) {
+    throw Error(ErrorKind::input, fmt::format("{}: tensor {}", file_.name(), first_few(problems_)),
+                "The file is incomplete or its metadata belongs to another model; `inspect` lists what it holds.");
+  }
+  if (!undecodable_.empty()) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: tensor {}, a type that cannot be decoded", file_.name(), first_few(undecodable_)),
+                "Take the model in another quantization, for example Q4_K_M or Q8_0.");
+  }
+  for (const Step& step : plan_.steps) {
+    const auto* attention = std::get_if<Attention>(&step.operation);
+    if (attention == nullptr) continue;
+    const std::size_t kv_width = attention->kv_heads * attention->head_width;
+    assert(plan_.kv_width == 0 || plan_.kv_width == kv_width);
+    plan_.kv_width = kv_width;
+    plan_.layers = std::max(plan_.layers, attention->layer + 1);
+  }
+  plan_.logits = plan_.steps.back().output;
+  plan_.vocabulary = width(plan_.logits);
+  plan_.context_length = context_length;
+  return std::move(plan_);
+}
+
+std::vector<std::string> PlanBuilder::unused_tensors() const {
+  std::vector<std::string> unused;
+  for (const gguf::Tensor& tensor : file_.tensors()) {
+    if (used_.find(tensor.name) == used_.end()) unused.emplace_back(tensor.name);
+  }
+  return unused;
+}
+
+}  // namespace assay::model

@@ -1,0 +1,61 @@
+// Helps an architecture to write its plan: names values, fetches weights by name and checks their shapes, and in the
+// end says what was missing, misshapen or left over.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gguf/file.h"
+#include "model/plan.h"
+
+namespace assay::model {
+
+class PlanBuilder {
+ public:
+  explicit PlanBuilder(const gguf::File& file) : file_(file) {}
+
+  // Weights. A missing or misshapen tensor is noted, and finish() reports all of them at once.
+
+  bool has(std::string_view tensor) const { return file_.find_tensor(tensor) != nullptr; }
+  /// A matrix [outputs, inputs], ne = {inputs, outputs}.
+  WeightId matrix(const std::string& tensor, std::size_t inputs, std::size_t outputs);
+  WeightId vector(const std::string& tensor, std::size_t width);
+  WeightId optional_vector(const std::string& tensor, std::size_t width);
+  /// The values of a small tensor, for tables; empty when it is absent.
+  std::vector<double> optional_values(const std::string& tensor, std::size_t count);
+
+  // Steps. Each returns the value it writes.
+
+  ValueId add_step(std::string tap, std::size_t width, Operation operation, std::vector<ValueId> inputs,
+                   bool only_outputs = false);
+  /// out = W x + bias with the tensors "<tensor>.weight" and, when it is there, "<tensor>.bias".
+  ValueId linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs, bool only_outputs = false);
+  /// Over the whole vector, with "<tensor>.weight".
+  ValueId rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
+  /// out = a + b.
+  ValueId add(std::string tap, ValueId a, ValueId b);
+
+  std::size_t width(ValueId value) const { return plan_.values[static_cast<std::size_t>(value)].width; }
+
+  /// The plan, whose logits are the last step's value. Throws Error{input} that names the missing and misshapen
+  /// tensors, Error{unsupported} when a tensor's type cannot be decoded.
+  Plan finish(std::size_t context_length);
+
+  /// Tensors of the file that no step uses, in the file's order.
+  std::vector<std::string> unused_tensors() const;
+
+ private:
+  const gguf::Tensor* find_checked(const std::string& tensor, const std::vector<std::uint64_t>& ne);
+  WeightId add_weight(const gguf::Tensor* tensor);
+
+  const gguf::File& file_;
+  Plan plan_;
+  std::set<std::string, std::less<>> used_;
+  std::vector<std::string> problems_;
+  std::vector<std::string> undecodable_;
+};
+
+}  // namespace assay::model
