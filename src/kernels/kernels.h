@@ -1,11 +1,11 @@
-// The fast engine's arithmetic: one table of functions an instruction set. `scalar` is the specification; every other table
-// gives the same bits for the same inputs, whatever the number of rows or tokens in a call.
+// The fast engine's arithmetic: one table of functions an instruction set. `scalar` is the specification; every other
+// table gives the same bits for the same inputs, whatever the number of rows or tokens in a call.
 //
 // Quantized weights. Activations become 16-bit integers with one scale a block (32 or 256 values: the weights' block):
-//   d = max|v| / 32767,  x = round_to_even(v / d as v * (1 / d)),  0 when max|v| is 0,  every x of a block with a non-finite v is
-//   0 and its d is NaN (so the output is NaN, as it should be)
-// held as two planes, x = 256 * hi + lo with hi signed and lo unsigned 8-bit, because 8-bit multipliers are what CPUs have.
-// For one output (row, token), blocks ascending, with the integers of quant::BlockIntegers:
+//   d = max|v| / 32767,  x = round_to_even(v / d as v * (1 / d)),  0 when max|v| is 0,  every x of a block with a
+//   non-finite v is 0 and its d is NaN (so the output is NaN, as it should be)
+// held as two planes, x = 256 * hi + lo with hi signed and lo unsigned 8-bit, because 8-bit multipliers are what CPUs
+// have. For one output (row, token), blocks ascending, with the integers of quant::BlockIntegers:
 //   H = sum scale * quant * hi,  L = sum scale * quant * lo,  M = sum min * x      (exact in 32 bits)
 //   block of 256: I = fma(256, float(H), float(L));    block of 32: I = float(256 * H + L)   (exact in 32 bits there)
 //   acc = fma(d_w * d_x, I, acc);  then, for types with a minimum term,  acc = fma(-(dmin_w * d_x), float(M), acc)
@@ -27,17 +27,17 @@ inline constexpr std::size_t kMaxTypes = 64;  // indexed by ggml_type
 struct Activations {
   std::size_t tokens = 0;
   std::size_t width = 0;
-  std::size_t block_values = 0;         ///< 32 or 256; 1 for float weights
-  const float* f32 = nullptr;           ///< [tokens, width]
-  const std::int8_t* hi = nullptr;      ///< [tokens, width]
-  const std::uint8_t* lo = nullptr;     ///< [tokens, width]
-  const float* d = nullptr;             ///< [tokens, width / block_values]
-  const std::int32_t* sums = nullptr;   ///< [tokens, width / 16]: sums of 16 consecutive x
+  std::size_t block_values = 0;        ///< 32 or 256; 1 for float weights
+  const float* f32 = nullptr;          ///< [tokens, width]
+  const std::int8_t* hi = nullptr;     ///< [tokens, width]
+  const std::uint8_t* lo = nullptr;    ///< [tokens, width]
+  const float* d = nullptr;            ///< [tokens, width / block_values]
+  const std::int32_t* sums = nullptr;  ///< [tokens, width / 16]: sums of 16 consecutive x
 };
 
 /// out[token * out_stride + row] for `row_count` weight rows that stand row_bytes apart, and all tokens of x.
-using MatrixProduct = void (*)(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x,
-                               float* out, std::size_t out_stride);
+using MatrixProduct = void (*)(const std::byte* rows, std::size_t row_bytes, std::size_t row_count,
+                               const Activations& x, float* out, std::size_t out_stride);
 
 /// How the cache stores keys and values.
 enum class CacheFormat { f32, f16 };
@@ -46,8 +46,8 @@ struct Kernels {
   const char* isa;
 
   /// One row of `width` floats (a multiple of block_values) to planes, scales and sums of 16.
-  void (*quantize)(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
-                   std::int32_t* sums);
+  void (*quantize)(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo,
+                   float* d, std::int32_t* sums);
 
   /// By ggml_type; null for a type without a product.
   MatrixProduct product[kMaxTypes];
@@ -61,12 +61,13 @@ struct Kernels {
 
   void (*add)(const float* a, const float* b, std::size_t n, float* out);
 
-  /// Rotates n pairs: (a, b) -> (fma(a, c, -(b * s)), fma(a, s, b * c)); pair i is x[i * pair_step], x[i * pair_step + pair_gap]
-  /// (neighbours: step 2, gap 1; halves: step 1, gap n). In place.
+  /// Rotates n pairs: (a, b) -> (fma(a, c, -(b * s)), fma(a, s, b * c)); pair i is x[i * pair_step], x[i * pair_step +
+  /// pair_gap] (neighbours: step 2, gap 1; halves: step 1, gap n). In place.
   void (*rotate)(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
                  std::size_t pair_gap);
 
-  /// scores[j] = scale * dot(q, keys[j]) for j < count; keys stand `stride` elements apart (float or half as `format` says).
+  /// scores[j] = scale * dot(q, keys[j]) for j < count; keys stand `stride` elements apart (float or half as `format`
+  /// says).
   void (*scores)(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
                  std::size_t head_width, float scale, float* scores);
 
@@ -85,7 +86,7 @@ struct Kernels {
 /// (scalar, avx2, avx512). Throws Error{usage} when ASSAY_ISA names an unknown set or one this CPU lacks.
 const Kernels& kernels();
 
-/// By name, for tests; null when this CPU lacks it or the build has it not.
+/// By name ("scalar", "avx2", "avx512"), for tests; null when this CPU lacks it or the build has it not.
 const Kernels* find_kernels(const char* isa);
 
 }  // namespace assay::kernels

@@ -1,0 +1,66 @@
+#include "kernels/cpu.h"
+
+#if defined(__x86_64__)
+#include <cstdint>
+
+#include <cpuid.h>
+#endif
+
+namespace assay::kernels {
+
+#if defined(__x86_64__)
+namespace {
+
+struct Registers {
+  std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+/// All zero when the CPU has no such leaf.
+Registers cpuid(std::uint32_t leaf) {
+  Registers r;
+  if (__get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx) == 0) return {};
+  return r;
+}
+
+/// The register states the operating system saves and restores (XCR0). Needs the OSXSAVE bit.
+std::uint32_t enabled_states() {
+  std::uint32_t low = 0;
+  std::uint32_t high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+constexpr bool has_all(std::uint32_t value, std::uint32_t bits) { return (value & bits) == bits; }
+constexpr std::uint32_t bit(int n) { return std::uint32_t{1} << n; }
+
+}  // namespace
+
+CpuFeatures detect_cpu() {
+  constexpr std::uint32_t kFma = bit(12);
+  constexpr std::uint32_t kOsXsave = bit(27);
+  constexpr std::uint32_t kAvx = bit(28);
+  constexpr std::uint32_t kF16c = bit(29);
+  constexpr std::uint32_t kAvx2AndBmi2 = bit(5) | bit(8);                      // leaf 7, ebx
+  constexpr std::uint32_t kAvx512 = bit(16) | bit(17) | bit(30) | bit(31);     // F, DQ, BW, VL: leaf 7, ebx
+  constexpr std::uint32_t kVbmiAndVnni = bit(1) | bit(11);                     // leaf 7, ecx
+  constexpr std::uint32_t kYmmStates = bit(1) | bit(2);                        // XCR0: xmm, upper halves of ymm
+  constexpr std::uint32_t kZmmStates = kYmmStates | bit(5) | bit(6) | bit(7);  // masks, upper zmm, zmm16-31
+
+  CpuFeatures features;
+  const Registers basic = cpuid(1);
+  if (!has_all(basic.ecx, kFma | kOsXsave | kAvx | kF16c)) return features;
+  const std::uint32_t states = enabled_states();
+  const Registers extended = cpuid(7);
+  features.avx2 = has_all(states, kYmmStates) && has_all(extended.ebx, kAvx2AndBmi2);
+  features.avx512 = features.avx2 && has_all(states, kZmmStates) && has_all(extended.ebx, kAvx512) &&
+                    has_all(extended.ecx, kVbmiAndVnni);
+  return features;
+}
+
+#else
+
+CpuFeatures detect_cpu() { return {}; }
+
+#endif
+
+}  // namespace assay::kernels

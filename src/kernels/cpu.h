@@ -1,0 +1,14 @@
+// What this CPU can do and its operating system lets it do, asked by hand: a CPU's bit without the system's permission
+// to use the registers is no support, and compilers' own helpers know too few names.
+#pragma once
+
+namespace assay::kernels {
+
+struct CpuFeatures {
+  bool avx2 = false;    ///< AVX2, FMA, F16C, BMI2
+  bool avx512 = false;  ///< the above and AVX-512 F, BW, DQ, VL, VBMI, VNNI
+};
+
+CpuFeatures detect_cpu();
+
+}  // namespace assay::kernels

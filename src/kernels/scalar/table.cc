@@ -1,0 +1,60 @@
+#include "kernels/scalar/table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "kernels/scalar/product.h"
+#include "kernels/scalar/vector.h"
+#include "quant/type.h"
+
+namespace assay::kernels::scalar {
+namespace {
+
+/// A plain function for the table: the type stands in its template argument.
+template <std::uint32_t kId>
+void product_of(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x, float* out,
+                std::size_t out_stride) {
+  const quant::Type& type = *quant::find_type(kId);
+  if (type.is_quantized()) {
+    block_product(type, rows, row_bytes, row_count, x, out, out_stride);
+  } else {
+    float_product(type, rows, row_bytes, row_count, x, out, out_stride);
+  }
+}
+
+template <std::uint32_t kId>
+MatrixProduct product_or_null() {
+  const quant::Type* type = quant::find_type(kId);
+  if (type == nullptr) return nullptr;
+  constexpr std::uint32_t kF32 = 0;
+  constexpr std::uint32_t kF16 = 1;
+  constexpr std::uint32_t kBf16 = 30;
+  const bool is_float = kId == kF32 || kId == kF16 || kId == kBf16;
+  return is_float || type->take_apart != nullptr ? product_of<kId> : nullptr;
+}
+
+template <std::uint32_t... kIds>
+void set_products(Kernels& table, std::integer_sequence<std::uint32_t, kIds...> /*ids*/) {
+  ((table.product[kIds] = product_or_null<kIds>()), ...);
+}
+
+}  // namespace
+
+Kernels make_table() {
+  Kernels table = {.isa = "scalar",
+                   .quantize = quantize,
+                   .product = {},
+                   .rms_norm = rms_norm,
+                   .silu_product = silu_product,
+                   .add = add,
+                   .rotate = rotate,
+                   .scores = scores,
+                   .softmax = softmax,
+                   .weighted_sum = weighted_sum,
+                   .to_half = to_half};
+  set_products(table, std::make_integer_sequence<std::uint32_t, kMaxTypes>());
+  return table;
+}
+
+}  // namespace assay::kernels::scalar

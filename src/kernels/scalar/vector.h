@@ -1,0 +1,25 @@
+// Everything that is no matrix product, one value at a time: the specification of the same functions of kernels.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+namespace assay::kernels::scalar {
+
+void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
+              std::int32_t* sums);
+void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+void silu_product(const float* gate, const float* up, std::size_t n, float* out);
+void add(const float* a, const float* b, std::size_t n, float* out);
+void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
+            std::size_t pair_gap);
+void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
+            std::size_t head_width, float scale, float* scores);
+float softmax(float* x, std::size_t count);
+void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
+                  std::size_t count, std::size_t head_width, float* out);
+void to_half(const float* x, std::size_t n, std::uint16_t* out);
+
+}  // namespace assay::kernels::scalar

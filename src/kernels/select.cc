@@ -1,0 +1,54 @@
+// Which table runs: the best one this machine supports, or the one that ASSAY_ISA names.
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "kernels/cpu.h"
+#include "kernels/kernels.h"
+#include "kernels/scalar/table.h"
+
+namespace assay::kernels {
+namespace {
+
+/// Tables this machine supports, worst to best.
+const std::vector<Kernels>& available() {
+  static const std::vector<Kernels> tables = [] {
+    std::vector<Kernels> list = {scalar::make_table()};
+    return list;
+  }();
+  return tables;
+}
+
+bool is_known(std::string_view isa) { return isa == "scalar" || isa == "avx2" || isa == "avx512"; }
+
+const Kernels& select() {
+  const char* wanted =
+      std::getenv("ASSAY_ISA");  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
+  if (wanted == nullptr || *wanted == '\0') return available().back();
+  if (const Kernels* found = find_kernels(wanted)) return *found;
+  if (!is_known(wanted)) {
+    throw Error(ErrorKind::usage, "ASSAY_ISA: '" + std::string(wanted) + "' is no instruction set",
+                "set it to scalar, avx2 or avx512, or unset it for the best this machine has");
+  }
+  std::string names;
+  for (const Kernels& table : available()) names += (names.empty() ? "" : ", ") + std::string(table.isa);
+  throw Error(ErrorKind::usage, "ASSAY_ISA: this CPU or its operating system lacks " + std::string(wanted),
+              "this machine has " + names + "; unset ASSAY_ISA for the best of them");
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels& chosen = select();
+  return chosen;
+}
+
+const Kernels* find_kernels(const char* isa) {
+  for (const Kernels& table : available())
+    if (std::string_view(table.isa) == isa) return &table;
+  return nullptr;
+}
+
+}  // namespace assay::kernels
