@@ -25,8 +25,8 @@ struct EncodeOptions {
 
 class Tokenizer {
  public:
-  /// Reads tokenizer.ggml.*. Throws Error{input} for a broken vocabulary and Error{unsupported} for a tokenizer model or a
-  /// pre-tokenizer it does not know, and lists those it knows. Keeps views into `file`.
+  /// Reads tokenizer.ggml.*. Throws Error{input} for a broken vocabulary and Error{unsupported} for a tokenizer model
+  /// or a pre-tokenizer it does not know, and lists those it knows. Keeps views into `file`.
   static std::unique_ptr<Tokenizer> from_gguf(const gguf::File& file);
   virtual ~Tokenizer() = default;
 
@@ -52,7 +52,8 @@ class Tokenizer {
   virtual bool ends_generation(Token token) const = 0;
 };
 
-/// Turns a stream of tokens into text that is cut only between characters. An incomplete character waits for its next bytes.
+/// Turns a stream of tokens into text that is cut only between characters. An incomplete character waits for its next
+/// bytes.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool render_special = false);

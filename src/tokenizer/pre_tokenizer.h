@@ -1,0 +1,35 @@
+// The pre-tokenizers of byte-level BPE, by the name in tokenizer.ggml.pre: regular expressions that cut a text into
+// pieces, inside which merges happen. The expressions run one after the other, each on the pieces of the one before;
+// what an expression does not match stays as a piece between its matches. Adding one is one line of the table in the
+// .cc.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace assay::tokenizer {
+
+class PreTokenizer {
+ public:
+  /// Throws Error{unsupported} for an unknown name, and lists the known ones.
+  explicit PreTokenizer(std::string_view name);
+  PreTokenizer(PreTokenizer&&) noexcept;
+  PreTokenizer& operator=(PreTokenizer&&) noexcept;
+  ~PreTokenizer();
+
+  /// Pieces in order; together they are the text. A run of ill-formed bytes is a piece of its own, and the text before
+  /// and after it is cut as if it stood alone.
+  std::vector<std::string_view> split(std::string_view text) const;
+
+  /// Whether a piece that is a token needs no merges.
+  bool ignores_merges() const;
+  /// Whether BOS is added when the metadata does not say.
+  bool adds_bos() const;
+
+ private:
+  struct Compiled;
+  std::unique_ptr<const Compiled> compiled_;
+};
+
+}  // namespace assay::tokenizer

@@ -1,0 +1,102 @@
+#include "tokenizer/special.h"
+
+#include <algorithm>
+
+namespace assay::tokenizer {
+namespace {
+
+unsigned char byte_at(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
+
+}  // namespace
+
+SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
+  for (std::size_t id = 0; id < vocabulary.size(); ++id) {
+    const auto token = static_cast<Token>(id);
+    const TokenKind kind = vocabulary.kind(token);
+    const bool always = kind == TokenKind::user_defined;
+    if (!always && kind != TokenKind::control && kind != TokenKind::unknown) continue;
+    if (!vocabulary.text(token).empty()) specials_.push_back({vocabulary.text(token), token, always});
+  }
+  // Stable and unique: of equal texts the lowest id stays.
+  std::stable_sort(specials_.begin(), specials_.end(),
+                   [](const Special& a, const Special& b) { return a.text < b.text; });
+  const auto same_text = [](const Special& a, const Special& b) { return a.text == b.text; };
+  specials_.erase(std::unique(specials_.begin(), specials_.end(), same_text), specials_.end());
+  for (std::size_t i = 0; i < specials_.size(); ++i) {
+    auto& [begin, end] = by_first_[byte_at(specials_[i].text, 0)];
+    if (begin == end) begin = i;
+    end = i + 1;
+  }
+}
+
+std::vector<std::size_t> SpecialTokens::occurring(std::string_view text, bool parse_special) const {
+  std::vector<bool> seen(specials_.size());
+  std::vector<std::size_t> found;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    auto [begin, end] = by_first_[byte_at(text, at)];
+    // The sorted range narrows byte by byte; a token that ends here stands first in it.
+    for (std::size_t size = 1; begin < end; ++size) {
+      if (specials_[begin].text.size() == size) {
+        if (!seen[begin] && (parse_special || specials_[begin].always)) {
+          seen[begin] = true;
+          found.push_back(begin);
+        }
+        ++begin;
+      }
+      if (at + size == text.size()) break;
+      const unsigned char next = byte_at(text, at + size);
+      const auto first = specials_.begin() + static_cast<std::ptrdiff_t>(begin);
+      const auto last = specials_.begin() + static_cast<std::ptrdiff_t>(end);
+      const auto low =
+          std::partition_point(first, last, [&](const Special& s) { return byte_at(s.text, size) < next; });
+      const auto high =
+          std::partition_point(low, last, [&](const Special& s) { return byte_at(s.text, size) == next; });
+      begin = static_cast<std::size_t>(low - specials_.begin());
+      end = static_cast<std::size_t>(high - specials_.begin());
+    }
+  }
+  std::sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
+    const Special& x = specials_[a];
+    const Special& y = specials_[b];
+    return x.text.size() != y.text.size() ? x.text.size() > y.text.size() : x.token < y.token;
+  });
+  return found;
+}
+
+std::vector<Fragment> SpecialTokens::partition(std::string_view text, bool parse_special) const {
+  struct Place {
+    std::size_t begin, end;
+    Token token;
+  };
+  std::vector<Place> places;
+  const std::vector<std::size_t> found = occurring(text, parse_special);
+  std::vector<bool> taken(found.empty() ? 0 : text.size());
+  for (const std::size_t index : found) {
+    const Special& special = specials_[index];
+    std::size_t at = text.find(special.text);
+    while (at != std::string_view::npos) {
+      const std::size_t end = at + special.text.size();
+      // Whatever is taken already is at least as long, so it covers one end of this place if it covers any of it.
+      const bool free = !taken[at] && !taken[end - 1];
+      if (free) {
+        std::fill(taken.begin() + static_cast<std::ptrdiff_t>(at), taken.begin() + static_cast<std::ptrdiff_t>(end),
+                  true);
+        places.push_back({at, end, special.token});
+      }
+      at = text.find(special.text, free ? end : at + 1);
+    }
+  }
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
+
+  std::vector<Fragment> fragments;
+  std::size_t done = 0;
+  for (const Place& place : places) {
+    if (place.begin > done) fragments.push_back({text.substr(done, place.begin - done), std::nullopt});
+    fragments.push_back({text.substr(place.begin, place.end - place.begin), place.token});
+    done = place.end;
+  }
+  if (done < text.size()) fragments.push_back({text.substr(done), std::nullopt});
+  return fragments;
+}
+
+}  // namespace assay::tokenizer

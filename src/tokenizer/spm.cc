@@ -1,0 +1,117 @@
+#include "tokenizer/spm.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "tokenizer/merge.h"
+#include "tokenizer/vocabulary_tokenizer.h"
+
+namespace assay::tokenizer {
+namespace {
+
+constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
+constexpr std::string_view kSpace = "\u2581";
+
+std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabulary) {
+  if (file.find(kScoresKey) == nullptr) {
+    throw Error(ErrorKind::input, fmt::format("{}: {} is absent", file.name(), kScoresKey),
+                "a \"llama\" vocabulary merges by scores; convert the file again");
+  }
+  std::vector<float> scores = file.get_floats(kScoresKey);
+  if (scores.size() != vocabulary.size()) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: {} has {} entries, tokenizer.ggml.tokens has {}", file.name(), kScoresKey,
+                            scores.size(), vocabulary.size()),
+                "the vocabulary is damaged; convert or download the file again");
+  }
+  for (std::size_t id = 0; id < scores.size(); ++id) {
+    if (std::isnan(scores[id])) throw vocabulary.element_error(kScoresKey, id, "is not a number");
+  }
+  return scores;
+}
+
+class SpmTokenizer final : public VocabularyTokenizer {
+ public:
+  SpmTokenizer(Vocabulary vocabulary, std::vector<float> scores)
+      : VocabularyTokenizer(std::move(vocabulary)), scores_(std::move(scores)) {}
+
+ private:
+  void encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const override;
+  std::string plain_piece(Token token) const override;
+  /// Appends the tokens of a character that is no token itself.
+  void spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const;
+
+  std::vector<float> scores_;
+};
+
+void SpmTokenizer::encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const {
+  std::string text;
+  text.reserve(plain.size() + plain.size() / 2 + kSpace.size());
+  if (at_start && vocabulary().add_space_prefix) text += kSpace;
+  for (const char c : plain) {
+    if (c == ' ') {
+      text += kSpace;
+    } else {
+      text += c;
+    }
+  }
+  const std::string_view whole = text;
+
+  Merger merger;
+  for (std::size_t at = 0; at < whole.size();) {
+    const std::size_t size = decode_utf8(whole, at).size_bytes;
+    const std::optional<Token> token = vocabulary().find_plain(whole.substr(at, size));
+    merger.add({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(size), token.value_or(kNoToken)});
+    at += size;
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
+    const std::size_t size = left.size + right.size;
+    if (size > vocabulary().longest_token_bytes()) return std::nullopt;
+    const std::optional<Token> token = vocabulary().find_plain(whole.substr(left.begin, size));
+    if (!token) return std::nullopt;
+    return Merge{scores_[static_cast<std::size_t>(*token)], *token};
+  });
+  bool after_unknown = false;
+  merger.for_each([&](const Symbol& symbol) {
+    if (symbol.token == kNoToken) return spell(whole.substr(symbol.begin, symbol.size), tokens, after_unknown);
+    tokens.push_back(symbol.token);
+    after_unknown = false;
+  });
+}
+
+void SpmTokenizer::spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const {
+  for (const char c : character) {
+    if (const std::optional<Token> byte = vocabulary().byte_token(static_cast<unsigned char>(c))) {
+      tokens.push_back(*byte);
+      after_unknown = false;
+    } else if (vocabulary().unknown && !after_unknown) {
+      // One unknown token for a whole run, as SentencePiece has it.
+      tokens.push_back(*vocabulary().unknown);
+      after_unknown = true;
+    }
+  }
+}
+
+std::string SpmTokenizer::plain_piece(Token token) const {
+  std::string piece(vocabulary().text(token));
+  for (std::size_t at = piece.find(kSpace); at != std::string::npos; at = piece.find(kSpace, at + 1)) {
+    piece.replace(at, kSpace.size(), 1, ' ');
+  }
+  return piece;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file) {
+  Vocabulary vocabulary(file, {.add_bos = true, .add_space_prefix = true, .bos = 1, .eos = 2, .unknown = 0});
+  std::vector<float> scores = read_scores(file, vocabulary);
+  return std::make_unique<SpmTokenizer>(std::move(vocabulary), std::move(scores));
+}
+
+}  // namespace assay::tokenizer
