@@ -1,13 +1,13 @@
 #include "tokenizer/pre_tokenizer.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <pcre2.h>
 
 #include "base/error.h"
@@ -141,10 +141,10 @@ struct PreTokenizer::Compiled {
 };
 
 PreTokenizer::PreTokenizer(std::string_view name) {
-  std::vector<std::string_view> known;
+  std::string known;
   for (const Entry& entry : table()) {
     for (const std::string_view candidate : entry.names) {
-      known.push_back(candidate);
+      known.append(known.empty() ? "" : ", ").append(candidate);
       if (candidate != name) continue;
       auto compiled = std::make_unique<Compiled>();
       compiled->entry = &entry;
@@ -154,7 +154,7 @@ PreTokenizer::PreTokenizer(std::string_view name) {
     }
   }
   throw Error(ErrorKind::unsupported, fmt::format("unknown pre-tokenizer \"{}\"", printable(name, 60)),
-              fmt::format("tokenizer.ggml.pre may be one of: {}", fmt::join(known, ", ")));
+              "tokenizer.ggml.pre may be one of: " + known);
 }
 
 PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;

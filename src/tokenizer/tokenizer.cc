@@ -1,7 +1,6 @@
 #include "tokenizer/tokenizer.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -28,11 +27,11 @@ std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file) {
   std::string known;
   for (const Model& model : kModels) {
     if (model.name == *name) return model.make(file);
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", model.name);
+    known.append(known.empty() ? "" : ", ").append(model.name);
   }
   throw Error(ErrorKind::unsupported,
               fmt::format("{}: unknown tokenizer model \"{}\"", file.name(), printable(*name, 60)),
-              fmt::format("tokenizer.ggml.model may be one of: {}", known));
+              "tokenizer.ggml.model may be one of: " + known);
 }
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool render_special)
