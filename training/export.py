@@ -3,8 +3,8 @@
 
     training/export.py models/kingjames-7m.f16.gguf
 
-The writer is the script's own, from the format's public description (src/gguf/file.h has the layout), so that the file does
-not depend on the code that it is used to test. Needs numpy and sentencepiece.
+The writer is the script's own, from the format's public description (src/gguf/file.h has the layout), so that the file
+does not depend on the code that it is used to test. Needs numpy and sentencepiece.
 """
 
 import argparse

@@ -4,10 +4,10 @@
     bible -f gen1:1-rev22:21 > kjv.txt        (Debian package bible-kjv-text and its reader bible-kjv)
     training/train.py 38
 
-Reads kjv.txt (one verse a line, "Ge1:1 In the beginning...") and tinyshakespeare.txt, trains a SentencePiece vocabulary unless
-tok.model is there, then the model for the given number of minutes on the CPU with bfloat16 autocast. Writes model.npz
-(float32, under GGUF's tensor names) for export.py. All widths are multiples of 256, so that every K-type applies to every
-matrix. Needs torch, numpy and sentencepiece.
+Reads kjv.txt (one verse a line, "Ge1:1 In the beginning...") and tinyshakespeare.txt, trains a SentencePiece vocabulary
+unless tok.model is there, then the model for the given number of minutes on the CPU with bfloat16 autocast. Writes
+model.npz (float32, under GGUF's tensor names) for export.py. All widths are multiples of 256, so that every K-type applies
+to every matrix. Needs torch, numpy and sentencepiece.
 """
 
 import argparse
@@ -247,7 +247,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("minutes", type=float, help="how long to train")
     parser.add_argument("--bible", default="kjv.txt", help="one verse a line (default: %(default)s)")
-    parser.add_argument("--plays", default="tinyshakespeare.txt", help="speeches, empty lines between (default: %(default)s)")
+    parser.add_argument("--plays", default="tinyshakespeare.txt",
+                        help="speeches, empty lines between (default: %(default)s)")
     parser.add_argument("--tokenizer", default="tok.model", help="made when absent (default: %(default)s)")
     parser.add_argument("--output", default="model.npz", help="(default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(default: %(default)s)")
