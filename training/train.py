@@ -6,8 +6,8 @@
 
 Reads kjv.txt (one verse a line, "Ge1:1 In the beginning...") and tinyshakespeare.txt, trains a SentencePiece vocabulary
 unless tok.model is there, then the model for the given number of minutes on the CPU with bfloat16 autocast. Writes
-model.npz (float32, under GGUF's tensor names) for export.py. All widths are multiples of 256, so that every K-type applies
-to every matrix. Needs torch, numpy and sentencepiece.
+model.npz (float32, under GGUF's tensor names) for export.py. All widths are multiples of 256, so that every K-type fits
+every matrix. Needs torch, numpy and sentencepiece.
 """
 
 import argparse
