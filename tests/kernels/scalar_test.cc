@@ -1,0 +1,260 @@
+// The specification judged by exact computations: float64 over the same integers, and the block formula end to end.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+#include "kernels/scalar/exp.h"
+#include "quant/half.h"
+#include "tests/kernels/weights.h"
+
+namespace assay::kernels {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kUnitRoundoff = 0x1p-24;
+
+const Kernels& scalar_kernels() { return *find_kernels("scalar"); }
+
+/// Activation `i` of token 0 as the integer it was made.
+double activation(const Activations& x, std::size_t i) { return 256.0 * x.hi[i] + x.lo[i]; }
+
+// Every output lies within the error of the float32 steps that the specification counts: five roundings a block.
+TEST(ScalarProduct, IsTheDotProductOfTheIntegers) {
+  std::mt19937_64 random(1);
+  for (const std::uint32_t id : test::kQuantizedIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = 1024;
+    const std::size_t rows = 9;
+    const auto weights = test::random_rows(type, rows, width, test::Fields::plain, random);
+    const test::Batch batch(scalar_kernels(), test::random_values(width, random), 1, type.block_values);
+    const Activations x = batch.view();
+    std::vector<float> out(rows);
+    scalar_kernels().product[id](weights.data(), test::row_bytes(type, width), rows, x, out.data(), rows);
+    std::vector<double> exact_weights(rows * width);
+    quant::decode_exact(type, weights.data(), rows * width / type.block_values, exact_weights.data());
+    for (std::size_t row = 0; row < rows; ++row) {
+      double exact = 0;
+      double magnitude = 0;
+      for (std::size_t block = 0; block < width / type.block_values; ++block) {
+        quant::BlockIntegers integers;
+        type.take_apart(weights.data() + row * test::row_bytes(type, width) + block * type.block_bytes, integers);
+        // Both terms by themselves, because each is rounded before they cancel.
+        double scaled = 0;
+        double min = 0;
+        for (std::size_t i = 0; i < type.block_values; ++i) {
+          const auto group = i / static_cast<std::size_t>(integers.group_values);
+          const double v = activation(x, block * type.block_values + i);
+          scaled += v * integers.scale[group] * integers.quant[i];
+          min += v * integers.min[group];
+        }
+        scaled *= static_cast<double>(integers.d) * static_cast<double>(x.d[block]);
+        min *= static_cast<double>(integers.dmin) * static_cast<double>(x.d[block]);
+        exact += scaled - min;
+        magnitude += std::fabs(scaled) + std::fabs(min);
+        magnitude += 0.5 * (std::fabs(exact) + std::fabs(scaled));
+      }
+      EXPECT_LE(std::fabs(static_cast<double>(out[row]) - exact), 5 * kUnitRoundoff * magnitude)
+          << type.name << " row " << row;
+    }
+  }
+}
+
+TEST(ScalarProduct, IsCloseToTheModelsOwnWeights) {
+  std::mt19937_64 random(2);
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = 2048;
+    const std::size_t rows = 64;
+    const auto weights = test::random_rows(type, rows, width, test::Fields::plain, random);
+    const auto values = test::random_values(width, random, 1.0F);
+    const test::Batch batch(scalar_kernels(), values, 1, type.block_values);
+    std::vector<float> out(rows);
+    scalar_kernels().product[id](weights.data(), test::row_bytes(type, width), rows, batch.view(), out.data(), rows);
+    std::vector<double> exact_weights(rows * width);
+    quant::decode_exact(type, weights.data(), rows * width / type.block_values, exact_weights.data());
+    double error = 0;
+    double norm = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+      double exact = 0;
+      for (std::size_t i = 0; i < width; ++i) exact += exact_weights[row * width + i] * static_cast<double>(values[i]);
+      error += std::pow(static_cast<double>(out[row]) - exact, 2);
+      norm += exact * exact;
+    }
+    const double relative = std::sqrt(error / norm);
+    std::printf("%-5s relative error %.1e\n", std::string(type.name).c_str(), relative);
+    EXPECT_LT(relative, type.is_quantized() ? 1e-4 : 1e-6) << type.name;
+  }
+}
+
+TEST(ScalarProduct, EveryTypeOfThisIssueHasOne) {
+  for (const std::uint32_t id : test::kTypeIds) EXPECT_NE(scalar_kernels().product[id], nullptr) << id;
+}
+
+TEST(Quantize, IsWithinHalfAStepAndAddsUp) {
+  std::mt19937_64 random(3);
+  for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
+    const std::size_t width = 1024;
+    const auto values = test::random_values(width, random);
+    const test::Batch batch(scalar_kernels(), values, 1, block);
+    const Activations x = batch.view();
+    for (std::size_t i = 0; i < width; ++i) {
+      const auto d = static_cast<double>(x.d[i / block]);
+      // v * (1 / d) is rounded twice before it is rounded to an integer: 32767 * 2^-23 of a step more.
+      EXPECT_LE(std::fabs(activation(x, i) * d - static_cast<double>(values[i])), 0.505 * d) << i;
+    }
+    for (std::size_t group = 0; group < width / 16; ++group) {
+      double sum = 0;
+      for (std::size_t i = 0; i < 16; ++i) sum += activation(x, group * 16 + i);
+      EXPECT_EQ(x.sums[group], sum);
+    }
+  }
+}
+
+TEST(Quantize, ExtremeBlocks) {
+  struct Case {
+    float value, d;
+    int x;
+  };
+  const Case cases[] = {{0.0F, 0.0F, 0},
+                        {-0.0F, 0.0F, 0},
+                        {1.0F, 1.0F / 32767, 32767},
+                        {-1.0F, 1.0F / 32767, -32767},
+                        {std::numeric_limits<float>::max(), std::numeric_limits<float>::max() / 32767, 32767},
+                        {1e-38F, 0.0F, 0},
+                        {std::numeric_limits<float>::denorm_min(), 0.0F, 0}};
+  for (const Case& c : cases) {
+    std::vector<float> values(32, 0.0F);
+    values[5] = c.value;
+    const test::Batch batch(scalar_kernels(), values, 1, 32);
+    EXPECT_EQ(batch.view().d[0], c.d) << c.value;
+    EXPECT_EQ(activation(batch.view(), 5), c.x) << c.value;
+    EXPECT_EQ(activation(batch.view(), 6), 0) << c.value;
+  }
+  for (const float strange : {kInfinity, -kInfinity, std::nanf("")}) {
+    std::vector<float> values(64, 1.0F);
+    values[40] = strange;
+    const test::Batch batch(scalar_kernels(), values, 1, 32);
+    EXPECT_EQ(activation(batch.view(), 3), 32767);
+    EXPECT_TRUE(std::isnan(batch.view().d[1]));
+    for (std::size_t i = 32; i < 64; ++i) EXPECT_EQ(activation(batch.view(), i), 0);
+  }
+}
+
+TEST(ScalarExp, StaysWithinItsBound) {
+  double worst = 0;
+  for (std::int64_t i = -104'000'000; i < 88'720'000; i += 97) {
+    const float x = static_cast<float>(i) * 1e-6F;
+    const double exact = std::exp(static_cast<double>(x));
+    const auto nearest = static_cast<float>(exact);
+    const auto ulp = static_cast<double>(std::nextafter(nearest, kInfinity) - nearest);
+    worst = std::max(worst, std::fabs(static_cast<double>(scalar::exp(x)) - exact) / ulp);
+  }
+  std::printf("exp: %.3f ulp\n", worst);
+  EXPECT_LE(worst, 1.1);
+}
+
+TEST(ScalarExp, Ends) {
+  EXPECT_EQ(scalar::exp(0.0F), 1.0F);
+  EXPECT_EQ(scalar::exp(88.73F), kInfinity);
+  EXPECT_EQ(scalar::exp(kInfinity), kInfinity);
+  EXPECT_EQ(scalar::exp(-104.0F), 0.0F);
+  EXPECT_EQ(scalar::exp(-kInfinity), 0.0F);
+  EXPECT_GT(scalar::exp(-103.0F), 0.0F);
+  EXPECT_TRUE(std::isnan(scalar::exp(std::nanf(""))));
+}
+
+TEST(ScalarVector, AgreesWithFloat64) {
+  std::mt19937_64 random(4);
+  const std::size_t n = 576;
+  const auto a = test::random_values(n, random);
+  const auto b = test::random_values(n, random);
+  std::vector<float> out(n);
+
+  double squares = 0;
+  for (const float v : a) squares += static_cast<double>(v) * static_cast<double>(v);
+  const double factor = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+  scalar_kernels().rms_norm(a.data(), b.data(), 1e-5F, n, out.data());
+  for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(out[i] / (a[i] * factor * b[i]), 1.0, 1e-6);
+
+  scalar_kernels().silu_product(a.data(), b.data(), n, out.data());
+  for (std::size_t i = 0; i < n; ++i) {
+    const double g = static_cast<double>(a[i]);
+    EXPECT_NEAR(out[i] / (g / (1 + std::exp(-g)) * static_cast<double>(b[i])), 1.0, 1e-6) << g;
+  }
+
+  out = a;
+  const float inverse = scalar_kernels().softmax(out.data(), n);
+  const double largest = static_cast<double>(*std::max_element(a.begin(), a.end()));
+  double sum = 0;
+  for (const float v : a) sum += std::exp(static_cast<double>(v) - largest);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double exact = std::exp(static_cast<double>(a[i]) - largest) / sum;
+    EXPECT_NEAR(static_cast<double>(out[i]) * static_cast<double>(inverse), exact, exact * 1e-5);
+  }
+}
+
+TEST(ScalarVector, AttentionAgreesWithFloat64) {
+  std::mt19937_64 random(5);
+  const std::size_t width = 64;
+  const std::size_t count = 33;
+  const std::size_t stride = 3 * width;
+  const auto q = test::random_values(width, random);
+  const auto weights = test::random_values(count, random);
+  const auto cache = test::random_values(count * stride, random);
+  std::vector<std::uint16_t> halves(cache.size());
+  scalar_kernels().to_half(cache.data(), cache.size(), halves.data());
+  for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16}) {
+    const bool is_half = format == CacheFormat::f16;
+    const void* rows = is_half ? static_cast<const void*>(halves.data()) : cache.data();
+    const auto at = [&](std::size_t i) {
+      return static_cast<double>(is_half ? quant::half_to_float(halves[i]) : cache[i]);
+    };
+    std::vector<float> scores(count);
+    scalar_kernels().scores(q.data(), rows, format, stride, count, width, 0.125F, scores.data());
+    for (std::size_t j = 0; j < count; ++j) {
+      double exact = 0;
+      double magnitude = 0;
+      for (std::size_t i = 0; i < width; ++i) {
+        exact += 0.125 * static_cast<double>(q[i]) * at(j * stride + i);
+        magnitude += std::fabs(0.125 * static_cast<double>(q[i]) * at(j * stride + i));
+      }
+      EXPECT_NEAR(static_cast<double>(scores[j]), exact, 8 * kUnitRoundoff * magnitude);
+    }
+    std::vector<float> out(width);
+    scalar_kernels().weighted_sum(weights.data(), 0.5F, rows, format, stride, count, width, out.data());
+    for (std::size_t i = 0; i < width; ++i) {
+      double exact = 0;
+      double magnitude = 0;
+      for (std::size_t j = 0; j < count; ++j) {
+        exact += 0.5 * static_cast<double>(weights[j]) * at(j * stride + i);
+        magnitude += std::fabs(0.5 * static_cast<double>(weights[j]) * at(j * stride + i));
+      }
+      EXPECT_NEAR(static_cast<double>(out[i]), exact, 33 * kUnitRoundoff * magnitude);
+    }
+  }
+}
+
+TEST(ScalarVector, RotateTurnsPairs) {
+  const float cosine = 0.6F;
+  const float sine = 0.8F;
+  std::vector<float> neighbours = {3, 4, 1, 0};
+  const std::vector<float> cosines(2, cosine);
+  const std::vector<float> sines(2, sine);
+  scalar_kernels().rotate(neighbours.data(), cosines.data(), sines.data(), 2, 2, 1);
+  EXPECT_NEAR(neighbours[0], 3 * 0.6 - 4 * 0.8, 1e-6);
+  EXPECT_NEAR(neighbours[1], 3 * 0.8 + 4 * 0.6, 1e-6);
+  EXPECT_NEAR(neighbours[2], 0.6, 1e-6);
+  EXPECT_NEAR(neighbours[3], 0.8, 1e-6);
+  std::vector<float> halves = {3, 1, 4, 0};
+  scalar_kernels().rotate(halves.data(), cosines.data(), sines.data(), 2, 1, 2);
+  EXPECT_EQ(halves, (std::vector<float>{neighbours[0], neighbours[2], neighbours[1], neighbours[3]}));
+}
+
+}  // namespace
+}  // namespace assay::kernels

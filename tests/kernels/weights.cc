@@ -1,0 +1,115 @@
+#include "tests/kernels/weights.h"
+
+#include <cstring>
+
+#include "quant/half.h"
+
+namespace assay::kernels::test {
+namespace {
+
+/// Byte offsets of the f16 scales in a block, by type id.
+std::vector<std::size_t> half_offsets(std::uint32_t id) {
+  switch (id) {
+    case 3:  // Q4_1
+    case 7:  // Q5_1
+    case 12:
+    case 13:
+      return {0, 2};
+    case 10:
+      return {80, 82};
+    case 11:
+      return {108};
+    case 14:
+      return {208};
+    default:
+      return {0};
+  }
+}
+
+std::uint16_t random_half(Fields fields, std::mt19937_64& random) {
+  constexpr std::uint16_t kStrange[] = {0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00};
+  if (fields == Fields::extreme && random() % 40 == 0) return kStrange[random() % std::size(kStrange)];
+  return quant::float_to_half(std::uniform_real_distribution<float>(-0.02F, 0.02F)(random));
+}
+
+void fill_float(const quant::Type& type, std::byte* value, Fields fields, std::mt19937_64& random) {
+  constexpr std::uint32_t kStrange[] = {0x00000000, 0x80000000, 0x00000001, 0x807FFFFF,
+                                        0x7F7FFFFF, 0x7F800000, 0x7FC00000};
+  float drawn = std::normal_distribution<float>(0.0F, 0.05F)(random);
+  // Rare, so that not every sum becomes infinite or NaN.
+  if (fields == Fields::extreme && random() % 1000 == 0) {
+    std::memcpy(&drawn, &kStrange[random() % std::size(kStrange)], sizeof drawn);
+  }
+  const std::uint16_t half = type.id == 1 ? quant::float_to_half(drawn) : quant::float_to_bfloat(drawn);
+  if (type.id == 0) {
+    std::memcpy(value, &drawn, sizeof drawn);
+  } else {
+    std::memcpy(value, &half, sizeof half);
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, std::size_t width, Fields fields,
+                                   std::mt19937_64& random) {
+  std::vector<std::byte> bytes(rows * row_bytes(type, width));
+  for (std::size_t at = 0; at < bytes.size(); at += type.block_bytes) {
+    std::byte* block = bytes.data() + at;
+    if (!type.is_quantized()) {
+      fill_float(type, block, fields, random);
+      continue;
+    }
+    const auto kind = random() % 16;
+    for (std::size_t i = 0; i < type.block_bytes; ++i) {
+      block[i] = static_cast<std::byte>(random());
+      if (fields == Fields::extreme && kind == 0) block[i] = std::byte{0xFF};
+      if (fields == Fields::extreme && kind == 1) block[i] = std::byte{0x80};
+      if (fields == Fields::extreme && kind == 2) block[i] = std::byte{0x00};
+    }
+    for (const std::size_t offset : half_offsets(type.id)) {
+      const std::uint16_t half = random_half(fields, random);
+      std::memcpy(block + offset, &half, sizeof half);
+    }
+  }
+  return bytes;
+}
+
+std::vector<float> random_values(std::size_t count, std::mt19937_64& random, float outlier) {
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random) * (random() % 50 == 0 ? outlier : 1.0F);
+  return values;
+}
+
+Batch::Batch(const Kernels& kernels, const std::vector<float>& values, std::size_t tokens, std::size_t block_values)
+    : tokens_(tokens), width_(values.size() / tokens), block_values_(block_values), f32_(values) {
+  if (block_values == 1) return;
+  hi_.resize(values.size());
+  lo_.resize(values.size());
+  d_.resize(values.size() / block_values);
+  sums_.resize(values.size() / 16);
+  for (std::size_t token = 0; token < tokens; ++token) {
+    const std::size_t first = token * width_;
+    kernels.quantize(f32_.data() + first, width_, block_values, hi_.data() + first, lo_.data() + first,
+                     d_.data() + first / block_values, sums_.data() + first / 16);
+  }
+}
+
+Activations Batch::view(std::size_t begin, std::size_t tokens) const {
+  Activations x;
+  x.tokens = tokens;
+  x.width = width_;
+  x.block_values = block_values_;
+  const std::size_t first = begin * width_;
+  if (block_values_ == 1) {
+    x.f32 = f32_.data() + first;
+    return x;
+  }
+  x.hi = hi_.data() + first;
+  x.lo = lo_.data() + first;
+  x.d = d_.data() + first / block_values_;
+  x.sums = sums_.data() + first / 16;
+  return x;
+}
+
+}  // namespace assay::kernels::test
