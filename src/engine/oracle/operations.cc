@@ -1,0 +1,164 @@
+#include "engine/oracle/operations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/math.h"
+
+namespace assay::engine::oracle {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+
+double dot(const double* a, const double* b, std::size_t count) {
+  double lane[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) lane[j] += a[i + j] * b[i + j];
+  }
+  for (std::size_t j = 0; i + j < count; ++j) lane[j] += a[i + j] * b[i + j];
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::size_t j = 0; j < half; ++j) lane[j] += lane[j + half];
+  }
+  return lane[0];
+}
+
+const gguf::Tensor& weight(const Call& call, model::WeightId id) {
+  return *call.plan.weights[static_cast<std::size_t>(id)];
+}
+
+/// Row `index` of a weight, decoded.
+void decode_row(const gguf::Tensor& tensor, std::size_t index, double* values) {
+  quant::decode_exact(*tensor.type, tensor.row(index).data(), tensor.row_values() / tensor.type->block_values, values);
+}
+
+double silu(double x) { return x / (1 + portable_exp(-x)); }
+
+/// In place: exp(x - max), and returns the sum, added in ascending order.
+double exponentials(double* x, std::size_t count) {
+  const double max = *std::max_element(x, x + count);
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    x[i] = portable_exp(x[i] - max);
+    sum += x[i];
+  }
+  return sum;
+}
+
+}  // namespace
+
+void run(const model::Embed& embed, const Call& call) {
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    decode_row(weight(call, embed.table), static_cast<std::size_t>(call.batch.tokens[i].token),
+               call.output + i * call.width);
+  }
+}
+
+void run(const model::RmsNorm& norm, const Call& call) {
+  decode_row(weight(call, norm.weight), 0, call.weights);
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    for (std::size_t at = 0; at < call.width; at += norm.group) {
+      const double* x = call.inputs[0].row(i) + at;
+      double* out = call.output + i * call.width + at;
+      const double root = std::sqrt(dot(x, x, norm.group) / static_cast<double>(norm.group) + norm.epsilon);
+      for (std::size_t c = 0; c < norm.group; ++c) out[c] = x[c] / root * call.weights[c];
+    }
+  }
+}
+
+void run(const model::Linear& linear, const Call& call) {
+  const gguf::Tensor& matrix = weight(call, linear.weight);
+  const bool biased = linear.bias != model::kNoWeight;
+  if (biased) decode_row(weight(call, linear.bias), 0, call.scratch);
+  const auto [begin, end] = call.team.share(call.width);
+  for (std::size_t r = begin; r < end; ++r) {
+    decode_row(matrix, r, call.weights);
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      const double sum = dot(call.weights, call.inputs[0].row(i), call.inputs[0].width);
+      call.output[i * call.width + r] = biased ? sum + call.scratch[r] : sum;
+    }
+  }
+}
+
+void run(const model::Rope& rope, const Call& call) {
+  const std::size_t pairs = rope.frequencies.size();
+  const bool neighbours = rope.pairing == model::RopePairing::neighbours;
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto position = static_cast<double>(call.batch.positions[i]);
+    const double* x = call.inputs[0].row(i);
+    double* out = call.output + i * call.width;
+    std::copy_n(x, call.width, out);
+    for (std::size_t pair = 0; pair < pairs; ++pair) {
+      const double angle = position * rope.frequencies[pair];
+      const double cosine = portable_cos(angle) * rope.magnitude;
+      const double sine = portable_sin(angle) * rope.magnitude;
+      const std::size_t first = neighbours ? 2 * pair : pair;
+      const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
+      for (std::size_t head = 0; head < call.width; head += rope.head_width) {
+        const double a = x[head + first];
+        const double b = x[head + second];
+        out[head + first] = a * cosine - b * sine;
+        out[head + second] = a * sine + b * cosine;
+      }
+    }
+  }
+}
+
+void run(const model::Attention& attention, const Call& call) {
+  const auto& [plan, batch, cache, team, inputs, rows, width, output, weights, scratch] = call;
+  const std::size_t kv_width = attention.kv_heads * attention.head_width;
+  const auto [begin, end] = team.share(rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::size_t at = batch.positions[i] * kv_width;
+    std::copy_n(inputs[1].row(i), kv_width, cache.keys(batch.tokens[i].sequence, attention.layer) + at);
+    std::copy_n(inputs[2].row(i), kv_width, cache.values(batch.tokens[i].sequence, attention.layer) + at);
+  }
+  team.barrier();
+
+  // One item is one head of one token. Dealt out in turn, because later tokens look back further.
+  const auto threads = static_cast<std::size_t>(team.threads);
+  for (std::size_t item = static_cast<std::size_t>(team.thread); item < rows * attention.heads; item += threads) {
+    const std::size_t i = item / attention.heads;
+    const std::size_t head = item % attention.heads;
+    const std::size_t kv_head = head / (attention.heads / attention.kv_heads) * attention.head_width;
+    const double* keys = cache.keys(batch.tokens[i].sequence, attention.layer) + kv_head;
+    const double* values = cache.values(batch.tokens[i].sequence, attention.layer) + kv_head;
+    const double* q = inputs[0].row(i) + head * attention.head_width;
+    double* out = output + i * width + head * attention.head_width;
+
+    const std::size_t seen = batch.positions[i] + 1;
+    for (std::size_t p = 0; p < seen; ++p) {
+      scratch[p] = dot(q, keys + p * kv_width, attention.head_width) * attention.scale;
+    }
+    const double sum = exponentials(scratch, seen);
+    std::fill_n(out, attention.head_width, 0.0);
+    for (std::size_t p = 0; p < seen; ++p) {
+      for (std::size_t c = 0; c < attention.head_width; ++c) out[c] += scratch[p] * values[p * kv_width + c];
+    }
+    for (std::size_t c = 0; c < attention.head_width; ++c) out[c] /= sum;
+  }
+}
+
+void run(const model::GatedActivation&, const Call& call) {
+  const auto [begin, end] = call.team.share(call.width);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    const double* gate = call.inputs[0].row(i);
+    const double* up = call.inputs[1].row(i);
+    for (std::size_t c = begin; c < end; ++c) call.output[i * call.width + c] = silu(gate[c]) * up[c];
+  }
+}
+
+void run(const model::Add&, const Call& call) {
+  const auto [begin, end] = call.team.share(call.width);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    const double* a = call.inputs[0].row(i);
+    const double* b = call.inputs[1].row(i);
+    for (std::size_t c = begin; c < end; ++c) call.output[i * call.width + c] = a[c] + b[c];
+  }
+}
+
+}  // namespace assay::engine::oracle
