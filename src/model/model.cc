@@ -1,14 +1,13 @@
 #include "model/model.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "model/architectures/architecture.h"
+#include "model/join.h"
 #include "model/plan_builder.h"
 
 namespace assay::model {
@@ -19,12 +18,8 @@ constexpr std::size_t kNamed = 5;
 /// "2 tensors are not used: a, b"; nothing when there are none.
 void warn(std::vector<std::string>& warnings, std::string_view what, const std::vector<std::string>& names) {
   if (names.empty()) return;
-  const std::size_t named = std::min(names.size(), kNamed);
-  std::vector<std::string> first;
-  for (std::size_t i = 0; i < named; ++i) first.push_back(printable(names[i], 64));
-  const std::size_t more = names.size() - named;
-  warnings.push_back(fmt::format("{} {} not used: {}{}", names.size(), what, fmt::join(first, ", "),
-                                 more > 0 ? fmt::format(" and {} more", more) : ""));
+  const std::string listed = printable(join_first(names, kNamed, ", "), 400);
+  warnings.push_back(fmt::format("{} {} not used: {}", names.size(), what, listed));
 }
 
 const Architecture& known_architecture(const gguf::File& file) {
@@ -35,10 +30,10 @@ const Architecture& known_architecture(const gguf::File& file) {
   }
   const Architecture* architecture = find_architecture(name);
   if (architecture != nullptr) return *architecture;
-  std::vector<std::string_view> known;
-  for (const Architecture* each : all_architectures()) known.push_back(each->name);
+  std::vector<std::string> known;
+  for (const Architecture* each : all_architectures()) known.emplace_back(each->name);
   throw Error(ErrorKind::unsupported, fmt::format("{}: unknown architecture '{}'; known: {}", file.name(),
-                                                  printable(name, 40), fmt::join(known, ", ")));
+                                                  printable(name, 40), join_first(known, known.size(), ", ")));
 }
 
 }  // namespace

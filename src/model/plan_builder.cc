@@ -6,23 +6,14 @@
 #include <variant>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "model/join.h"
 
 namespace assay::model {
 namespace {
 
 constexpr std::size_t kNamedProblems = 3;
-
-/// "a; b; c; and 4 more"
-std::string first_few(const std::vector<std::string>& items) {
-  const std::size_t named = std::min(items.size(), kNamedProblems);
-  std::string text =
-      fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(named), "; "));
-  if (items.size() > named) text += fmt::format("; and {} more", items.size() - named);
-  return text;
-}
 
 /// Without the trailing ones that a writer may add.
 std::vector<std::uint64_t> significant(std::vector<std::uint64_t> ne) {
@@ -40,8 +31,8 @@ const gguf::Tensor* PlanBuilder::find_checked(const std::string& tensor, const s
   }
   used_.insert(tensor);
   if (significant(found->ne) != significant(ne)) {
-    problems_.push_back(fmt::format("{} has shape [{}] where the hyper-parameters ask for [{}]", tensor,
-                                    fmt::join(found->ne, ", "), fmt::join(ne, ", ")));
+    problems_.push_back(fmt::format("{} has shape {} where the hyper-parameters ask for {}", tensor,
+                                    shape_text(found->ne), shape_text(ne)));
   }
   if (!found->type->is_decodable()) undecodable_.push_back(fmt::format("{} is {}", tensor, found->type->name));
   return found;
@@ -106,12 +97,14 @@ ValueId PlanBuilder::add(std::string tap, ValueId a, ValueId b) {
 
 Plan PlanBuilder::finish(std::size_t context_length) {
   if (!problems_.empty()) {
-    throw Error(ErrorKind::input, fmt::format("{}: tensor {}", file_.name(), first_few(problems_)),
+    throw Error(ErrorKind::input,
+                fmt::format("{}: tensor {}", file_.name(), join_first(problems_, kNamedProblems, "; ")),
                 "The file is incomplete or its metadata belongs to another model; `inspect` lists what it holds.");
   }
   if (!undecodable_.empty()) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("{}: tensor {}, a type that cannot be decoded", file_.name(), first_few(undecodable_)),
+                fmt::format("{}: tensor {}, a type that cannot be decoded", file_.name(),
+                            join_first(undecodable_, kNamedProblems, "; ")),
                 "Take the model in another quantization, for example Q4_K_M or Q8_0.");
   }
   for (const Step& step : plan_.steps) {
