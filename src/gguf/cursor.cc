@@ -19,12 +19,18 @@ std::uint64_t Cursor::read_length(const Field& field) {
   return length_bytes_ == 4 ? read<std::uint32_t>(field) : read<std::uint64_t>(field);
 }
 
-std::uint64_t Cursor::read_count(std::size_t min_item_bytes, const Field& field) {
+std::uint64_t Cursor::read_count(std::size_t file_bytes, std::size_t memory_bytes, const Field& field) {
   const std::uint64_t at = offset_;
   const std::uint64_t count = read_length(field);
-  if (count > remaining() / min_item_bytes) {
+  if (count > remaining() / file_bytes) {
     refuse(at, field, fmt::format("{} items cannot fit into the {} bytes that remain in the file", count, remaining()));
   }
+  if (count > (kMaxTableBytes - table_bytes_) / memory_bytes) {
+    refuse(at, field,
+           fmt::format("{} items are more than any model needs; Assay spends {} on a file's tables", count,
+                       human_bytes(kMaxTableBytes)));
+  }
+  table_bytes_ += count * memory_bytes;
   return count;
 }
 

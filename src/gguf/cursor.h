@@ -24,6 +24,12 @@ struct Field {
 
 inline constexpr std::string_view kDamagedHint = "The file is cut short or damaged: fetch or convert it again.";
 
+/// What the tables made of one file (pairs, strings, tensors) may take in memory: ten times that of the largest models.
+/// Without it a sparse file could ask for any amount with zeros alone.
+inline constexpr std::uint64_t kMaxTableBytes = 48U << 20;
+/// Roughly what an entry of an index by name takes.
+inline constexpr std::size_t kIndexEntryBytes = 80;
+
 class Cursor {
  public:
   /// `file` is the name for errors; it and `bytes` must outlive the cursor.
@@ -48,8 +54,9 @@ class Cursor {
   }
   std::uint64_t read_length(const Field& field);
 
-  /// A count of items that take at least `min_item_bytes` each: refused unless the rest of the file could hold them.
-  std::uint64_t read_count(std::size_t min_item_bytes, const Field& field);
+  /// A count of items. Refused unless the rest of the file could hold them at `file_bytes` each, and unless they fit
+  /// into what is left of kMaxTableBytes at `memory_bytes` each.
+  std::uint64_t read_count(std::size_t file_bytes, std::size_t memory_bytes, const Field& field);
 
   /// A length and as many bytes.
   std::string_view read_string(const Field& field);
@@ -63,6 +70,7 @@ class Cursor {
   std::span<const std::byte> bytes_;
   std::uint64_t offset_ = 0;
   std::size_t length_bytes_ = 8;
+  std::uint64_t table_bytes_ = 0;
 };
 
 }  // namespace assay::gguf

@@ -48,7 +48,7 @@ class File {
  public:
   /// Maps the file and checks it whole; opens the other parts when it is part 1 of a split. Throws Error{io},
   /// Error{input}, or Error{unsupported} (big-endian, a later version, an unknown tensor type) that names the file, the
-  /// field and the byte offset. Takes memory in proportion to the metadata that is really in the file.
+  /// field and the byte offset. Takes less than 64 MiB of memory besides the map, a part of a split model each.
   static File open(const std::filesystem::path& path);
 
   /// The same for the bytes of a whole model in memory, which must outlive the result. `name` stands for the path in

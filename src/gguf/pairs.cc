@@ -17,7 +17,8 @@ ValueType read_type(Cursor& cursor, const Field& field) {
 void check_booleans(const Cursor& cursor, std::span<const std::byte> bytes, std::uint64_t at, std::string_view key) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (bytes[i] > std::byte{1}) {
-      cursor.refuse(at + i, {"value of key", key}, fmt::format("a boolean of {}, neither 0 nor 1", int(bytes[i])));
+      cursor.refuse(at + i, {"value of key", key},
+                    fmt::format("a boolean of {}, neither 0 nor 1", std::to_integer<int>(bytes[i])));
     }
   }
 }
@@ -36,20 +37,21 @@ Array read_array(Cursor& cursor, std::string_view key, int depth) {
   const Field value_field{"value of key", key};
   switch (array.element_type) {
     case ValueType::string:
-      array.count = cursor.read_count(cursor.length_bytes(), count_field);
+      array.count = cursor.read_count(cursor.length_bytes(), sizeof(std::string_view), count_field);
       array.strings.reserve(static_cast<std::size_t>(array.count));
       for (std::uint64_t i = 0; i < array.count; ++i) array.strings.push_back(cursor.read_string(value_field));
       break;
     case ValueType::array:
-      array.count = cursor.read_count(sizeof(std::uint32_t) + cursor.length_bytes(), count_field);
+      array.count = cursor.read_count(sizeof(std::uint32_t) + cursor.length_bytes(), sizeof(Value), count_field);
       array.arrays.reserve(static_cast<std::size_t>(array.count));
       for (std::uint64_t i = 0; i < array.count; ++i) {
         array.arrays.push_back(read_value(cursor, ValueType::array, key, depth));
       }
       break;
     default: {
+      // Not copied here; counted as what typed access makes of it.
       const std::size_t element_bytes = size_bytes(array.element_type);
-      array.count = cursor.read_count(element_bytes, count_field);
+      array.count = cursor.read_count(element_bytes, sizeof(std::int64_t), count_field);
       const std::uint64_t numbers_at = cursor.offset();
       array.numbers = cursor.take(array.count * element_bytes, value_field);
       if (array.element_type == ValueType::boolean) check_booleans(cursor, array.numbers, numbers_at, key);
@@ -70,9 +72,10 @@ Value read_value(Cursor& cursor, ValueType type, std::string_view key, int depth
 
 }  // namespace
 
-std::size_t min_pair_bytes(const Cursor& cursor) {
+std::uint64_t read_pair_count(Cursor& cursor) {
   // A key of one letter, a type, a value of one byte.
-  return cursor.length_bytes() + 1 + sizeof(std::uint32_t) + 1;
+  const std::size_t file_bytes = cursor.length_bytes() + 1 + sizeof(std::uint32_t) + 1;
+  return cursor.read_count(file_bytes, sizeof(Pair) + kIndexEntryBytes, {"metadata_count"});
 }
 
 std::vector<Pair> read_pairs(Cursor& cursor, std::uint64_t count) {

@@ -19,11 +19,10 @@ inline constexpr std::size_t kMaxKeyBytes = 65535;
 
 using Pair = std::pair<std::string_view, Value>;
 
-/// Reads `count` pairs. Refuses empty and overlong keys, invalid types, lengths past the end and arrays nested too
-/// deep; duplicate keys are the caller's to find. Takes memory in proportion to the file's size at most.
-std::vector<Pair> read_pairs(Cursor& cursor, std::uint64_t count);
+std::uint64_t read_pair_count(Cursor& cursor);
 
-/// The least bytes that a pair takes.
-std::size_t min_pair_bytes(const Cursor& cursor);
+/// Refuses empty and overlong keys, invalid types, lengths past the end and arrays nested too deep; duplicate keys are
+/// the caller's to find.
+std::vector<Pair> read_pairs(Cursor& cursor, std::uint64_t count);
 
 }  // namespace assay::gguf

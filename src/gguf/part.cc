@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "gguf/cursor.h"
+#include "gguf/pairs.h"
 #include "gguf/strangers.h"
 #include "gguf/tensor_infos.h"
 
@@ -36,8 +37,8 @@ Part read_part(std::string name, std::span<const std::byte> bytes) {
   cursor.take(4, {"magic"});
   part.version = read_version(cursor);
   cursor.set_length_bytes(part.version == 1 ? 4 : 8);
-  const std::uint64_t tensor_count = cursor.read_count(min_tensor_info_bytes(cursor), {"tensor_count"});
-  const std::uint64_t metadata_count = cursor.read_count(min_pair_bytes(cursor), {"metadata_count"});
+  const std::uint64_t tensor_count = read_tensor_count(cursor);
+  const std::uint64_t metadata_count = read_pair_count(cursor);
   part.metadata = Metadata(cursor, metadata_count);
   part.alignment = part.metadata.alignment();
   part.tensors = read_tensor_infos(cursor, tensor_count, part.alignment);

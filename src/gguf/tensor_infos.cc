@@ -79,7 +79,7 @@ Info read_info(Cursor& cursor) {
   Info info;
   Tensor& tensor = info.tensor;
   tensor.name = read_name(cursor);
-  const std::uint64_t shape_at = cursor.offset();
+  const std::uint64_t shape_at = cursor.offset() + sizeof(std::uint32_t);  // past n_dims
   tensor.ne = read_shape(cursor, tensor.name);
   tensor.type = &read_type(cursor, tensor.name);
   info.size_bytes = checked_size_bytes(cursor, tensor, shape_at);
@@ -109,9 +109,12 @@ void check_place(const Cursor& cursor, const Info& info, std::uint64_t expected,
 
 }  // namespace
 
-std::size_t min_tensor_info_bytes(const Cursor& cursor) {
+std::uint64_t read_tensor_count(Cursor& cursor) {
   // A name of one letter, n_dims, one dimension, type, offset.
-  return 2 * cursor.length_bytes() + 1 + 2 * sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  const std::size_t file_bytes = 2 * cursor.length_bytes() + 1 + 2 * sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  constexpr std::size_t kShapeBytes = 48;
+  const std::size_t memory_bytes = sizeof(Info) + 2 * sizeof(Tensor) + kShapeBytes + kIndexEntryBytes;
+  return cursor.read_count(file_bytes, memory_bytes, {"tensor_count"});
 }
 
 std::optional<std::uint64_t> tensor_bytes(const quant::Type& type, std::span<const std::uint64_t> ne) {

@@ -16,13 +16,12 @@ namespace assay::gguf {
 inline constexpr std::size_t kMaxTensorNameBytes = 64;  ///< the format's limit
 inline constexpr std::uint32_t kMaxDimensions = 4;
 
+std::uint64_t read_tensor_count(Cursor& cursor);
+
 /// Reads `count` tensor infos and finds their data, which begins at the next multiple of `alignment`. Data must lie as
 /// every writer lays it: in the table's order, each tensor at the end of the one before, padded to the alignment. So no
 /// two overlap, and nothing reaches past the file's end. Duplicate names are the caller's to find.
 std::vector<Tensor> read_tensor_infos(Cursor& cursor, std::uint64_t count, std::uint64_t alignment);
-
-/// The least bytes that a tensor info takes.
-std::size_t min_tensor_info_bytes(const Cursor& cursor);
 
 /// Bytes of a tensor's data, or nothing when they do not fit into 64 bits. ne[0] must be a multiple of
 /// type.block_values.
