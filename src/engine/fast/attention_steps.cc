@@ -1,0 +1,143 @@
+// Attention over the cache. A thread computes whole (token, head) pairs, so that no sum is ever split.
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/fast/steps.h"
+
+namespace assay::engine::fast {
+namespace {
+
+class Store final : public Step {
+ public:
+  Store(const Kernels& kernels, const model::Attention& attention, const Place& k, const Place& v, int region,
+        std::size_t grain)
+      : kernels_(kernels), attention_(attention), k_(k), v_(v), region_(region), grain_(grain) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = team.share(k_.width, grain_);
+    const float* keys = frame.floats(k_, team);
+    const float* values = frame.floats(v_, team);
+    const std::size_t head_width = attention_.head_width;
+    for (std::size_t begin = mine.begin; begin < mine.end;) {
+      const std::size_t head = begin / head_width * head_width;
+      const std::size_t end = std::min(head + head_width, mine.end);
+      for (std::size_t row = 0; row < frame.tokens.size(); ++row) {
+        const HeadCache& cache = *frame.caches[row];
+        const std::size_t element = frame.positions[row] * head_width + (begin - head);
+        const std::size_t offset = element * cache.element_bytes();
+        put(keys + row * k_.width + begin, end - begin, cache.format(), cache.keys(attention_.layer, head) + offset);
+        put(values + row * v_.width + begin, end - begin, cache.format(),
+            cache.values(attention_.layer, head) + offset);
+      }
+      begin = end;
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back({k_.region, by_channels(k_, grain_, mode), false});
+    accesses.push_back({v_.region, by_channels(v_, grain_, mode), false});
+    accesses.push_back({region_, by_channels(k_, grain_, mode), true});
+  }
+
+ private:
+  void put(const float* from, std::size_t n, kernels::CacheFormat format, std::byte* to) const {
+    if (format == kernels::CacheFormat::f16) {
+      kernels_.to_half(from, n, reinterpret_cast<std::uint16_t*>(to));
+    } else {
+      std::copy_n(from, n, reinterpret_cast<float*>(to));
+    }
+  }
+
+  const Kernels& kernels_;
+  model::Attention attention_;
+  Place k_;
+  Place v_;
+  int region_;
+  std::size_t grain_;
+};
+
+class Attend final : public Step {
+ public:
+  Attend(const Kernels& kernels, const model::Attention& attention, const Place& q, const Place& out, int region)
+      : kernels_(kernels), attention_(attention), q_(q), out_(out), region_(region) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const auto threads = static_cast<std::size_t>(team.threads);
+    const auto thread = static_cast<std::size_t>(team.thread);
+    const Share share = cut(frame, thread, threads);
+    const Share next = cut(frame, thread + 1, threads);
+    const float* q = frame.floats(q_, team);
+    float* out = frame.floats(out_, team);
+    // Key/value heads outermost: their rows stay in the cache for all tokens and query heads that read them.
+    const std::size_t group = attention_.heads / attention_.kv_heads;
+    for (std::size_t kv_head = 0; kv_head < attention_.kv_heads; ++kv_head) {
+      for (std::size_t token = share.token; token < frame.tokens.size() && token <= next.token; ++token) {
+        const std::size_t from = token == share.token ? share.head : 0;
+        const std::size_t to = token == next.token ? next.head : attention_.heads;
+        const std::size_t last = std::min(to, (kv_head + 1) * group);
+        for (std::size_t head = std::max(from, kv_head * group); head < last; ++head) {
+          const std::size_t channel = token * q_.width + head * attention_.head_width;
+          attend(frame, token, kv_head, q + channel, frame.scores[thread], out + channel);
+        }
+      }
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back({q_.region, by_anything(q_, mode), false});
+    accesses.push_back({region_, {}, false});
+    accesses.push_back({out_.region, {}, true});
+  }
+
+ private:
+  /// Where a thread's share of the (token, head) pairs begins.
+  struct Share {
+    std::size_t token;
+    std::size_t head;
+  };
+
+  /// Cuts the work, which grows with the position, into equal parts.
+  Share cut(const Frame& frame, std::size_t thread, std::size_t threads) const {
+    std::size_t total = 0;
+    for (const std::size_t position : frame.positions) total += position + 1;
+    std::size_t before = total * attention_.heads * thread / threads;
+    for (std::size_t token = 0; token < frame.tokens.size(); ++token) {
+      const std::size_t cost = frame.positions[token] + 1;
+      if (before < cost * attention_.heads) return {token, before / cost};
+      before -= cost * attention_.heads;
+    }
+    return {frame.tokens.size(), 0};
+  }
+
+  void attend(const Frame& frame, std::size_t token, std::size_t kv_head, const float* q, float* scores,
+              float* out) const {
+    const HeadCache& cache = *frame.caches[token];
+    const std::size_t width = attention_.head_width;
+    const std::size_t count = frame.positions[token] + 1;
+    const std::byte* keys = cache.keys(attention_.layer, kv_head * width);
+    const std::byte* values = cache.values(attention_.layer, kv_head * width);
+    kernels_.scores(q, keys, cache.format(), width, count, width, static_cast<float>(attention_.scale), scores);
+    const float factor = kernels_.softmax(scores, count);
+    kernels_.weighted_sum(scores, factor, values, cache.format(), width, count, width, out);
+  }
+
+  const Kernels& kernels_;
+  model::Attention attention_;
+  Place q_;
+  Place out_;
+  int region_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_store(const Kernels& kernels, const model::Attention& attention, const Place& k,
+                                 const Place& v, int region, std::size_t grain) {
+  return std::make_unique<Store>(kernels, attention, k, v, region, grain);
+}
+
+std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, const Place& q,
+                                  const Place& out, int region) {
+  return std::make_unique<Attend>(kernels, attention, q, out, region);
+}
+
+}  // namespace assay::engine::fast

@@ -1,0 +1,192 @@
+// Steps that a thread does for a share of the channels, for every row. A product, its bias and what is done to its
+// channels stay on one thread.
+#include <algorithm>
+#include <utility>
+
+#include "engine/fast/steps.h"
+
+namespace assay::engine::fast {
+namespace {
+
+class ChannelStep : public Step {
+ public:
+  ChannelStep(const Kernels& kernels, const Place& out, std::size_t grain)
+      : kernels_(kernels), out_(out), grain_(grain) {}
+
+ protected:
+  const Kernels& kernels() const { return kernels_; }
+  const Place& out() const { return out_; }
+  std::size_t grain() const { return grain_; }
+  Team::Range my_channels(const Team& team) const { return team.share(out_.width, grain_); }
+  Access reads(const Place& in, Mode mode) const { return {in.region, by_channels(in, grain_, mode), false}; }
+  Access writes(Mode mode) const { return {out_.region, by_channels(out_, grain_, mode), true}; }
+
+ private:
+  const Kernels& kernels_;
+  Place out_;
+  std::size_t grain_;
+};
+
+class Linear final : public ChannelStep {
+ public:
+  Linear(const Kernels& kernels, const gguf::Tensor& weight, std::vector<float> bias, const Place& in, const Place& out,
+         std::size_t grain)
+      : ChannelStep(kernels, out, grain),
+        product_(kernels.product[weight.type->id]),
+        weight_(weight.data.data()),
+        row_bytes_(weight.row_bytes()),
+        bias_(std::move(bias)),
+        in_(in) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    if (mine.begin == mine.end) return;
+    float* rows = frame.floats(out(), team) + mine.begin;
+    const std::size_t count = mine.end - mine.begin;
+    const kernels::Activations x = activations(frame, team);
+    product_(weight_ + mine.begin * row_bytes_, row_bytes_, count, x, rows, out().width);
+    if (bias_.empty()) return;
+    for (std::size_t row = 0; row < x.tokens; ++row) {
+      float* channels = rows + row * out().width;
+      kernels().add(channels, bias_.data() + mine.begin, count, channels);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back({in_.region, by_anything(in_, mode), false});
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  kernels::Activations activations(const Frame& frame, const Team& team) const {
+    kernels::Activations x;
+    x.tokens = frame.rows(in_.row_set);
+    x.width = in_.width;
+    if (in_.block_values == 0) {
+      x.block_values = 1;
+      x.f32 = frame.floats(in_, team);
+      return x;
+    }
+    const QuantizedRows rows(frame, in_, team);
+    x.block_values = in_.block_values;
+    x.hi = rows.hi(0);
+    x.lo = rows.lo(0);
+    x.d = rows.d(0);
+    x.sums = rows.sums(0);
+    return x;
+  }
+
+  kernels::MatrixProduct product_;
+  const std::byte* weight_;
+  std::size_t row_bytes_;
+  std::vector<float> bias_;
+  Place in_;
+};
+
+class Rope final : public ChannelStep {
+ public:
+  Rope(const Kernels& kernels, const model::Rope& rope, const Place& table, const Place& in, const Place& out,
+       std::size_t grain)
+      : ChannelStep(kernels, out, grain),
+        pairing_(rope.pairing),
+        head_width_(rope.head_width),
+        pairs_(rope.frequencies.size()),
+        table_(table),
+        in_(in) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    const float* from = frame.floats(in_, team);
+    float* to = frame.floats(out(), team);
+    const float* tables = frame.floats(table_, team);
+    for (std::size_t row = 0; row < frame.rows(out().row_set); ++row) {
+      const std::size_t base = row * out().width;
+      if (from != to) std::copy(from + base + mine.begin, from + base + mine.end, to + base + mine.begin);
+      rotate_heads(to + base, tables + row * table_.width, mine);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back({table_.region, by_anything(table_, mode), false});
+    accesses.push_back(reads(in_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  void rotate_heads(float* row, const float* cosines, Team::Range mine) const {
+    const float* sines = cosines + pairs_;
+    for (std::size_t head = mine.begin / head_width_ * head_width_; head < mine.end; head += head_width_) {
+      if (pairing_ == model::RopePairing::halves) {
+        kernels().rotate(row + head, cosines, sines, pairs_, 1, pairs_);
+        continue;
+      }
+      // Shares may begin and end inside a head, between pairs.
+      const std::size_t first = std::max(mine.begin, head) - head;
+      const std::size_t last = std::min(mine.end - head, 2 * pairs_);
+      if (first >= last) continue;
+      kernels().rotate(row + head + first, cosines + first / 2, sines + first / 2, (last - first) / 2, 2, 1);
+    }
+  }
+
+  model::RopePairing pairing_;
+  std::size_t head_width_;
+  std::size_t pairs_;
+  Place table_;
+  Place in_;
+};
+
+/// out[i] = f(a[i], b[i])
+class Elementwise : public ChannelStep {
+ public:
+  using Function = void (*)(const float* a, const float* b, std::size_t n, float* out);
+
+  Elementwise(const Kernels& kernels, Function function, const Place& a, const Place& b, const Place& out,
+              std::size_t grain)
+      : ChannelStep(kernels, out, grain), function_(function), a_(a), b_(b) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    const float* a = frame.floats(a_, team);
+    const float* b = frame.floats(b_, team);
+    float* to = frame.floats(out(), team);
+    for (std::size_t row = 0; row < frame.rows(out().row_set); ++row) {
+      const std::size_t at = row * out().width + mine.begin;
+      function_(a + at, b + at, mine.end - mine.begin, to + at);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back(reads(a_, mode));
+    accesses.push_back(reads(b_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  Function function_;
+  Place a_;
+  Place b_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& weight, std::vector<float> bias,
+                                  const Place& in, const Place& out, std::size_t grain) {
+  return std::make_unique<Linear>(kernels, weight, std::move(bias), in, out, grain);
+}
+
+std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope, const Place& table, const Place& in,
+                                const Place& out, std::size_t grain) {
+  return std::make_unique<Rope>(kernels, rope, table, in, out, grain);
+}
+
+std::unique_ptr<Step> make_gated(const Kernels& kernels, const Place& gate, const Place& up, const Place& out,
+                                 std::size_t grain) {
+  return std::make_unique<Elementwise>(kernels, kernels.silu_product, gate, up, out, grain);
+}
+
+std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,
+                               std::size_t grain) {
+  return std::make_unique<Elementwise>(kernels, kernels.add, a, b, out, grain);
+}
+
+}  // namespace assay::engine::fast

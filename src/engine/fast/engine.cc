@@ -1,0 +1,208 @@
+// The fast engine: runs a Program over batches, piece by piece, with one team of threads from the first step of a batch
+// to the last. What it computes for a token depends on that token's sequence only, to the bit.
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "engine/batch.h"
+#include "engine/fast/aligned_buffer.h"
+#include "engine/fast/head_cache.h"
+#include "engine/fast/program.h"
+#include "kernels/kernels.h"
+
+namespace assay::engine {
+namespace {
+
+using fast::RowSet;
+
+/// Tokens computed at once: enough to read each weight seldom, few enough to bound the memory of the values between.
+constexpr std::size_t kPieceTokens = 512;
+
+/// A part of a batch, small enough for the regions.
+struct Piece {
+  std::size_t begin, end;                  // tokens of the batch
+  std::size_t outputs_begin, outputs_end;  // of the batch's tokens that want logits
+};
+
+class FastEngine final : public Engine {
+ public:
+  FastEngine(const model::Model& model, const EngineOptions& options)
+      : plan_(model.plan),
+        kernels_(kernels::kernels()),
+        program_(plan_, kernels_),
+        threads_(resolve_threads(options)),
+        context_length_(resolve_context_length(options, plan_)),
+        cache_format_(options.cache == CacheType::f16 ? kernels::CacheFormat::f16 : kernels::CacheFormat::f32) {
+    if (options.cache == CacheType::f64) {
+      throw Error(ErrorKind::usage, "the fast engine has no f64 cache", "choose f32 or f16");
+    }
+    scores_.reserve(static_cast<std::size_t>(threads_) * score_bytes());
+    for (int thread = 0; thread < threads_; ++thread) {
+      score_rows_.push_back(
+          reinterpret_cast<float*>(scores_.data() + static_cast<std::size_t>(thread) * score_bytes()));
+    }
+  }
+
+  SequenceId add_sequence() override {
+    caches_.try_emplace(next_sequence_, plan_.layers, plan_.kv_width, context_length_, cache_format_);
+    lengths_[next_sequence_] = 0;
+    return next_sequence_++;
+  }
+
+  void remove_sequence(SequenceId sequence) override {
+    check(sequence);
+    caches_.erase(sequence);
+    lengths_.erase(sequence);
+  }
+
+  void truncate(SequenceId sequence, std::size_t length) override {
+    check(sequence);
+    lengths_[sequence] = std::min(lengths_[sequence], length);
+  }
+
+  std::size_t length(SequenceId sequence) const override {
+    check(sequence);
+    return lengths_.at(sequence);
+  }
+
+  std::size_t context_length() const override { return context_length_; }
+
+  void evaluate(std::span<const TokenInput> tokens, Observer* observer) override {
+    const Batch batch = check_batch(tokens, lengths_, plan_.vocabulary, context_length_);
+    // Whoever observes sees a value of the whole batch at once.
+    const std::size_t piece_tokens = observer == nullptr ? std::min(tokens.size(), kPieceTokens) : tokens.size();
+    token_caches_.clear();
+    for (const TokenInput& input : tokens) token_caches_.push_back(&caches_.at(input.sequence));
+    cut(tokens, piece_tokens);
+    reserve(piece_tokens);
+    observer_failure_ = nullptr;
+    run_team(threads_, [&](const Team& team) { run(batch, observer, team); });
+    if (observer_failure_) std::rethrow_exception(observer_failure_);
+    for (const auto& [sequence, length] : batch.lengths) lengths_[sequence] = length;
+  }
+
+  Rows logits() const override {
+    return {reinterpret_cast<const float*>(logits_.data()), nullptr, outputs_.size(), plan_.vocabulary};
+  }
+
+  std::string description() const override {
+    return fmt::format("fast {}, {} thread{}, cache {}", kernels_.isa, threads_, threads_ == 1 ? "" : "s",
+                       cache_format_ == kernels::CacheFormat::f16 ? "f16" : "f32");
+  }
+
+ private:
+  void check(SequenceId sequence) const {
+    if (lengths_.count(sequence) == 0) throw Error(ErrorKind::usage, fmt::format("there is no sequence {}", sequence));
+  }
+
+  void cut(std::span<const TokenInput> batch, std::size_t piece_tokens) {
+    pieces_.clear();
+    outputs_.clear();
+    for (std::size_t begin = 0; begin < batch.size(); begin += piece_tokens) {
+      const std::size_t end = std::min(begin + piece_tokens, batch.size());
+      const std::size_t outputs_begin = outputs_.size();
+      for (std::size_t i = begin; i < end; ++i) {
+        if (batch[i].wants_logits) outputs_.push_back(i - begin);
+      }
+      pieces_.push_back({begin, end, outputs_begin, outputs_.size()});
+    }
+  }
+
+  void reserve(std::size_t piece_tokens) {
+    // Single rows are computed by every thread for itself.
+    const std::size_t rows = std::max(piece_tokens, static_cast<std::size_t>(threads_));
+    const std::vector<std::size_t>& row_bytes = program_.region_row_bytes();
+    regions_.resize(row_bytes.size());
+    region_data_.resize(row_bytes.size());
+    for (std::size_t i = 0; i < row_bytes.size(); ++i) {
+      regions_[i].reserve(row_bytes[i] * rows);
+      region_data_[i] = regions_[i].data();
+    }
+    logits_.reserve(outputs_.size() * plan_.vocabulary * sizeof(float));
+  }
+
+  /// One thread's part of a batch.
+  void run(const Batch& batch, Observer* observer, const Team& team) {
+    for (const Piece& piece : pieces_) {
+      const std::size_t count = piece.end - piece.begin;
+      fast::Frame frame;
+      frame.tokens = batch.tokens.subspan(piece.begin, count);
+      frame.positions = std::span(batch.positions).subspan(piece.begin, count);
+      frame.caches = std::span(token_caches_).subspan(piece.begin, count);
+      frame.outputs = std::span(outputs_).subspan(piece.outputs_begin, piece.outputs_end - piece.outputs_begin);
+      frame.regions = region_data_;
+      frame.logits = logits_.data() + piece.outputs_begin * plan_.vocabulary * sizeof(float);
+      frame.scores = score_rows_;
+      team.barrier();
+      run(frame, observer, team);
+    }
+  }
+
+  void run(const fast::Frame& frame, Observer* observer, const Team& team) {
+    const std::vector<std::uint8_t>& barriers =
+        program_.barriers({frame.tokens.size() == 1, frame.outputs.size() == 1});
+    const std::vector<fast::ProgramStep>& steps = program_.steps();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (barriers[i] != 0) team.barrier();
+      if (steps[i].row_set == RowSet::outputs && frame.outputs.empty()) continue;
+      steps[i].step->run(frame, team);
+      if (observer == nullptr || steps[i].value < 0) continue;
+      team.barrier();
+      if (team.thread == 0) show(frame, steps[i], *observer);
+      team.barrier();
+    }
+  }
+
+  /// On the calling thread, which is number 0 of its team. Exceptions wait until the team is done.
+  void show(const fast::Frame& frame, const fast::ProgramStep& step, Observer& observer) {
+    if (observer_failure_) return;
+    try {
+      const model::Value& value = plan_.values[static_cast<std::size_t>(step.value)];
+      observer.observe(value, {frame.floats(step.place, Team{}), nullptr, frame.rows(step.row_set), value.width});
+    } catch (...) {
+      observer_failure_ = std::current_exception();
+    }
+  }
+
+  /// Of one thread, on cache lines of its own.
+  std::size_t score_bytes() const { return (context_length_ * sizeof(float) + 63) / 64 * 64; }
+
+  const model::Plan& plan_;
+  const kernels::Kernels& kernels_;
+  fast::Program program_;
+  int threads_;
+  std::size_t context_length_;
+  kernels::CacheFormat cache_format_;
+
+  std::map<SequenceId, fast::HeadCache> caches_;
+  std::map<SequenceId, std::size_t> lengths_;
+  SequenceId next_sequence_ = 0;
+
+  // Of the last batch; kept, because most batches are like the one before.
+  std::vector<fast::HeadCache*> token_caches_;
+  std::vector<std::size_t> outputs_;  // in their piece
+  std::vector<Piece> pieces_;
+  std::vector<fast::AlignedBuffer> regions_;
+  std::vector<std::byte*> region_data_;
+  fast::AlignedBuffer logits_;
+  fast::AlignedBuffer scores_;
+  std::vector<float*> score_rows_;
+  std::exception_ptr observer_failure_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_fast(const model::Model& model, const EngineOptions& options) {
+  return std::make_unique<FastEngine>(model, options);
+}
+
+}  // namespace assay::engine

@@ -1,0 +1,52 @@
+// The steps of the fast engine. Each is made once, when the engine is, and run for every piece of a batch.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "engine/fast/frame.h"
+#include "gguf/file.h"
+#include "kernels/kernels.h"
+#include "model/plan.h"
+
+namespace assay::engine::fast {
+
+using kernels::Kernels;
+
+// Steps by rows (row_steps.cc).
+
+/// out = row `token` of a table of any decodable type, as floats.
+std::unique_ptr<Step> make_embed(const gguf::Tensor& table, const Place& out);
+/// The rows of `in` whose tokens want logits.
+std::unique_ptr<Step> make_gather(const Place& in, const Place& out);
+/// Floats to the 16-bit integers of kernels.h.
+std::unique_ptr<Step> make_quantize(const Kernels& kernels, const Place& in, const Place& out);
+/// Over each run of weight.size() channels.
+std::unique_ptr<Step> make_rms_norm(const Kernels& kernels, std::vector<float> weight, double epsilon, const Place& in,
+                                    const Place& out);
+/// Row: the cosines of position * frequencies, then the sines, times `magnitude`.
+std::unique_ptr<Step> make_rope_table(std::vector<double> frequencies, double magnitude, const Place& out);
+
+// Steps by channels (channel_steps.cc): a thread takes channels in multiples of `grain`.
+
+/// `in` is quantized by the blocks of the weight's type, floats for a float type. `bias` may be empty.
+std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& weight, std::vector<float> bias,
+                                  const Place& in, const Place& out, std::size_t grain);
+/// `grain` is even, and a multiple of head_width for RopePairing::halves. `in` may be `out`.
+std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope, const Place& table, const Place& in,
+                                const Place& out, std::size_t grain);
+std::unique_ptr<Step> make_gated(const Kernels& kernels, const Place& gate, const Place& up, const Place& out,
+                                 std::size_t grain);
+std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,
+                               std::size_t grain);
+
+// Attention (attention_steps.cc).
+
+/// Appends the keys and values to the caches of their sequences. `region` stands for the layer's cache.
+std::unique_ptr<Step> make_store(const Kernels& kernels, const model::Attention& attention, const Place& k,
+                                 const Place& v, int region, std::size_t grain);
+std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, const Place& q,
+                                  const Place& out, int region);
+
+}  // namespace assay::engine::fast

@@ -1,0 +1,86 @@
+// dump_logits MODEL ENGINE OUT.npy < sequences
+// A sequence a line: "LAST id id id ...". Writes the logits of the last LAST positions of each, one row a position, as
+// float32 or float64 like the engine's. ASSAY_THREADS and ASSAY_CACHE (f32, f16) set the options.
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "engine/engine.h"
+#include "model/model.h"
+
+namespace {
+
+using namespace assay;  // NOLINT(google-build-using-namespace)
+
+engine::EngineOptions options_from_environment() {
+  engine::EngineOptions options;
+  if (const char* threads = std::getenv("ASSAY_THREADS")) options.threads = std::atoi(threads);
+  if (const char* cache = std::getenv("ASSAY_CACHE")) {
+    options.cache = std::string(cache) == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
+  }
+  return options;
+}
+
+/// The .npy header of a matrix, 128 bytes.
+std::string npy_header(bool is_float64, std::size_t rows, std::size_t width) {
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}",
+                                 is_float64 ? "<f8" : "<f4", rows, width);
+  text.resize(117, ' ');
+  return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + text + "\n";
+}
+
+int run(const std::string& path, const std::string& engine_name, const std::string& out) {
+  const model::Model model = model::load_model(gguf::File::open(path));
+  const auto engine = engine::make_engine(engine_name, model, options_from_environment());
+  std::cerr << engine->description() << "\n";
+  std::string rows;
+  std::size_t count = 0;
+  std::size_t width = 0;
+  bool is_float64 = false;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::size_t last = 0;
+    words >> last;
+    std::vector<engine::TokenInput> batch;
+    const engine::SequenceId sequence = engine->add_sequence();
+    for (std::int32_t id = 0; words >> id;) batch.push_back({id, sequence, false});
+    for (std::size_t i = batch.size() - std::min(last, batch.size()); i < batch.size(); ++i)
+      batch[i].wants_logits = true;
+    engine->evaluate(batch);
+    const engine::Rows logits = engine->logits();
+    is_float64 = logits.f64 != nullptr;
+    width = logits.width;
+    count += logits.count;
+    const std::size_t values = logits.count * logits.width;
+    if (is_float64) {
+      rows.append(reinterpret_cast<const char*>(logits.f64), values * sizeof(double));
+    } else {
+      rows.append(reinterpret_cast<const char*>(logits.f32), values * sizeof(float));
+    }
+    engine->remove_sequence(sequence);
+  }
+  std::ofstream file(out, std::ios::binary);
+  file << npy_header(is_float64, count, width) << rows;
+  return file.flush() ? 0 : 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::cerr << "usage: dump_logits MODEL ENGINE OUT.npy < sequences\n";
+    return 2;
+  }
+  try {
+    return run(argv[1], argv[2], argv[3]);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 2;
+  }
+}
