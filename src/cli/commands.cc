@@ -1,0 +1,12 @@
+#include "cli/command.h"
+
+namespace assay::cli {
+
+extern const Command kRun, kChat, kInspect, kTokenize, kBench, kPull;
+
+std::span<const Command* const> commands() {
+  static constexpr const Command* kCommands[] = {&kRun, &kChat, &kInspect, &kTokenize, &kBench, &kPull};
+  return kCommands;
+}
+
+}  // namespace assay::cli
