@@ -1,0 +1,45 @@
+#include "cli/model_argument.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/default_model.h"
+#include "cli/model_source.h"
+
+namespace assay::cli {
+namespace {
+
+gguf::File open_pulled(const std::string& model, const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    throw Error(ErrorKind::input, fmt::format("the model {} is not here yet", model),
+                fmt::format("Fetch it: assay pull {}", model));
+  }
+  return gguf::File::open(path);
+}
+
+}  // namespace
+
+void add_model_argument(CLI::App& app, std::string& model) {
+  app.add_option("model", model, "Path, short name (kingjames, smollm2) or pulled address; without it the built-in model");
+}
+
+gguf::File open_model_file(const std::string& model) {
+  std::error_code error;
+  if (model.empty()) return open_default_model();
+  if (std::filesystem::is_regular_file(model, error)) return gguf::File::open(model);
+  if (model == kDefaultModelName) return open_default_model();
+  if (const KnownModel* known = find_known_model(model)) return open_pulled(model, cached_path(*known));
+  if (const auto remote = parse_remote(model)) return open_pulled(model, remote->cached);
+  const bool looks_like_path = model.find('/') != std::string::npos || model.ends_with(".gguf");
+  if (looks_like_path || std::filesystem::exists(model, error)) return gguf::File::open(model);
+  std::string names(kDefaultModelName);
+  for (const KnownModel& known : known_models()) names += fmt::format(", {}", known.name);
+  throw Error(ErrorKind::usage, fmt::format("'{}' is neither a file nor a model that has a short name", model),
+              fmt::format("Short names: {}.", names));
+}
+
+}  // namespace assay::cli

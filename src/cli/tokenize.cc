@@ -1,0 +1,92 @@
+// assay tokenize: text to ids and pieces, and ids back to text.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/model_argument.h"
+#include "cli/prompt.h"
+#include "cli/terminal.h"
+#include "tokenizer/tokenizer.h"
+
+namespace assay::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  PromptOptions prompt;
+  std::optional<std::string> ids;
+  bool no_special = false;
+  bool json = false;
+};
+
+std::vector<tokenizer::Token> parse_ids(const std::string& text) {
+  constexpr const char* kSeparators = " ,[]\t\n";
+  std::vector<tokenizer::Token> ids;
+  std::size_t at = text.find_first_not_of(kSeparators);
+  while (at != std::string::npos) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
+    tokenizer::Token id = 0;
+    const auto [rest, error] = std::from_chars(text.data() + at, text.data() + end, id);
+    if (error != std::errc() || rest != text.data() + end) {
+      throw Error(ErrorKind::usage, fmt::format("--ids: '{}' is no token id", text.substr(at, end - at)),
+                  "Write numbers between spaces or commas: --ids \"1 2 3\".");
+    }
+    ids.push_back(id);
+    at = text.find_first_not_of(kSeparators, end);
+  }
+  return ids;
+}
+
+int execute(const Options& options) {
+  const gguf::File file = open_model_file(options.model);
+  const auto tokenizer = tokenizer::Tokenizer::from_gguf(file);
+  const bool special = !options.no_special;
+  const std::vector<tokenizer::Token> ids =
+      options.ids ? parse_ids(*options.ids)
+                  : tokenizer->encode(read_prompt(options.prompt), {.add_special = special, .parse_special = special});
+  std::vector<std::string> pieces;
+  for (const tokenizer::Token id : ids) pieces.push_back(tokenizer->piece(id));
+
+  if (options.json) {
+    nlohmann::ordered_json result = {{"version", 1}, {"ids", ids}, {"pieces", pieces}};
+    if (options.ids) result["text"] = tokenizer->decode(ids, special);
+    print_json(result);
+  } else if (options.ids) {
+    print_text(tokenizer->decode(ids, special) + "\n");
+  } else {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      print_text(fmt::format("{:>7}  '{}'\n", ids[i], printable(pieces[i])));
+    }
+  }
+  return 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_argument(app, options->model);
+  add_prompt_options(app, options->prompt);
+  app.add_option("--ids", options->ids, "Token ids to turn back into text")->excludes("--prompt")->excludes("--file");
+  app.add_flag("--no-special", options->no_special,
+               "No BOS and EOS, and special tokens in the text are plain text; with --ids, control tokens give no text");
+  app.add_flag("--json", options->json, "The result as JSON");
+  return [options] { return execute(*options); };
+}
+
+}  // namespace
+
+extern const Command kTokenize = {"tokenize", "Text to token ids, and back",
+                                  "  assay tokenize -p \"Hello world\"\n"
+                                  "  assay tokenize smollm2 --json < text.txt\n"
+                                  "  assay tokenize smollm2 --ids \"19556 905\"",
+                                  setup};
+
+}  // namespace assay::cli
