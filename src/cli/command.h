@@ -1,4 +1,5 @@
-// A command of the program: its name, its help, and how it takes arguments. One file a command; commands.cc has the list.
+// A command of the program: its name, its help, and how it takes arguments. One file a command; commands.cc has the
+// list.
 #pragma once
 
 #include <functional>
@@ -15,8 +16,8 @@ using Action = std::function<int()>;
 
 struct Command {
   const char* name;
-  const char* help;      ///< one line
-  const char* examples;  ///< lines for the end of the help text
+  const char* help;                ///< one line
+  const char* examples;            ///< lines for the end of the help text
   Action (*setup)(CLI::App& app);  ///< declares the arguments
 };
 

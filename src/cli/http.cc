@@ -1,8 +1,5 @@
 #include "cli/http.h"
 
-#include <curl/curl.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -10,6 +7,9 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -80,8 +80,10 @@ bool is_transient(CURLcode code) {
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM: return true;
-    default: return false;
+    case CURLE_HTTP2_STREAM:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -112,8 +114,9 @@ std::string resolve_url(const std::string& base, const std::string& reference) {
 class HttpStream::Transfer {
  public:
   Transfer(HttpRequest request, const InterruptGuard& guard)
-      : request_(std::move(request)), guard_(guard), multi_(curl_multi_init()), offset_(request_.offset) {
-    validator_ = request_.validator;
+      : request_(std::move(request)), guard_(guard), multi_(curl_multi_init()) {
+    offset = request_.offset;
+    validator = request_.validator;
     open(true);
   }
 
@@ -128,7 +131,7 @@ class HttpStream::Transfer {
         skip_ -= skipped;
         attempts_ = 0;
         if (skipped == handed_out_.size()) continue;
-        offset_ += handed_out_.size() - skipped;
+        offset += handed_out_.size() - skipped;
         return std::as_bytes(std::span(handed_out_)).subspan(skipped);
       }
       if (finished_ && result_ == CURLE_OK) return {};
@@ -141,14 +144,14 @@ class HttpStream::Transfer {
     }
   }
 
-  std::uint64_t offset_ = 0;  // of the next byte for the caller
-  std::uint64_t total_bytes_ = 0;
-  std::string validator_;
-  std::string sha256_;
-  std::string url_;
+  std::uint64_t offset = 0;  // of the next byte for the caller
+  std::uint64_t total_bytes = 0;
+  std::string validator;
+  std::string sha256;
+  std::string url;
 
  private:
-  /// Opens the connection at offset_, through redirects, until the headers of the file itself are there.
+  /// Opens the connection at offset, through redirects, until the headers of the file itself are there.
   void open(bool first) {
     for (;;) {
       if (open_once(first)) return;
@@ -157,7 +160,7 @@ class HttpStream::Transfer {
 
   /// False when it failed but may be tried again (after the pause).
   bool open_once(bool first) {
-    url_ = request_.url;
+    url = request_.url;
     for (int hop = 0; hop <= kMaxRedirects; ++hop) {
       start();
       while (!finished_ && !has_body_) pump();
@@ -166,9 +169,9 @@ class HttpStream::Transfer {
         return false;
       }
       if (!is_redirect(response_.status)) return accept(first);
-      if (sha256_.empty()) sha256_ = digest_of(response_.linked_etag);
+      if (sha256.empty()) sha256 = digest_of(response_.linked_etag);
       if (response_.location.empty()) throw Error(ErrorKind::network, message("redirects to nowhere"));
-      url_ = resolve_url(url_, response_.location);
+      url = resolve_url(url, response_.location);
     }
     throw Error(ErrorKind::network, fmt::format("{}: more than {} redirects", shown_url(request_.url), kMaxRedirects));
   }
@@ -176,8 +179,8 @@ class HttpStream::Transfer {
   /// Checks the status of the final response, and that it goes on where we stand.
   bool accept(bool first) {
     const long status = response_.status;
-    if (status == 416 && first && offset_ > 0) {  // our part is no part of what is there today
-      offset_ = 0;
+    if (status == 416 && first && offset > 0) {  // our part is no part of what is there today
+      offset = 0;
       return false;
     }
     if (status != 200 && status != 206) {
@@ -185,28 +188,28 @@ class HttpStream::Transfer {
       retry_or_throw(error, is_transient(status));
       return false;
     }
-    const std::string validator = validator_of(response_);
+    const std::string found = validator_of(response_);
     skip_ = 0;
     if (status == 206) {
       const std::string_view range = response_.content_range;  // bytes 100-199/200
       const std::size_t space = range.find(' ');
       const std::size_t slash = range.find('/');
-      const bool same_start = space != std::string_view::npos && parse_number(range.substr(space + 1)) == offset_;
+      const bool same_start = space != std::string_view::npos && parse_number(range.substr(space + 1)) == offset;
       if (!same_start) throw Error(ErrorKind::network, message("the server sends another range than was asked for"));
-      if (slash != std::string_view::npos) total_bytes_ = parse_number(range.substr(slash + 1));
+      if (slash != std::string_view::npos) total_bytes = parse_number(range.substr(slash + 1));
     } else {
       if (first) {
-        offset_ = 0;
-      } else if (request_.pinned || (!validator.empty() && validator == validator_)) {
-        skip_ = offset_;
+        offset = 0;
+      } else if (request_.pinned || (!found.empty() && found == validator)) {
+        skip_ = offset;
       } else {
         throw Error(ErrorKind::network, message("the connection broke, and the file on the server changed meanwhile"),
                     "Run the command again.");
       }
-      total_bytes_ = response_.content_length;
+      total_bytes = response_.content_length;
     }
-    validator_ = validator;
-    if (sha256_.empty()) sha256_ = digest_of(response_.linked_etag.empty() ? response_.etag : response_.linked_etag);
+    validator = found;
+    if (sha256.empty()) sha256 = digest_of(response_.linked_etag.empty() ? response_.etag : response_.linked_etag);
     return true;
   }
 
@@ -217,27 +220,27 @@ class HttpStream::Transfer {
     finished_ = has_body_ = false;
     error_text_[0] = '\0';
     easy_.reset(curl_easy_init());
-    const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
-    if (curl_url_set(url.get(), CURLUPART_URL, url_.c_str(), 0) != CURLUE_OK) {
-      throw Error(ErrorKind::usage, fmt::format("'{}' is no URL", shown_url(url_)));
+    const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+    if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+      throw Error(ErrorKind::usage, fmt::format("'{}' is no URL", shown_url(url)));
     }
-    std::string host = url_part(url.get(), CURLUPART_HOST);
-    check_scheme(url_part(url.get(), CURLUPART_SCHEME), host);
-    const std::string port = url_part(url.get(), CURLUPART_PORT);
+    std::string host = url_part(parsed.get(), CURLUPART_HOST);
+    check_scheme(url_part(parsed.get(), CURLUPART_SCHEME), host);
+    const std::string port = url_part(parsed.get(), CURLUPART_PORT);
     if (!port.empty()) host += ":" + port;
 
     curl_slist* list = nullptr;
     const auto add_header = [&](const std::string& header) { list = curl_slist_append(list, header.c_str()); };
     for (const std::string& header : request_.headers) add_header(header);
     if (!request_.token.empty() && host == request_.token_host) add_header("Authorization: Bearer " + request_.token);
-    if (offset_ > 0) {
-      add_header(fmt::format("Range: bytes={}-", offset_));
-      if (!validator_.empty()) add_header("If-Range: " + validator_);
+    if (offset > 0) {
+      add_header(fmt::format("Range: bytes={}-", offset));
+      if (!validator.empty()) add_header("If-Range: " + validator);
     }
     headers_.reset(list);
 
     CURL* easy = easy_.get();
-    curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+    curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "assay/" ASSAY_VERSION);
@@ -282,7 +285,7 @@ class HttpStream::Transfer {
   void retry_or_throw(const Error& error, bool transient) {
     if (!transient || ++attempts_ >= kMaxAttempts) throw error;
     // Without proof that the file stays the same, a second half may belong to another file.
-    if (offset_ > 0 && validator_.empty() && !request_.pinned) throw error;
+    if (offset > 0 && validator.empty() && !request_.pinned) throw error;
     auto delay = kFirstDelay * (1 << (attempts_ - 1));
     curl_off_t server_delay_s = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &server_delay_s);
@@ -298,13 +301,13 @@ class HttpStream::Transfer {
   Error failure(CURLcode code) const {
     std::string_view reason = trim(error_text_);
     if (reason.empty()) reason = curl_easy_strerror(code);
-    const std::string where = offset_ > 0 ? fmt::format(" at {}", human_bytes(offset_)) : std::string();
+    const std::string where = offset > 0 ? fmt::format(" at {}", human_bytes(offset)) : std::string();
     const bool certificate = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
     return {ErrorKind::network, message(fmt::format("the download broke{}: {}", where, reason)),
             certificate ? "The package ca-certificates may be missing." : "Check the network, then run it again."};
   }
 
-  std::string message(std::string_view what) const { return fmt::format("{}: {}", shown_url(url_), what); }
+  std::string message(std::string_view what) const { return fmt::format("{}: {}", shown_url(url), what); }
 
   static std::string validator_of(const Response& response) {
     // A weak ETag does not promise equal bytes.
@@ -371,11 +374,11 @@ HttpStream::HttpStream(HttpRequest request, const InterruptGuard& guard)
 
 HttpStream::~HttpStream() = default;
 
-std::uint64_t HttpStream::offset() const { return transfer_->offset_; }
-std::uint64_t HttpStream::total_bytes() const { return transfer_->total_bytes_; }
-const std::string& HttpStream::validator() const { return transfer_->validator_; }
-const std::string& HttpStream::sha256() const { return transfer_->sha256_; }
-const std::string& HttpStream::url() const { return transfer_->url_; }
+std::uint64_t HttpStream::offset() const { return transfer_->offset; }
+std::uint64_t HttpStream::total_bytes() const { return transfer_->total_bytes; }
+const std::string& HttpStream::validator() const { return transfer_->validator; }
+const std::string& HttpStream::sha256() const { return transfer_->sha256; }
+const std::string& HttpStream::url() const { return transfer_->url; }
 std::span<const std::byte> HttpStream::read() { return transfer_->read(); }
 
 std::string fetch_text(const HttpRequest& request, std::size_t max_bytes, const InterruptGuard& guard) {
@@ -383,7 +386,8 @@ std::string fetch_text(const HttpRequest& request, std::size_t max_bytes, const 
   std::string text;
   for (auto bytes = stream.read(); !bytes.empty(); bytes = stream.read()) {
     if (text.size() + bytes.size() > max_bytes) {
-      throw Error(ErrorKind::network, fmt::format("{}: larger than {}", shown_url(stream.url()), human_bytes(max_bytes)));
+      throw Error(ErrorKind::network,
+                  fmt::format("{}: larger than {}", shown_url(stream.url()), human_bytes(max_bytes)));
     }
     text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }

@@ -1,6 +1,6 @@
-// A file over HTTP as a stream of bytes, by libcurl. Redirects are followed one by one: a token goes to its own host only, and
-// nothing goes over plain http except to this machine. A connection that breaks is opened again where it broke, a few times,
-// as long as the server proves that the file is still the same one.
+// A file over HTTP as a stream of bytes, by libcurl. Redirects are followed one by one: a token goes to its own host
+// only, and nothing goes over plain http except to this machine. A connection that breaks is opened again where it
+// broke, a few times, as long as the server proves that the file is still the same one.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +17,18 @@ namespace assay::cli {
 struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;
-  std::string token_host;  ///< "name[:port]": the only host that sees `token`
-  std::string token;       ///< sent as a bearer token; empty: none
-  bool allow_http = false;  ///< plain http also to other machines
-  bool pinned = false;      ///< the caller knows the digest of the whole, so going on needs no proof from the server
+  std::string token_host;    ///< "name[:port]": the only host that sees `token`
+  std::string token;         ///< sent as a bearer token; empty: none
+  bool allow_http = false;   ///< plain http also to other machines
+  bool pinned = false;       ///< the caller knows the digest of the whole, so going on needs no proof from the server
   std::uint64_t offset = 0;  ///< go on from here, when the server proves with `validator` that nothing changed
   std::string validator;     ///< of the earlier response: HttpStream::validator()
 };
 
 class HttpStream {
  public:
-  /// Connects, and returns when the headers are there. Throws Error{network} with the address and the reason, Interrupted when
-  /// `guard` was interrupted.
+  /// Connects, and returns when the headers are there. Throws Error{network} with the address and the reason,
+  /// Interrupted when `guard` was interrupted.
   HttpStream(HttpRequest request, const InterruptGuard& guard);
   HttpStream(const HttpStream&) = delete;
   HttpStream& operator=(const HttpStream&) = delete;

@@ -1,14 +1,14 @@
-// assay inspect: what is in a GGUF file. It asks only for the container: vocabulary-only files, unknown architectures and
-// types without a decoder are shown too.
+// assay inspect: what is in a GGUF file. It asks only for the container: vocabulary-only files, unknown architectures
+// and types without a decoder are shown too.
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -92,13 +92,13 @@ void print_overview(const gguf::File& file, const Json& tensors) {
   for (const Json& tensor : tensors) {
     size_bytes += tensor["size_bytes"].get<std::uint64_t>();
     values += tensor["values"].get<std::uint64_t>();
-    print_text(fmt::format("  {:<{}}  {:<7} {:>16}  {:>10}  {:>6.3g}\n", printable(tensor["name"].get<std::string>()), width,
-                           tensor["type"].get<std::string>(), join(tensor["ne"], " x "),
+    print_text(fmt::format("  {:<{}}  {:<7} {:>16}  {:>10}  {:>6.3g}\n", printable(tensor["name"].get<std::string>()),
+                           width, tensor["type"].get<std::string>(), join(tensor["ne"], " x "),
                            human_bytes(tensor["size_bytes"]), tensor["bits_per_value"].get<double>()));
   }
   const double bits = values > 0 ? 8.0 * static_cast<double>(size_bytes) / static_cast<double>(values) : 0;
-  print_text(fmt::format("  {}{} weights, {}, {:.3f} bits a weight{}\n", style.bold, values, human_bytes(size_bytes), bits,
-                         style.reset));
+  print_text(fmt::format("  {}{} weights, {}, {:.3f} bits a weight{}\n", style.bold, values, human_bytes(size_bytes),
+                         bits, style.reset));
 }
 
 /// Adds "statistics" to every tensor of the list whose type can be decoded.
@@ -164,8 +164,8 @@ void print_block(const Json& block) {
                             integer("row"), integer("column"), integer("size_bytes"), integer("byte_offset")));
   if (block.contains("quants")) {
     print_text(fmt::format("d = {:.9g}, dmin = {:.9g}\n", block["d"].get<float>(), block["dmin"].get<float>()));
-    print_text(fmt::format("value = d * scale * quant - dmin * min, a scale for every {} values\n",
-                           integer("group_values")));
+    print_text(
+        fmt::format("value = d * scale * quant - dmin * min, a scale for every {} values\n", integer("group_values")));
     print_heading("scales");
     print_numbers(block["scales"], 16, 4);
     print_heading("mins");
@@ -186,7 +186,8 @@ std::uint64_t block_index(const gguf::Tensor& tensor, const Options& options) {
     throw Error(ErrorKind::usage, fmt::format("{} has {} blocks; there is no block {}", tensor.name, blocks, block));
   }
   if (*options.row >= tensor.rows()) {
-    throw Error(ErrorKind::usage, fmt::format("{} has {} rows; there is no row {}", tensor.name, tensor.rows(), *options.row));
+    throw Error(ErrorKind::usage,
+                fmt::format("{} has {} rows; there is no row {}", tensor.name, tensor.rows(), *options.row));
   }
   if (block >= blocks_a_row) {
     throw Error(ErrorKind::usage,

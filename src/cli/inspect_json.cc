@@ -1,12 +1,12 @@
 #include "cli/inspect_json.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -32,23 +32,34 @@ Json first_numbers(const gguf::Array& array, std::size_t count) {
   using gguf::ValueType;
   const auto bytes = array.numbers;
   switch (array.element_type) {
-    case ValueType::uint8: return numbers_to_json<std::uint8_t>(bytes, count);
-    case ValueType::int8: return numbers_to_json<std::int8_t>(bytes, count);
-    case ValueType::uint16: return numbers_to_json<std::uint16_t>(bytes, count);
-    case ValueType::int16: return numbers_to_json<std::int16_t>(bytes, count);
-    case ValueType::uint32: return numbers_to_json<std::uint32_t>(bytes, count);
-    case ValueType::int32: return numbers_to_json<std::int32_t>(bytes, count);
-    case ValueType::float32: return numbers_to_json<float>(bytes, count);
-    case ValueType::uint64: return numbers_to_json<std::uint64_t>(bytes, count);
-    case ValueType::int64: return numbers_to_json<std::int64_t>(bytes, count);
-    case ValueType::float64: return numbers_to_json<double>(bytes, count);
+    case ValueType::uint8:
+      return numbers_to_json<std::uint8_t>(bytes, count);
+    case ValueType::int8:
+      return numbers_to_json<std::int8_t>(bytes, count);
+    case ValueType::uint16:
+      return numbers_to_json<std::uint16_t>(bytes, count);
+    case ValueType::int16:
+      return numbers_to_json<std::int16_t>(bytes, count);
+    case ValueType::uint32:
+      return numbers_to_json<std::uint32_t>(bytes, count);
+    case ValueType::int32:
+      return numbers_to_json<std::int32_t>(bytes, count);
+    case ValueType::float32:
+      return numbers_to_json<float>(bytes, count);
+    case ValueType::uint64:
+      return numbers_to_json<std::uint64_t>(bytes, count);
+    case ValueType::int64:
+      return numbers_to_json<std::int64_t>(bytes, count);
+    case ValueType::float64:
+      return numbers_to_json<double>(bytes, count);
     case ValueType::boolean: {
       Json list = Json::array();
       for (std::size_t i = 0; i < count; ++i) list.push_back(bytes[i] != std::byte{0});
       return list;
     }
     case ValueType::string:
-    case ValueType::array: break;
+    case ValueType::array:
+      break;
   }
   return Json::array();
 }

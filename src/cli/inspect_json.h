@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/tensor_statistics.h"

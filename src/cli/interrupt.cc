@@ -1,9 +1,9 @@
 #include "cli/interrupt.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
+
+#include <unistd.h>
 
 namespace assay::cli {
 namespace {

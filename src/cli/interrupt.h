@@ -1,5 +1,5 @@
-// Ctrl-C. Without a guard it ends the program at once with exit code 130. While a guard lives it only raises a flag, which the
-// command looks at between steps; a second Ctrl-C ends the program all the same.
+// Ctrl-C. Without a guard it ends the program at once with exit code 130. While a guard lives it only raises a flag,
+// which the command looks at between steps; a second Ctrl-C ends the program all the same.
 #pragma once
 
 #include <exception>

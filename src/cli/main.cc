@@ -1,9 +1,6 @@
 // The program: finds the command, and translates errors into messages and exit codes, once.
 // 0 fine, 1 found what was asked about, 2 bad usage or bad input, 3 our own mistake, 130 interrupted.
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <exception>
@@ -11,6 +8,9 @@
 #include <new>
 #include <string>
 #include <string_view>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "cli/command.h"

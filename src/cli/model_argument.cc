@@ -1,9 +1,9 @@
 #include "cli/model_argument.h"
 
-#include <fmt/format.h>
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "cli/default_model.h"
@@ -24,7 +24,8 @@ gguf::File open_pulled(const std::string& model, const std::filesystem::path& pa
 }  // namespace
 
 void add_model_argument(CLI::App& app, std::string& model) {
-  app.add_option("model", model, "Path, short name (kingjames, smollm2) or pulled address; without it the built-in model");
+  app.add_option("model", model,
+                 "Path, short name (kingjames, smollm2) or pulled address; without it the built-in model");
 }
 
 gguf::File open_model_file(const std::string& model) {

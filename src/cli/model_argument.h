@@ -1,4 +1,5 @@
-// The model argument of every command: a path, a short name, an address that was pulled, or nothing for the built-in model.
+// The model argument of every command: a path, a short name, an address that was pulled, or nothing for the built-in
+// model.
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@ namespace assay::cli {
 /// Declares the positional argument "model".
 void add_model_argument(CLI::App& app, std::string& model);
 
-/// Throws Error{usage} for an unknown name (and lists the known ones) and for one that was not pulled yet (and says how), and
-/// whatever gguf::File::open throws.
+/// Throws Error{usage} for an unknown name (and lists the known ones) and for one that was not pulled yet (and says
+/// how), and whatever gguf::File::open throws.
 gguf::File open_model_file(const std::string& model);
 
 }  // namespace assay::cli

@@ -1,14 +1,14 @@
 #include "cli/model_source.h"
 
-#include <curl/curl.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdlib>
 #include <memory>
 #include <vector>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "cli/sha256.h"
@@ -64,7 +64,8 @@ std::string safe_component(std::string_view text) {
   if (text == "." || text == "..") return "_";
   std::string safe(text);
   for (char& c : safe) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._-+%").find(c) != std::string_view::npos;
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._-+%").find(c) != std::string_view::npos;
     if (!plain) c = '_';
   }
   return safe;
@@ -100,7 +101,8 @@ RemoteFile parse_hub(std::string_view text) {
   RemoteFile remote;
   remote.token_host = parse_url(endpoint).host;
   remote.token = environment("HF_TOKEN");
-  remote.cached = cache_directory() / "hf" / safe_component(parts[0]) / safe_component(parts[1]) / safe_component(revision);
+  remote.cached =
+      cache_directory() / "hf" / safe_component(parts[0]) / safe_component(parts[1]) / safe_component(revision);
   std::string path;
   for (std::size_t i = 2; i < parts.size(); ++i) {
     path += "/" + parts[i];

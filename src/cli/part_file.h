@@ -1,6 +1,6 @@
-// A download on its way: "<name>.part" in the cache, which gets its final name only when it is whole and checked. One process
-// at a time may write it. A resumable part stays after an interruption, with "<name>.part.json" that says what it is a part
-// of; every other part goes away with the object, and so does one that the disk had no room for.
+// A download on its way: "<name>.part" in the cache, which gets its final name only when it is whole and checked. One
+// process at a time may write it. A resumable part stays after an interruption, with "<name>.part.json" that says what
+// it is a part of; every other part goes away with the object, and so does one that the disk had no room for.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,14 @@ class PartFile {
   PartFile& operator=(const PartFile&) = delete;
   ~PartFile();
 
-  /// How many bytes there are, kept from an earlier try at the same `url`; 0 when there are none, or those of another file.
+  /// How many bytes there are, kept from an earlier try at the same `url`; 0 when there are none, or those of another
+  /// file.
   std::uint64_t resume(std::string_view url);
   /// What proved, at the earlier try, which file this is a part of.
   const std::string& validator() const { return validator_; }
 
-  /// From here on the part stays after a failure, as a part of what `validator` proves; nothing proves with an empty one.
+  /// From here on the part stays after a failure, as a part of what `validator` proves; nothing proves with an empty
+  /// one.
   void keep(std::string_view url, std::string_view validator);
   void restart();  ///< empties it
   void write(std::span<const std::byte> bytes);

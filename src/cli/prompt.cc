@@ -1,8 +1,7 @@
 #include "cli/prompt.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -18,7 +17,8 @@ constexpr std::size_t kMaxPromptBytes = 64 << 20;
 
 void add_prompt_options(CLI::App& app, PromptOptions& options) {
   auto* text = app.add_option("-p,--prompt", options.text, "The text");
-  app.add_option("-f,--file", options.file, "A file with the text; without -p and -f standard input has it")->excludes(text);
+  app.add_option("-f,--file", options.file, "A file with the text; without -p and -f standard input has it")
+      ->excludes(text);
 }
 
 std::string read_prompt(const PromptOptions& options) {
@@ -43,9 +43,10 @@ std::string read_prompt(const PromptOptions& options) {
 void check_utf8(const std::string& what, const std::string& text) {
   const std::size_t at = find_invalid_utf8(text);
   if (at == std::string_view::npos) return;
-  throw Error(ErrorKind::input,
-              fmt::format("{} is not UTF-8: byte 0x{:02x} at offset {}", what, static_cast<unsigned char>(text[at]), at),
-              "Convert it, for example with iconv -t UTF-8.");
+  throw Error(
+      ErrorKind::input,
+      fmt::format("{} is not UTF-8: byte 0x{:02x} at offset {}", what, static_cast<unsigned char>(text[at]), at),
+      "Convert it, for example with iconv -t UTF-8.");
 }
 
 }  // namespace assay::cli

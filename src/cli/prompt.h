@@ -18,8 +18,8 @@ struct PromptOptions {
 
 void add_prompt_options(CLI::App& app, PromptOptions& options);
 
-/// Throws Error{usage} when both or none is given (none: standard input is a terminal), Error{input} that names the byte offset
-/// when the text is not UTF-8.
+/// Throws Error{usage} when both or none is given (none: standard input is a terminal), Error{input} that names the
+/// byte offset when the text is not UTF-8.
 std::string read_prompt(const PromptOptions& options);
 
 /// Throws Error{input} that names `what` and the byte offset when the text is not UTF-8.

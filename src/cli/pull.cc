@@ -1,14 +1,15 @@
-// assay pull: fetches a model into the cache. A file gets its name there only after its digest and its GGUF header are checked.
+// assay pull: fetches a model into the cache. A file gets its name there only after its digest and its GGUF header are
+// checked.
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -287,7 +288,8 @@ extern const Command kPull = {
     "  assay pull https://example.org/model.gguf --sha256 b179c952...\n"
     "  assay pull --list\n"
     "The cache is XDG_CACHE_HOME/assay/models (~/.cache/assay/models). An interrupted download of an address leaves a\n"
-    ".part file there and goes on from it; nothing half-written ever has a model's name. HF_TOKEN is sent to the hub only.",
+    ".part file there and goes on from it; nothing half-written ever has a model's name. HF_TOKEN is sent to the hub "
+    "only.",
     setup};
 
 }  // namespace assay::cli

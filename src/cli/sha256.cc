@@ -1,9 +1,9 @@
 #include "cli/sha256.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
-
-#include <algorithm>
 
 #include "base/error.h"
 

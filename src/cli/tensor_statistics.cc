@@ -51,7 +51,8 @@ class Pieces {
 
 /// work(piece, values) for every piece, on all threads.
 template <typename Work>
-void for_each_piece(const Pieces& pieces, int threads, const std::function<void(std::uint64_t)>& on_progress, Work&& work) {
+void for_each_piece(const Pieces& pieces, int threads, const std::function<void(std::uint64_t)>& on_progress,
+                    Work&& work) {
   std::atomic<std::uint64_t> done{0};
   run_team(threads, [&](const Team& team) {
     std::vector<float> values;
@@ -71,7 +72,8 @@ Partial look_at(const std::vector<float>& values, std::size_t first_block, std::
     const double value = values[i];
     if (!std::isfinite(value)) {
       ++partial.non_finite;
-      partial.first_non_finite_block = std::min<std::uint64_t>(partial.first_non_finite_block, first_block + i / block_values);
+      partial.first_non_finite_block =
+          std::min<std::uint64_t>(partial.first_non_finite_block, first_block + i / block_values);
       continue;
     }
     partial.sum += value;
@@ -84,7 +86,8 @@ Partial look_at(const std::vector<float>& values, std::size_t first_block, std::
 
 }  // namespace
 
-TensorStatistics measure(const gguf::Tensor& tensor, int threads, const std::function<void(std::uint64_t)>& on_progress) {
+TensorStatistics measure(const gguf::Tensor& tensor, int threads,
+                         const std::function<void(std::uint64_t)>& on_progress) {
   const Pieces pieces(tensor);
   std::vector<Partial> partials(pieces.count());
   for_each_piece(pieces, threads, on_progress, [&](std::size_t piece, const std::vector<float>& values) {

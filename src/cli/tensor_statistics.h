@@ -1,5 +1,5 @@
-// Statistics of one tensor's values, on several threads. Sums are taken over fixed pieces in a fixed order, so that the number
-// of threads changes no digit.
+// Statistics of one tensor's values, on several threads. Sums are taken over fixed pieces in a fixed order, so that the
+// number of threads changes no digit.
 #pragma once
 
 #include <array>
@@ -26,8 +26,9 @@ struct TensorStatistics {
   std::array<std::uint64_t, kHistogramBins> histogram{};  ///< equal bins from min to max
 };
 
-/// Requires tensor.type->is_decodable(). `on_progress(values)` is called now and then, from one thread at a time, with how many
-/// values were looked at since the last call; every value is looked at twice.
-TensorStatistics measure(const gguf::Tensor& tensor, int threads, const std::function<void(std::uint64_t)>& on_progress);
+/// Requires tensor.type->is_decodable(). `on_progress(values)` is called now and then, from one thread at a time, with
+/// how many values were looked at since the last call; every value is looked at twice.
+TensorStatistics measure(const gguf::Tensor& tensor, int threads,
+                         const std::function<void(std::uint64_t)>& on_progress);
 
 }  // namespace assay::cli

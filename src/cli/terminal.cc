@@ -1,12 +1,12 @@
 #include "cli/terminal.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <system_error>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/error.h"
 

@@ -1,5 +1,5 @@
-// What goes to the terminal: results on standard output, everything else on standard error. Colour only where a person looks
-// and NO_COLOR is unset.
+// What goes to the terminal: results on standard output, everything else on standard error. Colour only where a person
+// looks and NO_COLOR is unset.
 #pragma once
 
 #include <cstdio>

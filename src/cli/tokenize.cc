@@ -1,13 +1,13 @@
 // assay tokenize: text to ids and pieces, and ids back to text.
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -75,8 +75,9 @@ Action setup(CLI::App& app) {
   add_model_argument(app, options->model);
   add_prompt_options(app, options->prompt);
   app.add_option("--ids", options->ids, "Token ids to turn back into text")->excludes("--prompt")->excludes("--file");
-  app.add_flag("--no-special", options->no_special,
-               "No BOS and EOS, and special tokens in the text are plain text; with --ids, control tokens give no text");
+  app.add_flag(
+      "--no-special", options->no_special,
+      "No BOS and EOS, and special tokens in the text are plain text; with --ids, control tokens give no text");
   app.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }

@@ -1,11 +1,11 @@
 #include "cli/unzip.h"
 
+#include <exception>
+#include <memory>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
-
-#include <exception>
-#include <memory>
 
 #include "base/error.h"
 
