@@ -72,23 +72,27 @@ def rope_frequencies(model):
         plain = plain / divisors
 
     kind = model.get("rope.scaling.type", "linear")
-    factor = model.get("rope.scaling.factor", 1.0) if kind != "none" else 1.0
+    factor = model.get("rope.scaling.factor", model.get("rope.scale_linear", 1.0)) if kind != "none" else 1.0
     magnitude = model.get("rope.scaling.attn_factor", 1.0)
     interpolated = plain / factor
     if kind != "yarn":
         return interpolated, magnitude
+    share = model.get("rope.scaling.yarn_ext_factor", 1.0)
+    if share == 0:
+        return interpolated, magnitude
     # Section 3.4: a temperature on the attention, given to q and k in equal parts.
     if factor > 1:
-        magnitude = magnitude * (1 + 0.1 * math.log(factor))
-    ramp = yarn_ramp(model, dimensions, base)
+        magnitude *= 1 + 0.1 * math.log(factor)
+        magnitude /= 1 + 0.1 * math.log(factor) * model.get("rope.scaling.yarn_log_multiplier", 0.0)
+    ramp = share * yarn_ramp(model, dimensions, base)
     return interpolated * (1 - ramp) + plain * ramp, magnitude
 
 
 class Engine:
     """Runs a model.
 
-    `pairing` says which channels of a head rotate together: "neighbours" (2 i, 2 i + 1), as GGUF files of this architecture
-    have them, or "halves" (i, i + half).
+    `pairing` says which channels of a head rotate together: "neighbours" (2 i, 2 i + 1), as GGUF files of this
+    architecture have them, or "halves" (i, i + half).
     """
 
     def __init__(self, model, pairing="neighbours"):

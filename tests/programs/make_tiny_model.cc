@@ -3,9 +3,11 @@
 // in every field and only their block scales are chosen.
 //
 //   make_tiny_model OUT [--type Q4_K] [--width 64] [--heads 4] ... (see main)
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <random>
@@ -45,6 +47,7 @@ struct Shape {
   float rope_factor = 4;
   float rope_attention_factor = 0;  // 0: not in the file
   unsigned rope_original_context = 64;
+  std::vector<std::string> floats;  // further metadata: NAME=VALUE is the float llama.NAME
 };
 
 /// Where a quantized type keeps the float16 scales of a block.
@@ -90,6 +93,11 @@ class TinyModel {
     writer_.add_uint("llama.vocab_size", shape_.vocabulary);
     writer_.add_uint("llama.rope.dimension_count", shape_.rope_dimensions);
     writer_.add_float("llama.rope.freq_base", shape_.rope_base);
+    for (const std::string& pair : shape_.floats) {
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
+      writer_.add_float("llama." + pair.substr(0, equals), std::strtof(pair.c_str() + equals + 1, nullptr));
+    }
     if (shape_.rope_scaling.empty() || shape_.rope_scaling == "llama3") return;
     writer_.add_string("llama.rope.scaling.type", shape_.rope_scaling);
     writer_.add_float("llama.rope.scaling.factor", shape_.rope_factor);
@@ -291,6 +299,7 @@ int main(int argc, char** argv) {
   app.add_option("--rope-factor", shape.rope_factor);
   app.add_option("--rope-attention-factor", shape.rope_attention_factor);
   app.add_option("--rope-original-context", shape.rope_original_context);
+  app.add_option("--float", shape.floats, "NAME=VALUE: the metadata llama.NAME");
   CLI11_PARSE(app, argc, argv);
   try {
     TinyModel(shape).write(path);
