@@ -79,7 +79,10 @@ BpeTokenizer::BpeTokenizer(Vocabulary vocabulary, Merges merges, PreTokenizer pr
   for (unsigned byte = 0; byte < bytes_.size(); ++byte) {
     std::string character;
     append_byte_character(static_cast<unsigned char>(byte), character);
-    bytes_[byte] = this->vocabulary().find(character).value_or(kNoToken);
+    const std::optional<Token> token = this->vocabulary().find_plain(character);
+    // A user-defined "\u00FF" is that letter, and not the byte 0xFF.
+    const bool is_byte = token && this->vocabulary().kind(*token) != TokenKind::user_defined;
+    bytes_[byte] = is_byte ? *token : kNoToken;
   }
 }
 

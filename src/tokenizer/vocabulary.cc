@@ -96,6 +96,7 @@ std::optional<unsigned char> parse_byte_token(std::string_view text) {
 }  // namespace
 
 Vocabulary::Vocabulary(const gguf::File& file, const VocabularyDefaults& defaults) : file_name_(file.name()) {
+  pre_tokenizer = file.get_string("tokenizer.ggml.pre").value_or("");
   read_tokens(file);
   read_kinds(file);
   find_byte_tokens();

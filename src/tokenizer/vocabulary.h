@@ -57,6 +57,7 @@ class Vocabulary {
   bool add_eos = false;
   bool add_space_prefix = false;
   std::vector<bool> ends_generation;  ///< by id
+  std::string_view pre_tokenizer;     ///< tokenizer.ggml.pre, empty where it is absent
 
  private:
   void read_tokens(const gguf::File& file);

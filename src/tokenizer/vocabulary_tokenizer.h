@@ -28,6 +28,7 @@ class VocabularyTokenizer : public Tokenizer {
   bool adds_bos() const override { return vocabulary_.add_bos; }
   bool adds_eos() const override { return vocabulary_.add_eos; }
   bool ends_generation(Token token) const override;
+  std::string_view pre_tokenizer() const override { return vocabulary_.pre_tokenizer; }
 
  protected:
   const Vocabulary& vocabulary() const { return vocabulary_; }
