@@ -1,0 +1,243 @@
+// The same request gives the same bits: whatever the number of threads, the batches it is cut into, and who else is in
+// them. Whole logits are compared, on the trained model that the repository ships.
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/generate.h"
+#include "model/model.h"
+
+namespace assay::engine {
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+const model::Model& kingjames() {
+  static const model::Model model =
+      model::load_model(gguf::File::open(std::string(ASSAY_MODELS) + "/kingjames-7m.f16.gguf"));
+  return model;
+}
+
+EngineOptions with(int threads, CacheType cache = CacheType::f32, std::size_t context_length = 0) {
+  EngineOptions options;
+  options.threads = threads;
+  options.cache = cache;
+  options.context_length = context_length;
+  return options;
+}
+
+Tokens some_tokens(std::size_t count, std::uint32_t seed = 1) {
+  Tokens tokens;
+  for (std::size_t i = 0; i < count; ++i) {
+    seed = seed * 1664525 + 1013904223;
+    tokens.push_back(static_cast<std::int32_t>(seed >> 8) % 4000 + 3);
+  }
+  return tokens;
+}
+
+std::vector<float> copy(const Rows& rows) { return {rows.f32, rows.f32 + rows.count * rows.width}; }
+
+/// Logits of every position, the tokens evaluated `piece` at a time.
+std::vector<float> evaluate(Engine& engine, const Tokens& tokens, std::size_t piece) {
+  const SequenceId sequence = engine.add_sequence();
+  std::vector<float> logits;
+  for (std::size_t begin = 0; begin < tokens.size(); begin += piece) {
+    std::vector<TokenInput> batch;
+    for (std::size_t i = begin; i < std::min(begin + piece, tokens.size()); ++i)
+      batch.push_back({tokens[i], sequence, true});
+    engine.evaluate(batch);
+    const std::vector<float> rows = copy(engine.logits());
+    logits.insert(logits.end(), rows.begin(), rows.end());
+  }
+  engine.remove_sequence(sequence);
+  return logits;
+}
+
+::testing::AssertionResult same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " and " << b.size() << " values";
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
+      return ::testing::AssertionFailure() << "value " << i << ": " << a[i] << " and " << b[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+class SameBits : public ::testing::TestWithParam<CacheType> {};
+INSTANTIATE_TEST_SUITE_P(Caches, SameBits, ::testing::Values(CacheType::f32, CacheType::f16));
+
+TEST_P(SameBits, AnyThreadsAndPieces) {
+  const Tokens tokens = some_tokens(70);
+  const auto one_thread = make_fast(kingjames(), with(1, GetParam()));
+  const std::vector<float> reference = evaluate(*one_thread, tokens, tokens.size());
+  for (const int threads : {1, 2, 3}) {
+    const auto engine = make_fast(kingjames(), with(threads, GetParam()));
+    for (const std::size_t piece : {1U, 7U, 64U, 70U}) {
+      EXPECT_TRUE(same_bits(evaluate(*engine, tokens, piece), reference)) << threads << " threads, pieces of " << piece;
+    }
+  }
+}
+
+TEST_P(SameBits, AloneOrInCompany) {
+  const auto engine = make_fast(kingjames(), with(2, GetParam()));
+  const std::map<SequenceId, Tokens> texts = {{engine->add_sequence(), some_tokens(20, 1)},
+                                              {engine->add_sequence(), some_tokens(9, 2)},
+                                              {engine->add_sequence(), some_tokens(31, 3)}};
+  std::map<SequenceId, std::vector<float>> in_company;
+  // Uneven turns: each batch takes another number of tokens from each sequence.
+  std::map<SequenceId, std::size_t> done;
+  for (std::size_t turn = 0;; ++turn) {
+    std::vector<TokenInput> batch;
+    for (const auto& [sequence, tokens] : texts) {
+      for (std::size_t n = (turn + static_cast<std::size_t>(sequence)) % 4; n > 0 && done[sequence] < tokens.size();
+           --n) {
+        batch.push_back({tokens[done[sequence]++], sequence, true});
+      }
+    }
+    engine->evaluate(batch);
+    const Rows logits = engine->logits();
+    ASSERT_EQ(logits.count, batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      std::vector<float>& rows = in_company[batch[i].sequence];
+      rows.insert(rows.end(), logits.f32 + i * logits.width, logits.f32 + (i + 1) * logits.width);
+    }
+    if (std::all_of(texts.begin(), texts.end(),
+                    [&](const auto& text) { return done[text.first] == text.second.size(); }))
+      break;
+  }
+  for (const auto& [sequence, tokens] : texts) {
+    EXPECT_TRUE(same_bits(in_company[sequence], evaluate(*engine, tokens, tokens.size()))) << "sequence " << sequence;
+  }
+}
+
+TEST_P(SameBits, AfterTruncation) {
+  const auto engine = make_fast(kingjames(), with(2, GetParam()));
+  const Tokens tokens = some_tokens(12);
+  const std::vector<float> reference = evaluate(*engine, tokens, tokens.size());
+  const SequenceId sequence = engine->add_sequence();
+  std::vector<TokenInput> batch;
+  for (const std::int32_t token : some_tokens(12, 9)) batch.push_back({token, sequence, false});
+  batch[0].token = tokens[0];
+  engine->evaluate(batch);
+  engine->truncate(sequence, 1);
+  EXPECT_EQ(engine->length(sequence), 1U);
+  batch.clear();
+  for (std::size_t i = 1; i < tokens.size(); ++i) batch.push_back({tokens[i], sequence, true});
+  engine->evaluate(batch);
+  const std::vector<float> tail(reference.begin() + static_cast<std::ptrdiff_t>(engine->logits().width),
+                                reference.end());
+  EXPECT_TRUE(same_bits(copy(engine->logits()), tail));
+}
+
+TEST(Fast, PromptLongerThanAPiece) {
+  const auto engine = make_fast(kingjames(), with(2, CacheType::f32, 600));
+  const Tokens tokens = some_tokens(530);
+  const SequenceId sequence = engine->add_sequence();
+  std::vector<TokenInput> batch;
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    batch.push_back({tokens[i], sequence, i == 3 || i == 511 || i == 529});
+  engine->evaluate(batch);
+  ASSERT_EQ(engine->logits().count, 3U);
+  const std::vector<float> cut_by_engine = copy(engine->logits());
+  std::vector<float> cut_by_us;
+  engine->truncate(sequence, 0);
+  for (std::size_t begin = 0; begin < tokens.size(); begin += 200) {
+    const auto end = std::min(begin + 200, tokens.size());
+    engine->evaluate(std::span(batch).subspan(begin, end - begin));
+    const std::vector<float> rows = copy(engine->logits());
+    cut_by_us.insert(cut_by_us.end(), rows.begin(), rows.end());
+  }
+  EXPECT_TRUE(same_bits(cut_by_us, cut_by_engine));
+}
+
+class Recorder final : public Observer {
+ public:
+  void observe(const model::Value& value, const Rows& rows) override {
+    EXPECT_TRUE(taps_.emplace(value.tap, copy(rows)).second) << value.tap << " twice";
+    EXPECT_EQ(rows.width, value.width);
+    if (value.tap == stop_at) throw Error(ErrorKind::usage, "enough");
+  }
+  const std::map<std::string, std::vector<float>>& taps() const { return taps_; }
+  std::string stop_at;
+
+ private:
+  std::map<std::string, std::vector<float>> taps_;
+};
+
+TEST(Fast, ObserverSeesEveryValueAndChangesNone) {
+  const Tokens tokens = some_tokens(5);
+  std::vector<Recorder> recorders(4);
+  std::size_t n = 0;
+  for (const int threads : {1, 2}) {
+    for (const std::size_t count : {std::size_t{1}, tokens.size()}) {
+      const auto engine = make_fast(kingjames(), with(threads));
+      const SequenceId sequence = engine->add_sequence();
+      std::vector<TokenInput> batch;
+      for (std::size_t i = 0; i < count; ++i) batch.push_back({tokens[i], sequence, i + 1 == count});
+      engine->evaluate(batch, &recorders[n]);
+      const auto& taps = recorders[n++].taps();
+      EXPECT_EQ(taps.size(), kingjames().plan.values.size());
+      EXPECT_EQ(taps.at("embed").size(), count * kingjames().hyper_parameters.embedding_length);
+      EXPECT_TRUE(same_bits(taps.at("logits"), copy(engine->logits())));
+      engine->truncate(sequence, 0);
+      engine->evaluate(batch);
+      EXPECT_TRUE(same_bits(taps.at("logits"), copy(engine->logits())));
+    }
+  }
+  for (const auto& [tap, values] : recorders[1].taps())
+    EXPECT_TRUE(same_bits(values, recorders[3].taps().at(tap))) << tap;
+  for (const auto& [tap, values] : recorders[0].taps())
+    EXPECT_TRUE(same_bits(values, recorders[2].taps().at(tap))) << tap;
+}
+
+TEST(Fast, ObserverMayThrow) {
+  const auto engine = make_fast(kingjames(), with(2));
+  const TokenInput input{5, engine->add_sequence(), true};
+  Recorder recorder;
+  recorder.stop_at = "blk.1.attn_norm";
+  EXPECT_THROW(engine->evaluate({&input, 1}, &recorder), Error);
+  EXPECT_EQ(engine->length(input.sequence), 0U);
+}
+
+TEST(Fast, BadRequestsChangeNothing) {
+  const auto engine = make_fast(kingjames(), with(1, CacheType::f32, 4));
+  const SequenceId sequence = engine->add_sequence();
+  const std::vector<TokenInput> fits(3, {5, sequence, true});
+  engine->evaluate(fits);
+  const std::vector<TokenInput> too_many(2, {5, sequence, true});
+  try {
+    engine->evaluate(too_many);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find('4'), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(engine->length(sequence), 3U);
+  for (const TokenInput& bad :
+       {TokenInput{-1, sequence, true}, TokenInput{4096, sequence, true}, TokenInput{5, sequence + 7, true}}) {
+    EXPECT_THROW(engine->evaluate({&bad, 1}), Error);
+  }
+  EXPECT_EQ(engine->length(sequence), 3U);
+  EXPECT_THROW(engine->length(sequence + 1), Error);
+  EXPECT_THROW(engine->remove_sequence(sequence + 1), Error);
+  EXPECT_THROW(make_fast(kingjames(), with(-1)), Error);
+  EXPECT_THROW(make_fast(kingjames(), with(1, CacheType::f64)), Error);
+  engine->evaluate({});
+  EXPECT_EQ(engine->logits().count, 0U);
+}
+
+TEST(Fast, Description) {
+  const std::string text = make_fast(kingjames(), with(2, CacheType::f16))->description();
+  EXPECT_EQ(text.rfind("fast ", 0), 0U) << text;
+  EXPECT_NE(text.find(", 2 threads, cache f16"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace assay::engine
