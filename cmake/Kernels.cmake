@@ -1,15 +1,14 @@
 # The kernels room: one object library per instruction set, with its own flags.
 # The objects export one table each and nothing else; tests/repository/isa_objects_test holds them to it with nm.
-set(ASSAY_KERNEL_FLAGS -O3 -fno-exceptions -fno-rtti -fno-lto
+set(ASSAY_KERNEL_FLAGS -O3 -fno-exceptions -fno-rtti -fno-lto)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12's AVX-512 headers read deliberately undefined registers.
-  -Wno-uninitialized -Wno-maybe-uninitialized)
+  list(APPEND ASSAY_KERNEL_FLAGS -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
 
 set(ASSAY_ISA_OBJECTS "")
 function(assay_isa name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/${name}/*.cc)
-  if(NOT sources)
-    return()
-  endif()
   add_library(assay_kernels_${name} OBJECT ${sources})
   target_include_directories(assay_kernels_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
   target_compile_options(assay_kernels_${name} PRIVATE ${ASSAY_KERNEL_FLAGS} ${ARGN})

@@ -1,4 +1,5 @@
 // Which table runs: the best one this machine supports, or the one that ASSAY_ISA names.
+#include <cstddef>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -8,14 +9,27 @@
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "kernels/scalar/table.h"
+#include "kernels/tables.h"
 
 namespace assay::kernels {
 namespace {
+
+/// `better`, with the products that it lacks taken from `worse`.
+Kernels overlay(const Kernels& worse, Kernels better) {
+  for (std::size_t id = 0; id < kMaxTypes; ++id)
+    if (better.product[id] == nullptr) better.product[id] = worse.product[id];
+  return better;
+}
 
 /// Tables this machine supports, worst to best.
 const std::vector<Kernels>& available() {
   static const std::vector<Kernels> tables = [] {
     std::vector<Kernels> list = {scalar::make_table()};
+#if defined(__x86_64__)
+    const CpuFeatures cpu = detect_cpu();
+    if (cpu.avx2) list.push_back(overlay(list.back(), kAvx2Kernels));
+    if (cpu.avx512) list.push_back(overlay(list.back(), kAvx512Kernels));
+#endif
     return list;
   }();
   return tables;

@@ -1,0 +1,121 @@
+// Matrix products of every type and instruction set, on one thread, beside a plain read of memory.
+//
+// decode: one token times a matrix of 256 MiB, far beyond the caches; bytes/s of weights. Compare with memory_read.
+// cached: the same with a matrix that stays in the second-level cache: what the arithmetic alone allows.
+// prompt: 64 tokens times 512 rows; items/s are multiply-adds.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "kernels/kernels.h"
+#include "quant/type.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMatrixBytes = std::size_t{256} << 20;
+constexpr std::size_t kCachedBytes = std::size_t{512} << 10;
+
+/// Memory for all matrices. Random but for the exponents of whatever is read as f16, bf16 or f32: the numbers are
+/// near 1.
+const std::vector<std::uint64_t>& matrix() {
+  static const std::vector<std::uint64_t> words = [] {
+    std::vector<std::uint64_t> filled(kMatrixBytes / sizeof(std::uint64_t));
+    std::mt19937_64 random(1);
+    for (std::uint64_t& word : filled) word = (random() & 0x83FF83FF83FF83FFU) | 0x3C003C003C003C00U;
+    return filled;
+  }();
+  return words;
+}
+
+struct Batch {
+  std::vector<float> f32;
+  std::vector<std::int8_t> hi;
+  std::vector<std::uint8_t> lo;
+  std::vector<float> d;
+  std::vector<std::int32_t> sums;
+  kernels::Activations view;
+
+  Batch(const kernels::Kernels& kernels, std::size_t tokens, std::size_t width, std::size_t block_values)
+      : f32(tokens * width), hi(f32.size()), lo(f32.size()), d(f32.size() / block_values), sums(f32.size() / 16 + 1) {
+    std::mt19937_64 random(2);
+    std::normal_distribution<float> normal;
+    for (float& value : f32) value = normal(random);
+    for (std::size_t token = 0; block_values > 1 && token < tokens; ++token) {
+      const std::size_t first = token * width;
+      kernels.quantize(f32.data() + first, width, block_values, hi.data() + first, lo.data() + first,
+                       d.data() + first / block_values, sums.data() + first / 16);
+    }
+    view = {tokens, width, block_values, f32.data(), hi.data(), lo.data(), d.data(), sums.data()};
+  }
+};
+
+void decode(benchmark::State& state, const kernels::Kernels& kernels, const quant::Type& type, std::size_t width,
+            std::size_t matrix_bytes) {
+  const Batch batch(kernels, 1, width, type.block_values);
+  const std::size_t row_bytes = width / type.block_values * type.block_bytes;
+  const std::size_t rows = matrix_bytes / row_bytes;
+  std::vector<float> out(rows);
+  for (auto _ : state) {
+    kernels.product[type.id](reinterpret_cast<const std::byte*>(matrix().data()), row_bytes, rows, batch.view,
+                             out.data(), rows);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * rows * row_bytes));
+}
+
+void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quant::Type& type, std::size_t width) {
+  constexpr std::size_t kTokens = 64;
+  constexpr std::size_t kRows = 512;
+  const Batch batch(kernels, kTokens, width, type.block_values);
+  const std::size_t row_bytes = width / type.block_values * type.block_bytes;
+  std::vector<float> out(kTokens * kRows);
+  for (auto _ : state) {
+    kernels.product[type.id](reinterpret_cast<const std::byte*>(matrix().data()), row_bytes, kRows, batch.view,
+                             out.data(), kRows);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kTokens * kRows * width));
+}
+
+void memory_read(benchmark::State& state) {
+  const std::vector<std::uint64_t>& words = matrix();
+  for (auto _ : state) {
+    std::uint64_t sums[8] = {};
+    for (std::size_t i = 0; i < words.size(); i += 8)
+      for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
+    for (const std::uint64_t sum : sums) benchmark::DoNotOptimize(sum);
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kMatrixBytes));
+}
+
+void add_benchmarks(const kernels::Kernels& kernels) {
+  for (const quant::Type* type : quant::all_types()) {
+    if (type->id >= kernels::kMaxTypes || kernels.product[type->id] == nullptr) continue;
+    const std::size_t width = type->block_values == 256 ? 2048 : 576;
+    const std::string name = std::string(type->name) + "/" + kernels.isa + "/" + std::to_string(width);
+    benchmark::RegisterBenchmark(("decode/" + name).c_str(), decode, kernels, *type, width, kMatrixBytes);
+    benchmark::RegisterBenchmark(("cached/" + name).c_str(), decode, kernels, *type, width, kCachedBytes);
+    benchmark::RegisterBenchmark(("prompt/" + name).c_str(), prompt, kernels, *type, width);
+  }
+}
+
+}  // namespace
+}  // namespace assay
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  benchmark::RegisterBenchmark("memory_read", assay::memory_read);
+  for (const char* isa : {"avx512", "avx2", "scalar"})
+    if (const assay::kernels::Kernels* kernels = assay::kernels::find_kernels(isa)) assay::add_benchmarks(*kernels);
+  if (benchmark::RunSpecifiedBenchmarks() == 0) return 1;
+  benchmark::Shutdown();
+  return 0;
+}

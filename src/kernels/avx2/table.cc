@@ -1,0 +1,11 @@
+#include "kernels/tables.h"
+
+// The vectors first: the generic headers are written over their names.
+#include "kernels/avx2/vec.h"
+#include "kernels/generic/table.h"
+
+namespace assay::kernels {
+
+constinit const Kernels kAvx2Kernels = make_table("avx2");
+
+}  // namespace assay::kernels

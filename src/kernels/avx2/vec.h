@@ -1,0 +1,218 @@
+// 64 bytes of integers or floats as two registers of AVX2. The names and what they do: kernels/avx512/vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace assay::kernels {
+namespace {
+
+struct Int {
+  __m256i low, high;
+};
+struct Float {
+  __m256 low, high;
+};
+using Int8 = __m256i;
+using Float8 = __m256;
+
+/// Tiles of float products that fill 16 registers: rows of a single token, and rows and tokens of a batch.
+inline constexpr std::size_t kDotRowsAlone = 1;
+inline constexpr std::size_t kDotRows = 1;
+inline constexpr std::size_t kDotTokens = 1;
+
+inline Int zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+inline Int all_bytes(int value) {
+  const __m256i v = _mm256_set1_epi8(static_cast<char>(value));
+  return {v, v};
+}
+inline Int all_words(int value) {
+  const __m256i v = _mm256_set1_epi16(static_cast<short>(value));
+  return {v, v};
+}
+inline Int all_ints(std::int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
+inline Int load(const void* p) {
+  const auto* vectors = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1)};
+}
+inline Int load_twice(const void* p) {
+  const __m256i v = _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  return {v, v};
+}
+inline __m128i load_lane(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+inline Int widen_unsigned(const void* a, const void* b) {
+  return {_mm256_cvtepu8_epi16(load_lane(a)), _mm256_cvtepu8_epi16(load_lane(b))};
+}
+inline Int widen_signed(const void* a, const void* b) {
+  return {_mm256_cvtepi8_epi16(load_lane(a)), _mm256_cvtepi8_epi16(load_lane(b))};
+}
+inline Int widen_to_ints(__m128i bytes) {
+  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
+}
+inline __m256i half_words_where(std::uint32_t bits, __m256i value) {
+  const __m256i own_bit =
+      _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
+  const __m256i found = _mm256_and_si256(_mm256_set1_epi16(static_cast<short>(bits)), own_bit);
+  return _mm256_and_si256(_mm256_cmpeq_epi16(found, own_bit), value);
+}
+inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {
+  const __m256i v = _mm256_set1_epi16(static_cast<short>(value));
+  return {half_words_where(first, v), half_words_where(second, v)};
+}
+
+inline Int bit_and(Int a, Int b) { return {_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)}; }
+inline Int bit_or(Int a, Int b) { return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)}; }
+inline Int bit_xor(Int a, Int b) { return {_mm256_xor_si256(a.low, b.low), _mm256_xor_si256(a.high, b.high)}; }
+inline Int subtract_bytes(Int a, Int b) { return {_mm256_sub_epi8(a.low, b.low), _mm256_sub_epi8(a.high, b.high)}; }
+inline Int subtract_words(Int a, Int b) { return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)}; }
+inline Int add_ints(Int a, Int b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
+inline Int subtract_ints(Int a, Int b) { return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)}; }
+inline Int multiply_ints(Int a, Int b) {
+  return {_mm256_mullo_epi32(a.low, b.low), _mm256_mullo_epi32(a.high, b.high)};
+}
+inline Int max_ints(Int a, Int b) { return {_mm256_max_epi32(a.low, b.low), _mm256_max_epi32(a.high, b.high)}; }
+template <int kCount>
+inline Int shift_words_right(Int a) {
+  return {_mm256_srli_epi16(a.low, kCount), _mm256_srli_epi16(a.high, kCount)};
+}
+template <int kCount>
+inline Int shift_ints_left(Int a) {
+  return {_mm256_slli_epi32(a.low, kCount), _mm256_slli_epi32(a.high, kCount)};
+}
+template <int kCount>
+inline Int shift_ints_right(Int a) {
+  return {_mm256_srai_epi32(a.low, kCount), _mm256_srai_epi32(a.high, kCount)};
+}
+template <int kCount>
+inline __m256i move_half_bits(__m256i a, __m256i mask) {
+  if constexpr (kCount > 0) a = _mm256_srli_epi16(a, kCount);
+  if constexpr (kCount < 0) a = _mm256_slli_epi16(a, -kCount);
+  return _mm256_and_si256(a, mask);
+}
+template <int kLow, int kHigh>
+inline Int move_bits(Int a, int mask) {
+  const __m256i v = _mm256_set1_epi8(static_cast<char>(mask));
+  return {move_half_bits<kLow>(a.low, v), move_half_bits<kHigh>(a.high, v)};
+}
+
+inline Int multiply_bytes(Int unsigned_bytes, Int signed_bytes) {
+  return {_mm256_maddubs_epi16(unsigned_bytes.low, signed_bytes.low),
+          _mm256_maddubs_epi16(unsigned_bytes.high, signed_bytes.high)};
+}
+inline Int dot_words(Int sum, Int a, Int b) {
+  return add_ints(sum, {_mm256_madd_epi16(a.low, b.low), _mm256_madd_epi16(a.high, b.high)});
+}
+
+inline void join_half_planes(__m256i hi, __m256i lo, __m256i& low, __m256i& high) {
+  const __m256i first = _mm256_unpacklo_epi8(lo, hi);
+  const __m256i second = _mm256_unpackhi_epi8(lo, hi);
+  low = _mm256_permute2x128_si256(first, second, 0x20);
+  high = _mm256_permute2x128_si256(first, second, 0x31);
+}
+inline void join_planes(Int hi, Int lo, Int& low, Int& high) {
+  join_half_planes(hi.low, lo.low, low.low, high.low);
+  join_half_planes(hi.high, lo.high, low.high, high.high);
+}
+
+struct Scales {
+  __m256i first, second;  ///< eight words, the same in both lanes
+};
+inline Scales make_scales(__m128i signed_bytes) {
+  const __m256i words = _mm256_cvtepi8_epi16(signed_bytes);
+  return {_mm256_permute4x64_epi64(words, 0x44), _mm256_permute4x64_epi64(words, 0xEE)};
+}
+template <int kQuarter>
+inline Int spread(Scales scales) {
+  const __m256i words = kQuarter < 2 ? scales.first : scales.second;
+  constexpr int kFirst = 0x0100 + 0x0202 * 4 * (kQuarter % 2);
+  const __m256i low = _mm256_setr_m128i(_mm_set1_epi16(kFirst), _mm_set1_epi16(kFirst + 0x0202));
+  const __m256i high = _mm256_setr_m128i(_mm_set1_epi16(kFirst + 0x0404), _mm_set1_epi16(kFirst + 0x0606));
+  return {_mm256_shuffle_epi8(words, low), _mm256_shuffle_epi8(words, high)};
+}
+
+inline __m256i add_neighbours(__m256i a, __m256i b) {
+  return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+}
+inline __m256i add_neighbour_pairs(__m256i a, __m256i b) {
+  return _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+}
+inline __m256i tree(const __m256i* v) {
+  const __m256i a = add_neighbour_pairs(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3]));
+  const __m256i b = add_neighbour_pairs(add_neighbours(v[4], v[5]), add_neighbours(v[6], v[7]));
+  return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+}
+inline Int8 totals(const Int* v) {
+  __m256i folded[8];
+  for (int i = 0; i < 8; ++i) folded[i] = _mm256_add_epi32(v[i].low, v[i].high);
+  return tree(folded);
+}
+inline void totals(const Int* v, const Int* w, Int8& v_totals, Int8& w_totals) {
+  v_totals = totals(v);
+  w_totals = totals(w);
+}
+inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
+  __m256i half[8];
+  for (int i = 0; i < 8; ++i) half[i] = v[i].low;
+  lower = tree(half);
+  for (int i = 0; i < 8; ++i) half[i] = v[i].high;
+  upper = tree(half);
+}
+inline std::int32_t total(Int a) {
+  const __m256i both = _mm256_add_epi32(a.low, a.high);
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1)));
+}
+inline std::int32_t largest(Int a) {
+  const __m256i both = _mm256_max_epi32(a.low, a.high);
+  __m128i most = _mm_max_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+  most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xB1)));
+}
+
+inline void store_bytes(Int a, void* p) {
+  const __m256i low_byte = _mm256_set1_epi32(255);
+  const __m256i words = _mm256_packus_epi32(_mm256_and_si256(a.low, low_byte), _mm256_and_si256(a.high, low_byte));
+  const __m256i ordered = _mm256_permute4x64_epi64(words, 0xD8);
+  _mm_storeu_si128(static_cast<__m128i*>(p),
+                   _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+
+inline Float all_floats(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
+inline Float load_floats(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline void store_floats(Float a, float* p) {
+  _mm256_storeu_ps(p, a.low);
+  _mm256_storeu_ps(p + 8, a.high);
+}
+inline Float load_halves(const std::uint16_t* p) {
+  return {_mm256_cvtph_ps(load_lane(p)), _mm256_cvtph_ps(load_lane(p + 8))};
+}
+inline __m256 half_of_bfloats(const std::uint16_t* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_lane(p)), 16));
+}
+inline Float load_bfloats(const std::uint16_t* p) { return {half_of_bfloats(p), half_of_bfloats(p + 8)}; }
+inline void store_halves(Float a, std::uint16_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.low, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8), _mm256_cvtps_ph(a.high, _MM_FROUND_TO_NEAREST_INT));
+}
+inline Float add(Float a, Float b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+inline Float subtract(Float a, Float b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+inline Float multiply(Float a, Float b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+inline Float divide(Float a, Float b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+inline Float fused(Float a, Float b, Float c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+inline Float fused_negative(Float a, Float b, Float c) {
+  return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
+}
+inline Float max(Float a, Float b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+inline Float min(Float a, Float b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+inline Int bits_of(Float a) { return {_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)}; }
+inline Float floats_of(Int a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
+inline Int round_to_ints(Float a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline Float8 fold(Float a) { return _mm256_add_ps(a.low, a.high); }
+
+}  // namespace
+}  // namespace assay::kernels

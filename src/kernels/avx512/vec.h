@@ -1,0 +1,175 @@
+// 64 bytes of integers or floats as one register of AVX-512. kernels/generic/ is written over these names;
+// kernels/avx2/vec.h has the same ones. "Half" is 32 bytes, "lane" 16.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace assay::kernels {
+namespace {
+
+using Int = __m512i;    ///< 64 bytes, 32 words or 16 ints
+using Float = __m512;   ///< 16 floats
+using Int8 = __m256i;   ///< 8 ints
+using Float8 = __m256;  ///< 8 floats
+
+/// Tiles of float products that fill 32 registers: rows of a single token, and rows and tokens of a batch.
+inline constexpr std::size_t kDotRowsAlone = 4;
+inline constexpr std::size_t kDotRows = 2;
+inline constexpr std::size_t kDotTokens = 3;
+
+inline Int zero() { return _mm512_setzero_si512(); }
+inline Int all_bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+inline Int all_words(int value) { return _mm512_set1_epi16(static_cast<short>(value)); }
+inline Int all_ints(std::int32_t value) { return _mm512_set1_epi32(value); }
+inline Int load(const void* p) { return _mm512_loadu_si512(p); }
+/// The same 32 bytes in both halves.
+inline Int load_twice(const void* p) {
+  return _mm512_broadcast_i64x4(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+}
+inline __m256i join_lanes(const void* a, const void* b) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(a))),
+                                 _mm_loadu_si128(static_cast<const __m128i*>(b)), 1);
+}
+/// 16 bytes at `a` and 16 at `b` as 32 words.
+inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(join_lanes(a, b)); }
+inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(join_lanes(a, b)); }
+/// 16 unsigned bytes as ints.
+inline Int widen_to_ints(__m128i bytes) { return _mm512_cvtepu8_epi32(bytes); }
+/// Words of `value` where a bit is set: bits of `first` in the lower half, of `second` in the upper.
+inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {
+  return _mm512_maskz_set1_epi16((first & 0xFFFFU) | second << 16, static_cast<short>(value));
+}
+
+inline Int bit_and(Int a, Int b) { return _mm512_and_si512(a, b); }
+inline Int bit_or(Int a, Int b) { return _mm512_or_si512(a, b); }
+inline Int bit_xor(Int a, Int b) { return _mm512_xor_si512(a, b); }
+inline Int subtract_bytes(Int a, Int b) { return _mm512_sub_epi8(a, b); }
+inline Int subtract_words(Int a, Int b) { return _mm512_sub_epi16(a, b); }
+inline Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }
+inline Int subtract_ints(Int a, Int b) { return _mm512_sub_epi32(a, b); }
+inline Int multiply_ints(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
+inline Int max_ints(Int a, Int b) { return _mm512_max_epi32(a, b); }
+template <int kCount>
+inline Int shift_words_right(Int a) {
+  return _mm512_srli_epi16(a, kCount);
+}
+template <int kCount>
+inline Int shift_ints_left(Int a) {
+  return _mm512_slli_epi32(a, kCount);
+}
+template <int kCount>
+inline Int shift_ints_right(Int a) {
+  return _mm512_srai_epi32(a, kCount);
+}
+/// Moves bits of each byte to the right, by kLow in the lower half and kHigh in the upper (negative: to the left), and
+/// keeps those under `mask`. The mask must drop whatever crosses from byte to byte.
+template <int kLow, int kHigh>
+inline Int move_bits(Int a, int mask) {
+  const Int counts = _mm512_inserti64x4(_mm512_set1_epi32(kLow & 31), _mm256_set1_epi32(kHigh & 31), 1);
+  return _mm512_and_si512(_mm512_rorv_epi32(a, counts), all_bytes(mask));
+}
+
+/// Words: sums of neighbouring products, saturating.
+inline Int multiply_bytes(Int unsigned_bytes, Int signed_bytes) {
+  return _mm512_maddubs_epi16(unsigned_bytes, signed_bytes);
+}
+/// sum + products of words, added in pairs.
+inline Int dot_words(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
+
+/// 256 * hi + lo as words for two blocks of 32: `low` holds values 0-15 of the first and of the second block, `high`
+/// 16-31.
+inline void join_planes(Int hi, Int lo, Int& low, Int& high) {
+  const Int first = _mm512_unpacklo_epi8(lo, hi);
+  const Int second = _mm512_unpackhi_epi8(lo, hi);
+  low = _mm512_permutex2var_epi64(first, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), second);
+  high = _mm512_permutex2var_epi64(first, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), second);
+}
+
+/// 16 scales, one for each 16 values of a super-block.
+struct Scales {
+  __m512i words;  ///< in the lower half
+};
+inline Scales make_scales(__m128i signed_bytes) { return {_mm512_castsi256_si512(_mm256_cvtepi8_epi16(signed_bytes))}; }
+/// Words: scale 4 kQuarter + i everywhere in lane i.
+template <int kQuarter>
+inline Int spread(Scales scales) {
+  constexpr int kFirst = 0x0100 + 0x0202 * 4 * kQuarter;
+  const __m512i index = _mm512_inserti64x4(
+      _mm512_castsi256_si512(_mm256_setr_m128i(_mm_set1_epi16(kFirst), _mm_set1_epi16(kFirst + 0x0202))),
+      _mm256_setr_m128i(_mm_set1_epi16(kFirst + 0x0404), _mm_set1_epi16(kFirst + 0x0606)), 1);
+  return _mm512_permutexvar_epi8(index, scales.words);
+}
+
+// Transposing add trees: the sum of the ints of each vector, or of each half of it, becomes one int of the result.
+inline Int add_neighbours(Int a, Int b) {
+  return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+}
+inline Int add_neighbour_pairs(Int a, Int b) {
+  return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+/// Four vectors to one: int i of each lane is vector i's sum over that lane.
+inline Int lane_sums(const Int* v) {
+  return add_neighbour_pairs(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3]));
+}
+/// Lanes a0+a1, a2+a3, b0+b1, b2+b3.
+inline Int add_lanes(Int a, Int b) {
+  return _mm512_add_epi32(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD));
+}
+/// Totals of v[0..7] and of w[0..7].
+inline void totals(const Int* v, const Int* w, Int8& v_totals, Int8& w_totals) {
+  const Int all = add_lanes(add_lanes(lane_sums(v), lane_sums(v + 4)), add_lanes(lane_sums(w), lane_sums(w + 4)));
+  v_totals = _mm512_castsi512_si256(all);
+  w_totals = _mm512_extracti64x4_epi64(all, 1);
+}
+inline Int8 totals(const Int* v) {
+  const Int pairs = add_lanes(lane_sums(v), lane_sums(v + 4));
+  return _mm512_castsi512_si256(add_lanes(pairs, pairs));
+}
+/// Totals of the lower and of the upper halves of v[0..7].
+inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
+  const Int sums = add_lanes(lane_sums(v), lane_sums(v + 4));
+  const Int ordered = _mm512_shuffle_i64x2(sums, sums, 0xD8);
+  lower = _mm512_castsi512_si256(ordered);
+  upper = _mm512_extracti64x4_epi64(ordered, 1);
+}
+inline std::int32_t total(Int a) { return _mm512_reduce_add_epi32(a); }
+inline std::int32_t largest(Int a) { return _mm512_reduce_max_epi32(a); }
+
+/// The low bytes of 16 ints.
+inline void store_bytes(Int a, void* p) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
+
+inline Float all_floats(float value) { return _mm512_set1_ps(value); }
+inline Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
+inline void store_floats(Float a, float* p) { _mm512_storeu_ps(p, a); }
+inline Float load_halves(const std::uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline Float load_bfloats(const std::uint16_t* p) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(words), 16));
+}
+inline void store_halves(Float a, std::uint16_t* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+inline Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
+inline Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
+inline Float multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
+inline Float divide(Float a, Float b) { return _mm512_div_ps(a, b); }
+/// a * b + c and c - a * b, rounded once.
+inline Float fused(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
+inline Float fused_negative(Float a, Float b, Float c) { return _mm512_fnmadd_ps(a, b, c); }
+/// b where either is NaN.
+inline Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+inline Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
+inline Int bits_of(Float a) { return _mm512_castps_si512(a); }
+inline Float floats_of(Int a) { return _mm512_castsi512_ps(a); }
+/// To the nearest integers, ties to even.
+inline Int round_to_ints(Float a) { return _mm512_cvtps_epi32(a); }
+/// Lanes i + (i + 8).
+inline Float8 fold(Float a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,119 @@
+// Dot products of floats in 64 virtual lanes: four vectors of 16 lanes a product, then the halving tree.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace assay::kernels {
+namespace {
+
+inline constexpr std::size_t kLanes = 16;
+
+/// `count` (1 to 16) floats, the rest filled.
+inline Float load_some(const float* p, std::size_t count, float fill) {
+  if (count == kLanes) return load_floats(p);
+  float values[kLanes];
+  for (float& value : values) value = fill;
+  __builtin_memcpy(values, p, count * sizeof(float));
+  return load_floats(values);
+}
+
+inline void store_some(Float a, float* p, std::size_t count) {
+  if (count == kLanes) {
+    store_floats(a, p);
+    return;
+  }
+  float values[kLanes];
+  store_floats(a, values);
+  __builtin_memcpy(p, values, count * sizeof(float));
+}
+
+/// How a row of floats is stored. A row that ends inside a vector is filled with -0: fma(-0, 0, lane) is the lane, even
+/// -0.
+struct F32Row {
+  static constexpr std::size_t kBytes = 4;
+  static Float load_sixteen(const void* row, std::size_t i) { return load_floats(static_cast<const float*>(row) + i); }
+  static Float load_last(const void* row, std::size_t i, std::size_t count) {
+    return load_some(static_cast<const float*>(row) + i, count, -0.0F);
+  }
+};
+
+template <Float (*kLoad)(const std::uint16_t*)>
+struct WordRow {
+  static constexpr std::size_t kBytes = 2;
+  static Float load_sixteen(const void* row, std::size_t i) {
+    return kLoad(static_cast<const std::uint16_t*>(row) + i);
+  }
+  static Float load_last(const void* row, std::size_t i, std::size_t count) {
+    std::uint16_t values[kLanes];
+    for (std::uint16_t& value : values) value = 0x8000;
+    __builtin_memcpy(values, static_cast<const std::uint16_t*>(row) + i, count * sizeof(std::uint16_t));
+    return kLoad(values);
+  }
+};
+using F16Row = WordRow<load_halves>;
+using Bf16Row = WordRow<load_bfloats>;
+
+/// The 64 lanes of one sum.
+struct Lanes {
+  Float part[4] = {all_floats(0.0F), all_floats(0.0F), all_floats(0.0F), all_floats(0.0F)};
+
+  float total() const {
+    const Float8 eight = fold(add(add(part[0], part[2]), add(part[1], part[3])));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+};
+
+/// totals[token][row] of kRows rows with kTokens vectors of floats.
+template <typename Row, std::size_t kRows, std::size_t kTokens>
+inline void dots(const void* const* rows, const float* const* x, std::size_t width, float (*totals)[kRows]) {
+  Lanes sums[kTokens][kRows];
+  const auto step = [&](std::size_t part, const Float* weights, const Float* values) {
+    for (std::size_t token = 0; token < kTokens; ++token)
+      for (std::size_t row = 0; row < kRows; ++row) {
+        Float& sum = sums[token][row].part[part];
+        sum = fused(weights[row], values[token], sum);
+      }
+  };
+  const auto full_step = [&](std::size_t part, std::size_t i) {
+    Float weights[kRows];
+    Float values[kTokens];
+    for (std::size_t row = 0; row < kRows; ++row) weights[row] = Row::load_sixteen(rows[row], i);
+    for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_floats(x[token] + i);
+    step(part, weights, values);
+  };
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+    full_step(0, i);
+    full_step(1, i + kLanes);
+    full_step(2, i + 2 * kLanes);
+    full_step(3, i + 3 * kLanes);
+  }
+  // At most 63 values are left: up to three full vectors and a part of one.
+  const auto rest = [&](std::size_t part) {
+    if (i >= width) return;
+    const std::size_t count = width - i < kLanes ? width - i : kLanes;
+    Float weights[kRows];
+    Float values[kTokens];
+    for (std::size_t row = 0; row < kRows; ++row)
+      weights[row] = count == kLanes ? Row::load_sixteen(rows[row], i) : Row::load_last(rows[row], i, count);
+    for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_some(x[token] + i, count, 0.0F);
+    step(part, weights, values);
+    i += count;
+  };
+  rest(0);
+  rest(1);
+  rest(2);
+  rest(3);
+  for (std::size_t token = 0; token < kTokens; ++token)
+    for (std::size_t row = 0; row < kRows; ++row) totals[token][row] = sums[token][row].total();
+}
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,99 @@
+// The float operations of one block for eight outputs at once (eight rows of one token, or eight tokens of one row),
+// exactly as the head of kernels.h declares them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+#include "kernels/kernels.h"
+
+namespace assay::kernels {
+namespace {
+
+using Byte = std::uint8_t;
+
+/// Rows or tokens that are computed together.
+inline constexpr std::size_t kTile = 8;
+
+/// One token's part of Activations.
+struct Token {
+  const std::int8_t* hi;
+  const std::uint8_t* lo;
+  const float* d;
+  const std::int32_t* sums;
+};
+
+inline Token token_of(const Activations& x, std::size_t token) {
+  return {x.hi + token * x.width, x.lo + token * x.width, x.d + token * (x.width / x.block_values),
+          x.sums + token * (x.width / 16)};
+}
+
+inline std::uint16_t load_word(const Byte* p) {
+  std::uint16_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return word;
+}
+inline std::uint32_t load_double_word(const Byte* p) {
+  std::uint32_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return word;
+}
+inline std::uint64_t load_quad_word(const Byte* p) {
+  std::uint64_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return word;
+}
+
+/// d and dmin of eight blocks, or eight times those of one.
+struct WeightScales {
+  __m256 d, dmin;
+};
+
+/// `field` says where a block's f16 d lies; f16 dmin follows it when the type has one.
+template <bool kHasMin>
+inline WeightScales weight_scales(const Byte* const* fields, std::size_t offset) {
+  const auto word = [&](int i) { return static_cast<short>(load_word(fields[i] + offset)); };
+  const auto pair = [&](int i) { return static_cast<int>(load_double_word(fields[i] + offset)); };
+  if constexpr (kHasMin) {
+    const __m256i both = _mm256_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7));
+    const __m256i d = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
+    const __m256i packed = _mm256_packus_epi32(d, _mm256_srli_epi32(both, 16));
+    const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xD8);
+    return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)), _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
+  } else {
+    const __m128i d = _mm_setr_epi16(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7));
+    return {_mm256_cvtph_ps(d), _mm256_setzero_ps()};
+  }
+}
+
+template <bool kHasMin>
+inline WeightScales same_weight_scales(const Byte* field) {
+  const auto value = [](std::uint16_t half) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(half))); };
+  return {value(load_word(field)), kHasMin ? value(load_word(field + 2)) : _mm256_setzero_ps()};
+}
+
+/// d_x of one block for eight tokens.
+inline __m256 activation_scales(const Token* tokens, std::size_t block) {
+  return _mm256_setr_ps(tokens[0].d[block], tokens[1].d[block], tokens[2].d[block], tokens[3].d[block],
+                        tokens[4].d[block], tokens[5].d[block], tokens[6].d[block], tokens[7].d[block]);
+}
+
+/// acc = fma(d_w * d_x, I, acc), then acc = fma(-(dmin_w * d_x), M, acc).
+template <bool kHasMin>
+inline __m256 float_step(__m256 sum, const WeightScales& weight, __m256 d, __m256 joined, __m256i min) {
+  sum = _mm256_fmadd_ps(_mm256_mul_ps(weight.d, d), joined, sum);
+  if constexpr (kHasMin) sum = _mm256_fnmadd_ps(_mm256_mul_ps(weight.dmin, d), _mm256_cvtepi32_ps(min), sum);
+  return sum;
+}
+
+/// The first `count` of eight outputs, `step` apart.
+inline void store_outputs(__m256 sums, std::size_t count, float* out, std::size_t step) {
+  float values[kTile];
+  _mm256_storeu_ps(values, sums);
+  for (std::size_t i = 0; i < count; ++i) out[i * step] = values[i];
+}
+
+}  // namespace
+}  // namespace assay::kernels

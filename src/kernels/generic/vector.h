@@ -1,0 +1,210 @@
+// Everything of kernels.h that is no matrix product.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/exp_constants.h"
+#include "kernels/generic/dot.h"
+#include "kernels/kernels.h"
+
+namespace assay::kernels {
+namespace {
+
+/// body(first, count) for consecutive groups of 16, the last one ragged.
+template <typename Body>
+inline void in_sixteens(std::size_t n, Body body) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
+  if (i < n) body(i, n - i);
+}
+
+/// See kernels/exp_constants.h.
+inline Float exp_of(Float x) {
+  x = max(all_floats(kExpLow), min(all_floats(kExpHigh), x));
+  const Float shifted = fused(x, all_floats(kLog2E), all_floats(kExpRounder));
+  const Float count = subtract(shifted, all_floats(kExpRounder));
+  const Float r = fused_negative(count, all_floats(kLn2Low), fused_negative(count, all_floats(kLn2High), x));
+  Float q = all_floats(kExpSeries[0]);
+  for (int i = 1; i < 6; ++i) q = fused(q, r, all_floats(kExpSeries[i]));
+  const Float value = add(all_floats(1.0F), fused(multiply(r, r), q, r));
+  const Int k = subtract_ints(bits_of(shifted), bits_of(all_floats(kExpRounder)));
+  const Int half = shift_ints_right<1>(k);
+  const auto power = [](Int exponent) { return floats_of(shift_ints_left<23>(add_ints(exponent, all_ints(127)))); };
+  return multiply(multiply(value, power(half)), power(subtract_ints(k, half)));
+}
+
+void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
+  float squares[1][1];
+  const void* const row = x;
+  dots<F32Row, 1, 1>(&row, &x, n, squares);
+  const float factor = 1.0F / __builtin_sqrtf(squares[0][0] / static_cast<float>(n) + epsilon);
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    const Float scaled = multiply(load_some(x + i, count, 0.0F), all_floats(factor));
+    store_some(multiply(scaled, load_some(weight + i, count, 0.0F)), out + i, count);
+  });
+}
+
+void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    const Float g = load_some(gate + i, count, 0.0F);
+    const Float negative = floats_of(bit_xor(bits_of(g), bits_of(all_floats(-0.0F))));
+    const Float silu = divide(g, add(all_floats(1.0F), exp_of(negative)));
+    store_some(multiply(silu, load_some(up + i, count, 0.0F)), out + i, count);
+  });
+}
+
+void add_rows(const float* a, const float* b, std::size_t n, float* out) {
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    store_some(add(load_some(a + i, count, 0.0F), load_some(b + i, count, 0.0F)), out + i, count);
+  });
+}
+
+/// With constant distances the compiler makes vectors of it.
+inline void rotate_pairs(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
+                         std::size_t pair_gap) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const float a = x[i * pair_step];
+    const float b = x[i * pair_step + pair_gap];
+    x[i * pair_step] = __builtin_fmaf(a, cosines[i], -(b * sines[i]));
+    x[i * pair_step + pair_gap] = __builtin_fmaf(a, sines[i], b * cosines[i]);
+  }
+}
+
+void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
+            std::size_t pair_gap) {
+  if (pair_step == 1) {
+    rotate_pairs(x, cosines, sines, n, 1, pair_gap);
+  } else if (pair_step == 2 && pair_gap == 1) {
+    rotate_pairs(x, cosines, sines, n, 2, 1);
+  } else {
+    rotate_pairs(x, cosines, sines, n, pair_step, pair_gap);
+  }
+}
+
+template <typename Row>
+inline void scores_of(const float* q, const std::byte* keys, std::size_t stride, std::size_t count,
+                      std::size_t head_width, float scale, float* scores) {
+  for (std::size_t first = 0; first < count; first += kDotRowsAlone) {
+    const std::size_t used = count - first < kDotRowsAlone ? count - first : kDotRowsAlone;
+    const void* rows[kDotRowsAlone];
+    for (std::size_t i = 0; i < kDotRowsAlone; ++i)
+      rows[i] = keys + (first + (i < used ? i : used - 1)) * stride * Row::kBytes;
+    float totals[1][kDotRowsAlone];
+    dots<Row, kDotRowsAlone, 1>(rows, &q, head_width, totals);
+    for (std::size_t i = 0; i < used; ++i) scores[first + i] = scale * totals[0][i];
+  }
+}
+
+void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
+            std::size_t head_width, float scale, float* scores) {
+  const auto* bytes = static_cast<const std::byte*>(keys);
+  if (format == CacheFormat::f32) {
+    scores_of<F32Row>(q, bytes, stride, count, head_width, scale, scores);
+  } else {
+    scores_of<F16Row>(q, bytes, stride, count, head_width, scale, scores);
+  }
+}
+
+float softmax(float* x, std::size_t count) {
+  Float most = all_floats(-__builtin_inff());
+  in_sixteens(count, [&](std::size_t i, std::size_t n) { most = max(load_some(x + i, n, -__builtin_inff()), most); });
+  float lanes[kLanes];
+  store_floats(most, lanes);
+  float largest = lanes[0];
+  for (const float lane : lanes) largest = lane > largest ? lane : largest;
+  Lanes sum;
+  in_sixteens(count, [&](std::size_t i, std::size_t n) {
+    const Float value = exp_of(subtract(load_some(x + i, n, 0.0F), all_floats(largest)));
+    store_some(value, x + i, n);
+    Float& part = sum.part[i / kLanes % 4];
+    part = add(part, n == kLanes ? value : load_some(x + i, n, -0.0F));
+  });
+  return 1.0F / sum.total();
+}
+
+/// kParts vectors of channels from `channel` on.
+template <typename Row, std::size_t kParts>
+inline void sum_channels(const float* weights, float factor, const std::byte* values, std::size_t row_bytes,
+                         std::size_t count, std::size_t channel, float* out) {
+  Float sums[kParts];
+  for (Float& sum : sums) sum = all_floats(0.0F);
+  for (std::size_t j = 0; j < count; ++j) {
+    const Float weight = all_floats(weights[j]);
+    for (std::size_t part = 0; part < kParts; ++part)
+      sums[part] = fused(weight, Row::load_sixteen(values + j * row_bytes, channel + part * kLanes), sums[part]);
+  }
+  for (std::size_t part = 0; part < kParts; ++part)
+    store_floats(multiply(sums[part], all_floats(factor)), out + channel + part * kLanes);
+}
+
+template <typename Row>
+inline void weighted_sum_of(const float* weights, float factor, const std::byte* values, std::size_t stride,
+                            std::size_t count, std::size_t head_width, float* out) {
+  constexpr std::size_t kParts = 4;
+  const std::size_t row_bytes = stride * Row::kBytes;
+  std::size_t channel = 0;
+  for (; channel + kParts * kLanes <= head_width; channel += kParts * kLanes)
+    sum_channels<Row, kParts>(weights, factor, values, row_bytes, count, channel, out);
+  for (; channel + kLanes <= head_width; channel += kLanes)
+    sum_channels<Row, 1>(weights, factor, values, row_bytes, count, channel, out);
+  if (channel == head_width) return;
+  Float sum = all_floats(0.0F);
+  for (std::size_t j = 0; j < count; ++j)
+    sum = fused(all_floats(weights[j]), Row::load_last(values + j * row_bytes, channel, head_width - channel), sum);
+  store_some(multiply(sum, all_floats(factor)), out + channel, head_width - channel);
+}
+
+void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
+                  std::size_t count, std::size_t head_width, float* out) {
+  const auto* bytes = static_cast<const std::byte*>(values);
+  if (format == CacheFormat::f32) {
+    weighted_sum_of<F32Row>(weights, factor, bytes, stride, count, head_width, out);
+  } else {
+    weighted_sum_of<F16Row>(weights, factor, bytes, stride, count, head_width, out);
+  }
+}
+
+void to_half(const float* x, std::size_t n, std::uint16_t* out) {
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    std::uint16_t halves[kLanes];
+    store_halves(load_some(x + i, count, 0.0F), halves);
+    __builtin_memcpy(out + i, halves, count * sizeof(std::uint16_t));
+  });
+}
+
+void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
+              std::int32_t* sums) {
+  for (std::size_t first = 0; first < width; first += block_values) {
+    // The bits of magnitudes, as integers, are ordered as the magnitudes are, with infinity and NaN above all.
+    Int magnitudes = zero();
+    for (std::size_t i = first; i < first + block_values; i += kLanes)
+      magnitudes = max_ints(magnitudes, bit_and(bits_of(load_floats(x + i)), all_ints(0x7FFFFFFF)));
+    const std::int32_t bits = largest(magnitudes);
+    const bool is_finite = bits < 0x7F800000;
+    float most;
+    __builtin_memcpy(&most, &bits, sizeof most);
+    float scale = most / 32767.0F;
+    float inverse = 1.0F / scale;
+    if (!is_finite) {
+      scale = __builtin_nanf("");
+      inverse = 0;
+    } else if (!(inverse <= __FLT_MAX__)) {
+      scale = 0;
+      inverse = 0;
+    }
+    d[first / block_values] = scale;
+    for (std::size_t i = first; i < first + block_values; i += kLanes) {
+      const Int rounded = round_to_ints(multiply(load_floats(x + i), all_floats(inverse)));
+      const Int value = is_finite ? rounded : zero();
+      store_bytes(shift_ints_right<8>(value), hi + i);
+      store_bytes(value, lo + i);
+      sums[i / kLanes] = total(value);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay::kernels

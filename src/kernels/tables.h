@@ -1,0 +1,12 @@
+// What the objects compiled for one instruction set export: one table each. A null product is taken from the next worse
+// table.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace assay::kernels {
+
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+
+}  // namespace assay::kernels

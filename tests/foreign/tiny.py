@@ -1,0 +1,55 @@
+"""Tiny random models, written by tests/programs/make_tiny_model.cc: a name, and its arguments."""
+
+import os
+import pathlib
+import subprocess
+
+PROGRAMS = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs"
+
+YARN = "--rope-scaling yarn --head-width 32"
+
+# Variants of rotary embedding, in F32.
+ROPE = {
+    "plain": "",
+    "other base": "--rope-base 500000 --head-width 48",
+    "none": "--rope-scaling none --rope-attention-factor 0.7",
+    "linear": "--rope-scaling linear",
+    "linear, old key": "--float rope.scale_linear=4",
+    "linear, attention factor": "--rope-scaling linear --rope-attention-factor 0.7",
+    "llama3": "--rope-scaling llama3 --rope-base 500000 --rope-factor 8 --head-width 64",
+    "yarn": YARN,
+    "yarn, long": f"{YARN} --rope-factor 8 --rope-original-context 2048 --rope-base 1000000",
+    "yarn, attention factor": f"{YARN} --rope-attention-factor 0.8",
+    "yarn, factor below one": f"{YARN} --rope-factor 0.5",
+    "yarn, betas": f"{YARN} --float rope.scaling.yarn_beta_fast=8 --float rope.scaling.yarn_beta_slow=2",
+    "yarn, half": f"{YARN} --float rope.scaling.yarn_ext_factor=0.5",
+    "yarn, off": f"{YARN} --float rope.scaling.yarn_ext_factor=0",
+    "yarn, log multiplier": f"{YARN} --float rope.scaling.yarn_log_multiplier=0.7",
+}
+
+# Shapes: head sharing, widths, tied tables, biases.
+SHAPES = {
+    "one kv head": "--kv-heads 1",
+    "no sharing": "--kv-heads 4 --blocks 3",
+    "narrow heads": "--heads 8 --kv-heads 2 --head-width 6 --feed-forward 96",
+    "wide heads": "--heads 2 --kv-heads 2 --head-width 80",
+    "tied": "--tied --vocabulary 300",
+    "biases": "--biases --width 96 --feed-forward 64 --blocks 1",
+    "odd sizes": "--heads 3 --kv-heads 3 --head-width 14 --width 50 --feed-forward 37 --vocabulary 263",
+}
+
+# Partial rotation: nothing that llama.cpp accepts in this architecture.
+PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
+
+# Every type that can be decoded.
+TYPES = {name: f"--type {name}" for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")}
+TYPES |= {name: f"--type {name} --width 256 --heads 8 --feed-forward 512"
+          for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")}
+TYPES["mixed"] = "--type Q5_0 --embedding-type Q8_0 --tied --biases --rope-scaling yarn"
+
+
+def make(folder, arguments):
+    """Writes the model and returns its path."""
+    path = folder / "tiny.gguf"
+    subprocess.run([PROGRAMS / "make_tiny_model", path, *arguments.split()], check=True)
+    return path

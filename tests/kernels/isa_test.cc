@@ -1,0 +1,362 @@
+// Every instruction set of this machine gives the specification's bits, and no output depends on what else is computed
+// in the same call.
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+#include "tests/kernels/weights.h"
+
+namespace assay::kernels {
+namespace {
+
+using test::Batch;
+using test::Fields;
+
+/// The same bits; a NaN equals every NaN.
+testing::AssertionResult same_bits(const std::vector<float>& ours, const std::vector<float>& specified) {
+  for (std::size_t i = 0; i < specified.size(); ++i) {
+    if (std::isnan(ours[i]) && std::isnan(specified[i])) continue;
+    if (std::bit_cast<std::uint32_t>(ours[i]) == std::bit_cast<std::uint32_t>(specified[i])) continue;
+    return testing::AssertionFailure() << "output " << i << ": " << ours[i] << " instead of " << specified[i];
+  }
+  return testing::AssertionSuccess();
+}
+
+/// `bytes` at an address that is no multiple of anything, with guard bytes around it for the address sanitizer to see.
+class Misaligned {
+ public:
+  Misaligned(const void* data, std::size_t size, std::size_t shift) : memory_(size + shift), shift_(shift) {
+    if (size != 0) std::memcpy(memory_.data() + shift, data, size);
+  }
+  template <typename T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(memory_.data() + shift_);
+  }
+
+ private:
+  std::vector<std::byte> memory_;
+  std::size_t shift_;
+};
+
+std::vector<float> product(const Kernels& kernels, std::uint32_t id, const std::byte* rows, std::size_t row_bytes,
+                           std::size_t row_count, const Activations& x) {
+  std::vector<float> out(row_count * x.tokens, -1.0F);
+  kernels.product[id](rows, row_bytes, row_count, x, out.data(), row_count);
+  return out;
+}
+
+class EveryIsa : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    kernels_ = find_kernels(GetParam());
+    if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+  }
+  const Kernels& scalar() const { return *find_kernels("scalar"); }
+
+  const Kernels* kernels_ = nullptr;
+  std::mt19937_64 random_{11};
+};
+
+std::vector<std::size_t> widths(const quant::Type& type) {
+  if (type.block_values == 256) return {256, 512, 1024, 4096};
+  if (type.block_values == 32) return {32, 64, 96, 128, 288, 576, 1536, 4096};
+  return {1, 7, 15, 16, 17, 31, 33, 48, 63, 64, 65, 79, 100, 127, 128, 130, 191, 200, 576};
+}
+
+TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    for (const std::size_t width : widths(type)) {
+      for (const std::size_t tokens : {1, 2, 3, 7, 8, 17}) {
+        const Batch batch(scalar(), test::random_values(width * tokens, random_), tokens, type.block_values);
+        const std::size_t rows = 1 + random_() % 40;
+        for (const Fields fields : {Fields::plain, Fields::extreme}) {
+          const auto weights = test::random_rows(type, rows, width, fields, random_);
+          const std::size_t bytes = test::row_bytes(type, width);
+          const auto specified = product(scalar(), id, weights.data(), bytes, rows, batch.view());
+          EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, rows, batch.view()), specified))
+              << type.name << " width " << width << " rows " << rows << " tokens " << tokens;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = type.block_values == 256 ? 512 : 96;
+    const std::size_t bytes = test::row_bytes(type, width);
+    const auto weights = test::random_rows(type, 40, width, Fields::plain, random_);
+    const Batch batch(scalar(), test::random_values(width * 9, random_), 9, type.block_values);
+    for (std::size_t rows = 1; rows <= 40; ++rows) {
+      for (const std::size_t tokens : {1, 9}) {
+        const Activations x = batch.view(0, tokens);
+        const auto specified = product(scalar(), id, weights.data(), bytes, rows, x);
+        EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, rows, x), specified)) << type.name << rows;
+      }
+    }
+    // Every second row, with an output that has room between tokens, which must stay untouched.
+    const Activations x = batch.view();
+    std::vector<float> ours(9 * 25, 7.0F);
+    std::vector<float> specified = ours;
+    kernels_->product[id](weights.data(), 2 * bytes, 20, x, ours.data(), 25);
+    scalar().product[id](weights.data(), 2 * bytes, 20, x, specified.data(), 25);
+    EXPECT_TRUE(same_bits(ours, specified)) << type.name;
+  }
+}
+
+TEST_P(EveryIsa, ProductsNeedNoAlignment) {
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = 256;
+    const std::size_t bytes = test::row_bytes(type, width);
+    const auto weights = test::random_rows(type, 11, width, Fields::plain, random_);
+    const Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
+    for (const std::size_t shift : {1, 2, 5}) {
+      // Float weights and activations are at least where their own size puts them.
+      const std::size_t weight_shift = type.is_quantized() ? shift : shift * type.block_bytes;
+      const Misaligned rows(weights.data(), weights.size(), weight_shift);
+      Activations x = batch.view();
+      const std::size_t values = width * x.tokens;
+      const Misaligned f32(x.f32, x.f32 != nullptr ? values * 4 : 0, 4 * shift);
+      const Misaligned hi(x.hi, x.hi != nullptr ? values : 0, shift);
+      const Misaligned lo(x.lo, x.lo != nullptr ? values : 0, shift);
+      const Misaligned d(x.d, x.d != nullptr ? values / type.block_values * 4 : 0, 4 * shift);
+      const Misaligned sums(x.sums, x.sums != nullptr ? values / 4 : 0, 4 * shift);
+      const auto specified = product(scalar(), id, weights.data(), bytes, 11, x);
+      if (type.is_quantized()) {
+        x.hi = hi.as<std::int8_t>();
+        x.lo = lo.as<std::uint8_t>();
+        x.d = d.as<float>();
+        x.sums = sums.as<std::int32_t>();
+      } else {
+        x.f32 = f32.as<float>();
+      }
+      EXPECT_TRUE(same_bits(product(*kernels_, id, rows.as<std::byte>(), bytes, 11, x), specified)) << type.name;
+    }
+  }
+}
+
+TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = type.block_values == 256 ? 1024 : 576;
+    const std::size_t bytes = test::row_bytes(type, width);
+    const std::size_t rows = 37;
+    const auto weights = test::random_rows(type, rows, width, Fields::plain, random_);
+    const Batch batch(*kernels_, test::random_values(width * 17, random_), 17, type.block_values);
+    const auto together = product(*kernels_, id, weights.data(), bytes, rows, batch.view());
+    for (std::size_t token = 0; token < 17; ++token) {
+      const auto alone = product(*kernels_, id, weights.data(), bytes, rows, batch.view(token, 1));
+      const auto begin = together.begin() + static_cast<std::ptrdiff_t>(token * rows);
+      EXPECT_TRUE(same_bits(alone, std::vector<float>(begin, begin + rows))) << type.name << " token " << token;
+    }
+    for (std::size_t split = 1; split < rows; ++split) {
+      std::vector<float> out(rows * 17);
+      kernels_->product[id](weights.data(), bytes, split, batch.view(), out.data(), rows);
+      kernels_->product[id](weights.data() + split * bytes, bytes, rows - split, batch.view(), out.data() + split,
+                            rows);
+      EXPECT_TRUE(same_bits(out, together)) << type.name << " split " << split;
+    }
+  }
+}
+
+TEST_P(EveryIsa, ProductsOfExtremeActivations) {
+  const float strange[] = {0.0F,
+                           -0.0F,
+                           1e-45F,
+                           1e-38F,
+                           -1e30F,
+                           std::numeric_limits<float>::max(),
+                           std::numeric_limits<float>::infinity(),
+                           std::nanf("")};
+  for (const std::uint32_t id : test::kTypeIds) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = 512;
+    const auto weights = test::random_rows(type, 9, width, Fields::extreme, random_);
+    for (const float value : strange) {
+      // Planes of all -32767 and all +32767 too: where integers are largest.
+      std::vector<float> values(width * 5, value);
+      for (std::size_t i = 0; i < values.size(); i += 3) values[i] = -value;
+      const Batch batch(*kernels_, values, 5, type.block_values);
+      const std::size_t bytes = test::row_bytes(type, width);
+      const auto specified = product(scalar(), id, weights.data(), bytes, 9, batch.view());
+      EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, batch.view()), specified))
+          << type.name << " of " << value;
+    }
+  }
+}
+
+TEST_P(EveryIsa, LargestIntegersDoNotOverflow) {
+  for (const std::uint32_t id : test::kQuantizedIds) {
+    const quant::Type& type = *quant::find_type(id);
+    for (const int byte : {0x00, 0x7F, 0x80, 0xFF, 0x3F, 0xF0, 0x0F}) {
+      for (const float value : {1.0F, -1.0F}) {
+        const std::size_t width = 512;
+        const std::vector<std::byte> weights(test::row_bytes(type, width) * 9, static_cast<std::byte>(byte));
+        const Batch batch(*kernels_, std::vector<float>(width * 8, value), 8, type.block_values);
+        const std::size_t bytes = test::row_bytes(type, width);
+        for (const std::size_t tokens : {1, 8}) {
+          const Activations x = batch.view(0, tokens);
+          EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, x),
+                                product(scalar(), id, weights.data(), bytes, 9, x)))
+              << type.name << " of bytes " << byte;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryIsa, QuantizeHasTheSpecifiedBits) {
+  for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
+    for (int trial = 0; trial < 200; ++trial) {
+      auto values = test::random_values(1024, random_);
+      const float strange[] = {std::numeric_limits<float>::infinity(), std::nanf(""), 1e-40F, 3e38F, -0.0F};
+      for (float& value : values) {
+        if (trial % 2 == 1 && random_() % 100 == 0) value = strange[random_() % 5];
+        if (trial % 5 == 4) value *= std::ldexp(1.0F, -static_cast<int>(90 + random_() % 60));
+      }
+      const Batch ours(*kernels_, values, 1, block);
+      const Batch specified(scalar(), values, 1, block);
+      const Activations a = ours.view();
+      const Activations b = specified.view();
+      EXPECT_EQ(std::memcmp(a.hi, b.hi, 1024), 0);
+      EXPECT_EQ(std::memcmp(a.lo, b.lo, 1024), 0);
+      EXPECT_EQ(std::memcmp(a.sums, b.sums, 1024 / 4), 0);
+      EXPECT_TRUE(same_bits(std::vector<float>(a.d, a.d + 1024 / block), std::vector<float>(b.d, b.d + 1024 / block)));
+    }
+  }
+}
+
+/// Values of every magnitude, now and then a strange one.
+std::vector<float> wild_values(std::size_t count, std::mt19937_64& random) {
+  const float strange[] = {
+      0.0F,         -0.0F, 1e-45F, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+      std::nanf("")};
+  auto values = test::random_values(count, random);
+  for (float& value : values) {
+    if (random() % 4 == 0) value *= std::ldexp(1.0F, static_cast<int>(random() % 16) - 8);
+    if (random() % 200 == 0) value = strange[random() % std::size(strange)];
+  }
+  return values;
+}
+
+TEST_P(EveryIsa, VectorsHaveTheSpecifiedBits) {
+  for (std::size_t n = 1; n <= 200; ++n) {
+    const auto a = n % 3 == 0 ? wild_values(n, random_) : test::random_values(n, random_);
+    const auto b = n % 3 == 0 ? wild_values(n, random_) : test::random_values(n, random_);
+    std::vector<float> ours(n);
+    std::vector<float> specified(n);
+    kernels_->rms_norm(a.data(), b.data(), 1e-5F, n, ours.data());
+    scalar().rms_norm(a.data(), b.data(), 1e-5F, n, specified.data());
+    EXPECT_TRUE(same_bits(ours, specified)) << "rms_norm " << n;
+    kernels_->silu_product(a.data(), b.data(), n, ours.data());
+    scalar().silu_product(a.data(), b.data(), n, specified.data());
+    EXPECT_TRUE(same_bits(ours, specified)) << "silu_product " << n;
+    kernels_->add(a.data(), b.data(), n, ours.data());
+    scalar().add(a.data(), b.data(), n, specified.data());
+    EXPECT_TRUE(same_bits(ours, specified)) << "add " << n;
+    ours = a;
+    specified = a;
+    const float factor = kernels_->softmax(ours.data(), n);
+    const float specified_factor = scalar().softmax(specified.data(), n);
+    EXPECT_TRUE(same_bits(ours, specified)) << "softmax " << n;
+    EXPECT_TRUE(same_bits({factor}, {specified_factor})) << "softmax " << n;
+    std::vector<std::uint16_t> our_halves(n);
+    std::vector<std::uint16_t> halves(n);
+    kernels_->to_half(a.data(), n, our_halves.data());
+    scalar().to_half(a.data(), n, halves.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      if (std::isnan(a[i])) continue;
+      EXPECT_EQ(our_halves[i], halves[i]) << "to_half of " << a[i];
+    }
+  }
+}
+
+TEST_P(EveryIsa, ExpHasTheSpecifiedBits) {
+  // silu(-x) * 1 shows every bit of exp(x) that matters; softmax of {0, x} shows exp(x) itself.
+  for (int i = 0; i < 400'000; ++i) {
+    const float x = -105.0F + static_cast<float>(i) * 2.625e-4F;
+    float ours[2] = {0.0F, x};
+    float specified[2] = {0.0F, x};
+    kernels_->softmax(ours, 2);
+    scalar().softmax(specified, 2);
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(ours[1]), std::bit_cast<std::uint32_t>(specified[1])) << x;
+  }
+}
+
+TEST_P(EveryIsa, ToHalfRoundsEveryBoundaryAlike) {
+  std::vector<float> values;
+  for (std::uint32_t half = 0; half < 0x7C00; ++half) {
+    // Halfway between neighbours, and a float's step to both sides of it.
+    const float scale = 0x1p-24F;
+    const std::uint32_t exponent = half >> 10;
+    const auto mantissa = static_cast<float>((half & 0x3FF) | (exponent != 0 ? 0x400 : 0)) + 0.5F;
+    const float middle = std::ldexp(mantissa * scale, exponent != 0 ? static_cast<int>(exponent) - 1 : 0);
+    for (const float value : {middle, std::nextafter(middle, 0.0F), std::nextafter(middle, 1e9F)}) {
+      values.push_back(value);
+      values.push_back(-value);
+    }
+  }
+  std::vector<std::uint16_t> ours(values.size());
+  std::vector<std::uint16_t> specified(values.size());
+  kernels_->to_half(values.data(), values.size(), ours.data());
+  scalar().to_half(values.data(), values.size(), specified.data());
+  EXPECT_EQ(ours, specified);
+}
+
+TEST_P(EveryIsa, RotateHasTheSpecifiedBits) {
+  struct Layout {
+    std::size_t step, gap;
+  };
+  for (std::size_t n = 1; n <= 70; ++n) {
+    for (const Layout layout : {Layout{2, 1}, Layout{1, n}, Layout{1, n + 5}, Layout{3, 2}}) {
+      const auto x = test::random_values(4 * n + 8, random_);
+      const auto cosines = test::random_values(n, random_);
+      const auto sines = test::random_values(n, random_);
+      auto ours = x;
+      auto specified = x;
+      kernels_->rotate(ours.data(), cosines.data(), sines.data(), n, layout.step, layout.gap);
+      scalar().rotate(specified.data(), cosines.data(), sines.data(), n, layout.step, layout.gap);
+      EXPECT_TRUE(same_bits(ours, specified)) << n << " step " << layout.step << " gap " << layout.gap;
+    }
+  }
+}
+
+TEST_P(EveryIsa, AttentionHasTheSpecifiedBits) {
+  for (const std::size_t width : {1, 16, 31, 32, 48, 64, 72, 80, 96, 128, 200, 256}) {
+    const std::size_t stride = width + 3 * (random_() % 20);
+    const std::size_t count = 1 + random_() % 40;
+    const auto cache = test::random_values(stride * count, random_);
+    const auto q = test::random_values(width, random_);
+    const auto weights = test::random_values(count, random_);
+    std::vector<std::uint16_t> halves(cache.size());
+    scalar().to_half(cache.data(), cache.size(), halves.data());
+    for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16}) {
+      const void* rows = format == CacheFormat::f32 ? static_cast<const void*>(cache.data()) : halves.data();
+      std::vector<float> ours(count);
+      std::vector<float> specified(count);
+      kernels_->scores(q.data(), rows, format, stride, count, width, 0.125F, ours.data());
+      scalar().scores(q.data(), rows, format, stride, count, width, 0.125F, specified.data());
+      EXPECT_TRUE(same_bits(ours, specified)) << "scores " << width;
+      ours.assign(width, 0.0F);
+      specified.assign(width, 0.0F);
+      kernels_->weighted_sum(weights.data(), 0.3F, rows, format, stride, count, width, ours.data());
+      scalar().weighted_sum(weights.data(), 0.3F, rows, format, stride, count, width, specified.data());
+      EXPECT_TRUE(same_bits(ours, specified)) << "weighted_sum " << width;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::Values("avx2", "avx512"),
+                         [](const auto& isa) { return std::string(isa.param); });
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,76 @@
+// ASSAY_ISA: what is asked for is what runs, or a clear error. Each case asks in a process of its own, because the
+// choice is made once a process.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "kernels/cpu.h"
+#include "kernels/kernels.h"
+#include "tests/kernels/weights.h"
+
+namespace assay::kernels {
+namespace {
+
+class ForcedIsa : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+/// Ends the process with 0 when `isa` was chosen, and its own functions with it.
+[[noreturn]] void exit_after_asking_for(const char* isa) {
+  setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
+  const Kernels& chosen = kernels();
+  bool is_right = std::string(chosen.isa) == isa && &chosen == find_kernels(isa);
+  for (const char* other : {"scalar", "avx2", "avx512"}) {
+    const Kernels* table = find_kernels(other);
+    if (table == nullptr || std::string(other) == isa) continue;
+    is_right = is_right && table->softmax != chosen.softmax;
+    for (const std::uint32_t id : test::kTypeIds) is_right = is_right && table->product[id] != chosen.product[id];
+  }
+  std::_Exit(is_right ? 0 : 1);
+}
+
+TEST_P(ForcedIsa, Runs) {
+  if (find_kernels(GetParam()) == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+  EXPECT_EXIT(exit_after_asking_for(GetParam()), testing::ExitedWithCode(0), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::Values("scalar", "avx2", "avx512"),
+                         [](const auto& isa) { return std::string(isa.param); });
+
+[[noreturn]] void exit_with_error_of(const char* isa) {
+  setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
+  try {
+    kernels();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s (%s)", error.what(), error.hint().c_str());
+    std::_Exit(error.kind() == ErrorKind::usage ? 2 : 3);
+  }
+  std::_Exit(0);
+}
+
+TEST(Select, UnknownNameIsAnError) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(exit_with_error_of("avx9"), testing::ExitedWithCode(2),
+              "'avx9' is no instruction set.*scalar, avx2 or avx512");
+}
+
+TEST(Select, EmptyMeansTheBest) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        setenv("ASSAY_ISA", "", 1);  // NOLINT(concurrency-mt-unsafe): the only thread
+        const CpuFeatures cpu = detect_cpu();
+        const std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : "scalar";
+        std::_Exit(kernels().isa == best ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Select, UnknownTableIsNull) { EXPECT_EQ(find_kernels("avx9"), nullptr); }
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,159 @@
+// Loading: the plan of a llama model, and files whose tensors are not what the metadata says.
+#include "model/model.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "model/weight_health.h"
+#include "tests/support/tiny_model.h"
+
+namespace assay::model {
+namespace {
+
+using test::LoadedModel;
+using test::TinyModel;
+
+std::string error_of(const TinyModel& tiny, ErrorKind kind = ErrorKind::input) {
+  try {
+    const LoadedModel loaded(tiny);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<std::string> taps(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Value& value : plan.values) names.push_back(value.tap);
+  return names;
+}
+
+const Step& step_of(const Plan& plan, const std::string& tap) {
+  const auto writes = [&](const Step& step) { return plan.values[static_cast<std::size_t>(step.output)].tap == tap; };
+  return *std::find_if(plan.steps.begin(), plan.steps.end(), writes);
+}
+
+TEST(Model, PlansEveryTapInOrder) {
+  const LoadedModel loaded{TinyModel{}};
+  std::vector<std::string> expected = {"embed"};
+  for (const char* block : {"blk.0.", "blk.1."}) {
+    for (const char* tap : {"attn_norm", "q", "k", "v", "q_rope", "k_rope", "attn", "attn_out", "attn_residual",
+                            "ffn_norm", "ffn_gate", "ffn_up", "ffn_act", "ffn_out", "out"}) {
+      expected.push_back(std::string(block) + tap);
+    }
+  }
+  expected.insert(expected.end(), {"final_norm", "logits"});
+  const Plan& plan = loaded->plan;
+  EXPECT_EQ(taps(plan), expected);
+  EXPECT_EQ(plan.vocabulary, 50U);
+  EXPECT_EQ(plan.context_length, 64U);
+  EXPECT_EQ(plan.layers, 2U);
+  EXPECT_EQ(plan.kv_width, 12U);
+  EXPECT_EQ(plan.logits, plan.steps.back().output);
+  EXPECT_TRUE(loaded->warnings.empty());
+  for (const Step& step : plan.steps) EXPECT_EQ(step.only_outputs, &step >= &plan.steps[plan.steps.size() - 2]);
+}
+
+TEST(Model, TiesTheHeadWhenThereIsNone) {
+  TinyModel tiny;
+  tiny.tensors.erase("output.weight");
+  const LoadedModel loaded(tiny);
+  const auto& head = std::get<Linear>(step_of(loaded->plan, "logits").operation);
+  EXPECT_EQ(loaded->plan.weights[static_cast<std::size_t>(head.weight)]->name, "token_embd.weight");
+  EXPECT_EQ(head.weight, std::get<Embed>(step_of(loaded->plan, "embed").operation).table);
+}
+
+TEST(Model, TakesBiasesThatAreThere) {
+  TinyModel tiny;
+  tiny.add("blk.1.attn_q.bias", {24}, 1);
+  tiny.add("blk.0.ffn_down.bias", {24}, 1);
+  const LoadedModel loaded(tiny);
+  const auto bias = [&](const std::string& tap) { return std::get<Linear>(step_of(loaded->plan, tap).operation).bias; };
+  EXPECT_EQ(bias("blk.0.q"), kNoWeight);
+  EXPECT_EQ(loaded->plan.weights[static_cast<std::size_t>(bias("blk.1.q"))]->name, "blk.1.attn_q.bias");
+  EXPECT_NE(bias("blk.0.ffn_out"), kNoWeight);
+  EXPECT_TRUE(loaded->warnings.empty());
+}
+
+TEST(Model, NamesMissingTensors) {
+  TinyModel tiny;
+  tiny.tensors.erase("blk.1.attn_k.weight");
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: tensor blk.1.attn_k.weight is missing");
+  tiny.keys["llama.block_count"] = 4U;
+  EXPECT_EQ(error_of(tiny),
+            "tiny.gguf: tensor blk.1.attn_k.weight is missing; blk.2.attn_norm.weight is missing; "
+            "blk.2.attn_q.weight is missing and 16 more");
+}
+
+TEST(Model, NamesMisshapenTensors) {
+  TinyModel tiny;
+  tiny.add("blk.0.ffn_up.weight", {40, 24}, 1);
+  EXPECT_EQ(error_of(tiny),
+            "tiny.gguf: tensor blk.0.ffn_up.weight has shape [40, 24] where the hyper-parameters ask for [24, 40]");
+  tiny = {};
+  tiny.keys["llama.attention.head_count_kv"] = 4U;
+  EXPECT_NE(error_of(tiny).find("blk.0.attn_k.weight has shape [24, 12]"), std::string::npos);
+  tiny = {};
+  tiny.add("blk.0.attn_norm.weight", {24, 1}, 1);
+  EXPECT_EQ(error_of(tiny), "");  // a trailing 1 says nothing
+}
+
+TEST(Model, HoldsTheVocabularyToTheTable) {
+  TinyModel tiny;
+  tiny.keys["tokenizer.ggml.tokens"] = std::vector<std::string>(51, "x");
+  EXPECT_NE(error_of(tiny).find("token_embd.weight has shape [24, 50]"), std::string::npos);
+}
+
+TEST(Model, WarnsOfUnusedTensorsAndKeys) {
+  TinyModel tiny;
+  tiny.add("blk.0.attn_q_norm.weight", {6}, 1);
+  tiny.keys["llama.logit_scale"] = 2.0F;
+  const LoadedModel loaded(tiny);
+  EXPECT_EQ(loaded->warnings, (std::vector<std::string>{"1 tensors are not used: blk.0.attn_q_norm.weight",
+                                                        "1 metadata keys are not used: llama.logit_scale"}));
+}
+
+TEST(Model, RefusesOtherArchitectures) {
+  TinyModel tiny;
+  tiny.keys["general.architecture"] = std::string("mam\nba");
+  EXPECT_EQ(error_of(tiny, ErrorKind::unsupported), "tiny.gguf: unknown architecture 'mam\\nba'; known: llama");
+  tiny.keys["general.architecture"] = std::string();
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: general.architecture is missing");
+  tiny = {};
+  tiny.keys["llama.expert_count"] = 8U;
+  EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("8 experts"), std::string::npos);
+}
+
+TEST(Model, RefusesVocabularyOnlyFiles) {
+  TinyModel tiny;
+  tiny.tensors.clear();
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: holds no tensors, only metadata");
+}
+
+TEST(Model, RefusesFrequencyFactorsThatAreNone) {
+  for (const float factor : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN()}) {
+    TinyModel tiny;
+    tiny.add("rope_freqs.weight", {3}, 1);
+    tiny.tensors["rope_freqs.weight"].values = {1, factor, 1};
+    EXPECT_NE(error_of(tiny).find("value 1 of tensor rope_freqs.weight is"), std::string::npos);
+  }
+  TinyModel tiny;
+  tiny.add("rope_freqs.weight", {4}, 1);
+  EXPECT_NE(error_of(tiny).find("rope_freqs.weight has shape [4]"), std::string::npos);
+}
+
+TEST(WeightHealth, NamesTensorAndBlock) {
+  TinyModel tiny;
+  EXPECT_EQ(find_non_finite_weight(LoadedModel(tiny)->plan), std::nullopt);
+  tiny.tensors["blk.1.ffn_up.weight"].values[24 * 7 + 5] = std::numeric_limits<float>::infinity();
+  tiny.tensors["blk.1.ffn_up.weight"].values[24 * 9] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(find_non_finite_weight(LoadedModel(tiny)->plan),
+            "blk.1.ffn_up.weight (F32): block 173 (row 7), at byte 692 of the tensor, decodes to NaN or infinity");
+}
+
+}  // namespace
+}  // namespace assay::model

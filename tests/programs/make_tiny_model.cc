@@ -1,0 +1,311 @@
+// Writes a small random model of the llama architecture, whose file is as valid as a trained one's: other people's
+// engines load it too. Weights are scaled so that activations stay near unit size; quantized matrices get random bits
+// in every field and only their block scales are chosen.
+//
+//   make_tiny_model OUT [--type Q4_K] [--width 64] [--heads 4] ... (see main)
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "gguf/writer.h"
+#include "quant/half.h"
+#include "quant/type.h"
+
+namespace {
+
+using namespace assay;  // NOLINT(google-build-using-namespace): a program of the tests
+
+struct Shape {
+  std::string type = "F32";
+  std::string embedding_type;  // empty: as the other matrices
+  unsigned width = 64;
+  unsigned heads = 4;
+  unsigned kv_heads = 2;
+  unsigned head_width = 0;  // 0: width / heads
+  unsigned feed_forward = 128;
+  unsigned blocks = 2;
+  unsigned vocabulary = 320;
+  unsigned context = 256;
+  bool tied = false;
+  bool biases = false;
+  unsigned seed = 1;
+
+  unsigned rope_dimensions = 0;  // 0: the head width
+  float rope_base = 10000;
+  std::string rope_scaling;  // none, linear, yarn: metadata; llama3: a tensor of factors; empty: nothing
+  float rope_factor = 4;
+  float rope_attention_factor = 0;  // 0: not in the file
+  unsigned rope_original_context = 64;
+  std::vector<std::string> floats;  // further metadata: NAME=VALUE is the float llama.NAME
+};
+
+/// Where a quantized type keeps the float16 scales of a block.
+struct ScaleFields {
+  const char* type;
+  std::size_t d;
+  std::size_t dmin;  // 0: none
+};
+constexpr ScaleFields kScaleFields[] = {{"Q4_0", 0, 0}, {"Q4_1", 0, 2},   {"Q5_0", 0, 0},   {"Q5_1", 0, 2},
+                                        {"Q8_0", 0, 0}, {"Q2_K", 80, 82}, {"Q3_K", 108, 0}, {"Q4_K", 0, 2},
+                                        {"Q5_K", 0, 2}, {"Q6_K", 208, 0}};
+
+class TinyModel {
+ public:
+  explicit TinyModel(const Shape& shape) : shape_(shape), random_(shape.seed) {
+    if (shape_.head_width == 0) shape_.head_width = shape_.width / shape_.heads;
+    if (shape_.rope_dimensions == 0) shape_.rope_dimensions = shape_.head_width;
+    if (shape_.embedding_type.empty()) shape_.embedding_type = shape_.type;
+  }
+
+  void write(const std::string& path) {
+    add_hyper_parameters();
+    add_vocabulary();
+    add_tensors();
+    writer_.write(path);
+  }
+
+ private:
+  void add_hyper_parameters() {
+    writer_.add_string("general.architecture", "llama");
+    writer_.add_string("general.name", "tiny random model");
+    writer_.add_uint("llama.block_count", shape_.blocks);
+    writer_.add_uint("llama.context_length", shape_.context);
+    writer_.add_uint("llama.embedding_length", shape_.width);
+    writer_.add_uint("llama.feed_forward_length", shape_.feed_forward);
+    writer_.add_uint("llama.attention.head_count", shape_.heads);
+    writer_.add_uint("llama.attention.head_count_kv", shape_.kv_heads);
+    if (shape_.head_width * shape_.heads != shape_.width) {
+      writer_.add_uint("llama.attention.key_length", shape_.head_width);
+      writer_.add_uint("llama.attention.value_length", shape_.head_width);
+    }
+    writer_.add_float("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+    writer_.add_uint("llama.vocab_size", shape_.vocabulary);
+    writer_.add_uint("llama.rope.dimension_count", shape_.rope_dimensions);
+    writer_.add_float("llama.rope.freq_base", shape_.rope_base);
+    for (const std::string& pair : shape_.floats) {
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
+      writer_.add_float("llama." + pair.substr(0, equals), std::strtof(pair.c_str() + equals + 1, nullptr));
+    }
+    if (shape_.rope_scaling.empty() || shape_.rope_scaling == "llama3") return;
+    writer_.add_string("llama.rope.scaling.type", shape_.rope_scaling);
+    writer_.add_float("llama.rope.scaling.factor", shape_.rope_factor);
+    if (shape_.rope_attention_factor != 0) {
+      writer_.add_float("llama.rope.scaling.attn_factor", shape_.rope_attention_factor);
+    }
+    if (shape_.rope_scaling == "yarn") {
+      writer_.add_uint("llama.rope.scaling.original_context_length", shape_.rope_original_context);
+    }
+  }
+
+  /// A SentencePiece vocabulary: three special tokens, 256 bytes, then words of letters.
+  void add_vocabulary() {
+    constexpr std::int32_t kNormal = 1, kUnknown = 2, kControl = 3, kByte = 6;
+    std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+    std::vector<std::int32_t> types = {kUnknown, kControl, kControl};
+    for (int byte = 0; byte < 256; ++byte) tokens.push_back(fmt::format("<0x{:02X}>", byte));
+    types.resize(tokens.size(), kByte);
+    for (unsigned word = 0; tokens.size() < shape_.vocabulary; ++word) tokens.push_back(spell(word));
+    types.resize(tokens.size(), kNormal);
+    std::vector<float> scores(tokens.size(), 0);
+    for (std::size_t i = 259; i < scores.size(); ++i) scores[i] = -static_cast<float>(i - 259);
+
+    writer_.add_string("tokenizer.ggml.model", "llama");
+    writer_.add_string("tokenizer.ggml.pre", "default");
+    writer_.add_strings("tokenizer.ggml.tokens", tokens);
+    writer_.add_floats("tokenizer.ggml.scores", scores);
+    writer_.add_ints("tokenizer.ggml.token_type", types);
+    writer_.add_uint("tokenizer.ggml.bos_token_id", 1);
+    writer_.add_uint("tokenizer.ggml.eos_token_id", 2);
+    writer_.add_uint("tokenizer.ggml.unknown_token_id", 0);
+    writer_.add_bool("tokenizer.ggml.add_bos_token", true);
+    writer_.add_bool("tokenizer.ggml.add_eos_token", false);
+  }
+
+  /// The space mark, a to z, then longer words: each number its own.
+  static std::string spell(unsigned word) {
+    if (word == 0) return "\u2581";
+    std::string letters;
+    for (; word > 0; word = (word - 1) / 26) letters.insert(letters.begin(), static_cast<char>('a' + (word - 1) % 26));
+    return letters;
+  }
+
+  void add_tensors() {
+    const unsigned width = shape_.width;
+    const unsigned q_width = shape_.heads * shape_.head_width;
+    const unsigned kv_width = shape_.kv_heads * shape_.head_width;
+    // A tied table is the output matrix too, so its rows must not be as long as an embedding may be.
+    const double embedding_size = shape_.tied ? 4 / std::sqrt(width) : 1;
+    add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size);
+    for (unsigned block = 0; block < shape_.blocks; ++block) {
+      const std::string blk = fmt::format("blk.{}.", block);
+      add_vector(blk + "attn_norm.weight", width, 1);
+      add_linear(blk + "attn_q", width, q_width);
+      add_linear(blk + "attn_k", width, kv_width);
+      add_linear(blk + "attn_v", width, kv_width);
+      add_linear(blk + "attn_output", q_width, width);
+      add_vector(blk + "ffn_norm.weight", width, 1);
+      add_linear(blk + "ffn_gate", width, shape_.feed_forward);
+      add_linear(blk + "ffn_up", width, shape_.feed_forward);
+      add_linear(blk + "ffn_down", shape_.feed_forward, width);
+    }
+    add_vector("output_norm.weight", width, 1);
+    if (!shape_.tied) {
+      add_matrix("output.weight", shape_.embedding_type, width, shape_.vocabulary, 1 / std::sqrt(width));
+    }
+    if (shape_.rope_scaling == "llama3") add_llama3_factors();
+  }
+
+  void add_linear(const std::string& name, unsigned inputs, unsigned outputs) {
+    add_matrix(name + ".weight", shape_.type, inputs, outputs, 1 / std::sqrt(inputs));
+    if (shape_.biases) add_vector(name + ".bias", outputs, 0);
+  }
+
+  /// float32 values around `mean`.
+  void add_vector(const std::string& name, unsigned length, float mean) {
+    std::vector<float> values(length);
+    for (float& value : values) value = mean + 0.2F * static_cast<float>(normal_(random_));
+    add_floats(name, values);
+  }
+
+  void add_floats(const std::string& name, const std::vector<float>& values) {
+    std::vector<std::byte>& data = data_.emplace_back(values.size() * sizeof(float));
+    std::memcpy(data.data(), values.data(), data.size());
+    writer_.add_tensor(name, *quant::find_type("F32"), {values.size()}, data);
+  }
+
+  void add_matrix(const std::string& name, const std::string& type_name, unsigned columns, unsigned rows, double rms) {
+    const quant::Type* type = quant::find_type(type_name);
+    if (type == nullptr || !type->is_decodable()) throw Error(ErrorKind::usage, "no values known for " + type_name);
+    if (columns % type->block_values != 0) {
+      throw Error(ErrorKind::usage, fmt::format("{}: rows of {} are no whole blocks of {}", name, columns, type_name));
+    }
+    const std::size_t blocks = std::size_t{columns} / type->block_values * rows;
+    std::vector<std::byte>& data = data_.emplace_back(blocks * type->block_bytes);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      std::byte* bytes = data.data() + block * type->block_bytes;
+      if (type->is_quantized()) {
+        fill_quantized(*type, bytes, rms);
+      } else {
+        fill_float(type_name, bytes, static_cast<float>(rms * normal_(random_)));
+      }
+    }
+    writer_.add_tensor(name, *type, {columns, rows}, data);
+  }
+
+  static void fill_float(const std::string& type, std::byte* bytes, float value) {
+    if (type == "F32") {
+      std::memcpy(bytes, &value, sizeof value);
+    } else {
+      store(bytes, type == "F16" ? quant::float_to_half(value) : quant::float_to_bfloat(value));
+    }
+  }
+
+  static void store(std::byte* bytes, std::uint16_t bits) { std::memcpy(bytes, &bits, sizeof bits); }
+
+  /// Random bits; then d such that the block's values have this root mean square, and dmin such that they have no mean.
+  void fill_quantized(const quant::Type& type, std::byte* bytes, double rms) {
+    const auto* fields = std::find_if(std::begin(kScaleFields), std::end(kScaleFields),
+                                      [&](const ScaleFields& f) { return f.type == type.name; });
+    for (std::size_t i = 0; i < type.block_bytes; ++i) bytes[i] = static_cast<std::byte>(random_() & 255U);
+    double dmin = 0;
+    if (fields->dmin != 0) {
+      const double mean_of_quants = statistics(type, *fields, bytes, 1, 0).mean;
+      const double mean_of_minimums = statistics(type, *fields, bytes, 0, 1).mean;
+      if (mean_of_minimums != 0) dmin = -mean_of_quants / mean_of_minimums;
+    }
+    const double size = statistics(type, *fields, bytes, 1, dmin).rms;
+    const double d = size > 0 ? rms / size * (random_() % 2 == 0 ? 1 : -1) : 0;
+    set_scales(*fields, bytes, d, d * dmin);
+  }
+
+  struct Statistics {
+    double mean, rms;
+  };
+  static Statistics statistics(const quant::Type& type, const ScaleFields& fields, std::byte* bytes, double d,
+                               double dmin) {
+    set_scales(fields, bytes, d, dmin);
+    std::array<double, quant::kMaxBlockValues> values;
+    quant::decode_exact(type, bytes, 1, values.data());
+    Statistics sums{0, 0};
+    for (unsigned i = 0; i < type.block_values; ++i) {
+      sums.mean += values[i];
+      sums.rms += values[i] * values[i];
+    }
+    return {sums.mean / type.block_values, std::sqrt(sums.rms / type.block_values)};
+  }
+
+  static void set_scales(const ScaleFields& fields, std::byte* bytes, double d, double dmin) {
+    store(bytes + fields.d, quant::float_to_half(static_cast<float>(d)));
+    if (fields.dmin != 0) store(bytes + fields.dmin, quant::float_to_half(static_cast<float>(dmin)));
+  }
+
+  /// Llama 3's scaling by wave length, as its converter writes it: rotations much longer than the original context are
+  /// slowed by the factor, much shorter ones stay, between them the frequency goes over linearly in the inverse wave
+  /// length.
+  void add_llama3_factors() {
+    constexpr double kPi = 3.14159265358979323846, kLow = 1, kHigh = 4;
+    std::vector<float> factors;
+    for (unsigned channel = 0; channel < shape_.rope_dimensions; channel += 2) {
+      const double wave = 2 * kPi * std::pow(shape_.rope_base, static_cast<double>(channel) / shape_.rope_dimensions);
+      const double turns = shape_.rope_original_context / wave;
+      const double share = std::min(1.0, std::max(0.0, (turns - kLow) / (kHigh - kLow)));
+      factors.push_back(static_cast<float>(1 / ((1 - share) / shape_.rope_factor + share)));
+    }
+    add_floats("rope_freqs.weight", factors);
+  }
+
+  Shape shape_;
+  std::mt19937_64 random_;
+  std::normal_distribution<double> normal_;
+  std::deque<std::vector<std::byte>> data_;  // the writer keeps views of it
+  gguf::Writer writer_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Shape shape;
+  std::string path;
+  CLI::App app("Writes a small random llama model");
+  app.add_option("out", path)->required();
+  app.add_option("--type", shape.type, "type of the matrices");
+  app.add_option("--embedding-type", shape.embedding_type, "type of the token table and the output");
+  app.add_option("--width", shape.width);
+  app.add_option("--heads", shape.heads);
+  app.add_option("--kv-heads", shape.kv_heads);
+  app.add_option("--head-width", shape.head_width);
+  app.add_option("--feed-forward", shape.feed_forward);
+  app.add_option("--blocks", shape.blocks);
+  app.add_option("--vocabulary", shape.vocabulary)->check(CLI::Range(259, 1 << 20));
+  app.add_option("--context", shape.context);
+  app.add_flag("--tied", shape.tied);
+  app.add_flag("--biases", shape.biases);
+  app.add_option("--seed", shape.seed);
+  app.add_option("--rope-dimensions", shape.rope_dimensions);
+  app.add_option("--rope-base", shape.rope_base);
+  app.add_option("--rope-scaling", shape.rope_scaling)->check(CLI::IsMember({"none", "linear", "yarn", "llama3"}));
+  app.add_option("--rope-factor", shape.rope_factor);
+  app.add_option("--rope-attention-factor", shape.rope_attention_factor);
+  app.add_option("--rope-original-context", shape.rope_original_context);
+  app.add_option("--float", shape.floats, "NAME=VALUE: the metadata llama.NAME");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    TinyModel(shape).write(path);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "make_tiny_model: %s\n", error.what());
+    return exit_code(error.kind());
+  }
+  return 0;
+}

@@ -1,0 +1,113 @@
+// A small random model of the llama architecture in memory, whose keys and tensors a test may change before it is
+// written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gguf/file.h"
+#include "gguf/writer.h"
+#include "model/model.h"
+#include "quant/type.h"
+
+namespace assay::test {
+
+using KeyValue = std::variant<std::uint32_t, float, std::string, std::vector<std::int32_t>, std::vector<std::string>>;
+
+struct TinyTensor {
+  std::vector<std::uint64_t> ne;
+  std::vector<float> values;
+};
+
+class TinyModel {
+ public:
+  std::map<std::string, KeyValue> keys;
+  std::map<std::string, TinyTensor> tensors;
+
+  /// 2 blocks, 24 wide, 4 heads of 6, 2 key/value heads, feed-forward 40, 50 tokens.
+  TinyModel() {
+    keys = {{"general.architecture", std::string("llama")},
+            {"llama.block_count", 2U},
+            {"llama.context_length", 64U},
+            {"llama.embedding_length", 24U},
+            {"llama.feed_forward_length", 40U},
+            {"llama.attention.head_count", 4U},
+            {"llama.attention.head_count_kv", 2U},
+            {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
+    add("token_embd.weight", {24, 50}, 1);
+    for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
+      add(blk + "attn_norm.weight", {24}, 1);
+      add(blk + "attn_q.weight", {24, 24}, 0.4F);
+      add(blk + "attn_k.weight", {24, 12}, 0.4F);
+      add(blk + "attn_v.weight", {24, 12}, 0.4F);
+      add(blk + "attn_output.weight", {24, 24}, 0.4F);
+      add(blk + "ffn_norm.weight", {24}, 1);
+      add(blk + "ffn_gate.weight", {24, 40}, 0.4F);
+      add(blk + "ffn_up.weight", {24, 40}, 0.4F);
+      add(blk + "ffn_down.weight", {40, 24}, 0.4F);
+    }
+    add("output_norm.weight", {24}, 1);
+    add("output.weight", {24, 50}, 0.4F);
+  }
+
+  /// A tensor of normal random values.
+  void add(const std::string& name, std::vector<std::uint64_t> ne, float deviation) {
+    std::uint64_t count = 1;
+    for (const std::uint64_t size : ne) count *= size;
+    std::normal_distribution<float> normal(0, deviation);
+    TinyTensor tensor{std::move(ne), {}};
+    for (std::uint64_t i = 0; i < count; ++i) tensor.values.push_back(normal(random_));
+    tensors[name] = std::move(tensor);
+  }
+
+  std::vector<std::byte> bytes() const {
+    gguf::Writer writer;
+    for (const auto& [key, value] : keys) {
+      const std::string& name = key;  // a lambda may not capture a binding
+      std::visit([&](const auto& held) { add_key(writer, name, held); }, value);
+    }
+    for (const auto& [name, tensor] : tensors) {
+      writer.add_tensor(name, *quant::find_type("F32"), tensor.ne, std::as_bytes(std::span(tensor.values)));
+    }
+    return writer.bytes();
+  }
+
+ private:
+  static void add_key(gguf::Writer& writer, const std::string& key, std::uint32_t value) {
+    writer.add_uint(key, value);
+  }
+  static void add_key(gguf::Writer& writer, const std::string& key, float value) { writer.add_float(key, value); }
+  static void add_key(gguf::Writer& writer, const std::string& key, const std::string& value) {
+    writer.add_string(key, value);
+  }
+  static void add_key(gguf::Writer& writer, const std::string& key, const std::vector<std::int32_t>& value) {
+    writer.add_ints(key, value);
+  }
+  static void add_key(gguf::Writer& writer, const std::string& key, const std::vector<std::string>& value) {
+    writer.add_strings(key, value);
+  }
+
+  std::mt19937 random_{1};
+};
+
+/// A loaded model and the bytes it looks into.
+class LoadedModel {
+ public:
+  explicit LoadedModel(const TinyModel& tiny)
+      : bytes_(tiny.bytes()), model_(model::load_model(gguf::File::parse("tiny.gguf", bytes_))) {}
+  const model::Model& operator*() const { return model_; }
+  const model::Model* operator->() const { return &model_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+  model::Model model_;
+};
+
+}  // namespace assay::test
