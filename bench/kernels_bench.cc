@@ -61,7 +61,7 @@ void decode(benchmark::State& state, const kernels::Kernels& kernels, const quan
   const std::size_t row_bytes = width / type.block_values * type.block_bytes;
   const std::size_t rows = matrix_bytes / row_bytes;
   std::vector<float> out(rows);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     kernels.product[type.id](reinterpret_cast<const std::byte*>(matrix().data()), row_bytes, rows, batch.view,
                              out.data(), rows);
     benchmark::DoNotOptimize(out.data());
@@ -76,7 +76,7 @@ void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quan
   const Batch batch(kernels, kTokens, width, type.block_values);
   const std::size_t row_bytes = width / type.block_values * type.block_bytes;
   std::vector<float> out(kTokens * kRows);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     kernels.product[type.id](reinterpret_cast<const std::byte*>(matrix().data()), row_bytes, kRows, batch.view,
                              out.data(), kRows);
     benchmark::DoNotOptimize(out.data());
@@ -87,7 +87,7 @@ void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quan
 
 void memory_read(benchmark::State& state) {
   const std::vector<std::uint64_t>& words = matrix();
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     std::uint64_t sums[8] = {};
     for (std::size_t i = 0; i < words.size(); i += 8)
       for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
