@@ -1,5 +1,6 @@
 // SentencePiece BPE (tokenizer.ggml.model "llama"): characters merge into the best-scoring token of the vocabulary;
-// what no token spells becomes byte tokens. Spaces are written U+2581.
+// what no token spells becomes byte tokens. Spaces are written U+2581, so that this character itself comes back as a
+// space.
 #pragma once
 
 #include <memory>
