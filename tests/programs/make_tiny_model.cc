@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <random>
 #include <string>
 #include <vector>
@@ -273,9 +274,7 @@ class TinyModel {
   gguf::Writer writer_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   Shape shape;
   std::string path;
   CLI::App app("Writes a small random llama model");
@@ -301,11 +300,17 @@ int main(int argc, char** argv) {
   app.add_option("--rope-original-context", shape.rope_original_context);
   app.add_option("--float", shape.floats, "NAME=VALUE: the metadata llama.NAME");
   CLI11_PARSE(app, argc, argv);
-  try {
-    TinyModel(shape).write(path);
-  } catch (const Error& error) {
-    std::fprintf(stderr, "make_tiny_model: %s\n", error.what());
-    return exit_code(error.kind());
-  }
+  TinyModel(shape).write(path);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "make_tiny_model: %s\n", error.what());
+    return 2;
+  }
 }
