@@ -10,11 +10,14 @@
 #include "gguf/file.h"
 #include "gguf/writer.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes);
 
 namespace {
 
-using namespace assay;
+namespace gguf = assay::gguf;
+using assay::Error;
+using assay::ErrorKind;
 
 void require(bool holds) {
   if (!holds) std::abort();
@@ -64,6 +67,7 @@ std::vector<std::byte> rewritten(const gguf::File& file) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
   // A larger alignment writes megabytes of padding and tells nothing new.
   constexpr std::uint64_t kMaxRewrittenAlignment = 4096;

@@ -10,8 +10,7 @@
 
 namespace {
 
-using namespace assay;
-using B = test::GgufBytes;
+using B = assay::test::GgufBytes;
 
 B values(std::uint32_t version) {
   B b(0, 16, version);
@@ -56,7 +55,7 @@ int main(int argc, char** argv) {
   try {
     const std::filesystem::path folder = argv[1];
     const auto write = [&](const std::string& name, const B& bytes) {
-      OutputFile file(folder / name);
+      assay::OutputFile file(folder / name);
       file.write(bytes.bytes());
       file.commit();
     };
