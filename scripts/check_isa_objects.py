@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 
-TABLE = re.compile(r"assay::kernels::k\w+Kernels$")
+# The second form is what the address sanitizer adds for each table.
+TABLE = re.compile(r"assay::kernels::k\w+Kernels$|^__odr_asan\._ZN5assay7kernels\d+k\w+KernelsE$")
 LOCAL_OR_UNDEFINED = set("tdbrUn")
 
 
