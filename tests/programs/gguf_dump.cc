@@ -13,7 +13,7 @@
 
 namespace {
 
-using namespace assay;
+namespace gguf = assay::gguf;
 using nlohmann::json;
 
 std::string hexadecimal(std::string_view text) {
@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
       }
       writer.write(argv[2]);
     }
-  } catch (const Error& error) {
+  } catch (const assay::Error& error) {
     fmt::print(stderr, "{}\n{}\n", error.what(), error.hint());
     return exit_code(error.kind());
   }
