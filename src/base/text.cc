@@ -1,8 +1,8 @@
 #include "base/text.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 namespace assay {
 namespace {
@@ -21,11 +21,16 @@ std::size_t announced_size(unsigned char lead) {
 /// Whether `byte` may be the second byte after `lead`: excludes overlong forms, surrogates and values past U+10FFFF.
 bool may_follow(unsigned char lead, unsigned char byte) {
   switch (lead) {
-    case 0xE0: return byte >= 0xA0 && byte <= 0xBF;
-    case 0xED: return byte >= 0x80 && byte <= 0x9F;
-    case 0xF0: return byte >= 0x90 && byte <= 0xBF;
-    case 0xF4: return byte >= 0x80 && byte <= 0x8F;
-    default: return byte >= 0x80 && byte <= 0xBF;
+    case 0xE0:
+      return byte >= 0xA0 && byte <= 0xBF;
+    case 0xED:
+      return byte >= 0x80 && byte <= 0x9F;
+    case 0xF0:
+      return byte >= 0x90 && byte <= 0xBF;
+    case 0xF4:
+      return byte >= 0x80 && byte <= 0x8F;
+    default:
+      return byte >= 0x80 && byte <= 0xBF;
   }
 }
 
@@ -117,6 +122,9 @@ std::string printable(std::string_view text, std::size_t max_characters) {
       line += "\\r";
     } else if (point.value == kInvalidCodePoint || point.value < 0x20 || point.value == 0x7F) {
       line += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
+    } else if ((point.value >= 0x80 && point.value < 0xA0) || point.value == 0x2028 || point.value == 0x2029) {
+      // Controls beyond ASCII: some terminals obey them, and some break the line.
+      line += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(point.value));
     } else {
       line += text.substr(at, point.size_bytes);
     }

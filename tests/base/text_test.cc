@@ -110,6 +110,7 @@ TEST(Utf8, ReplacesEveryIllFormedByte) {
 
 TEST(Printable, IsOneLineOfAtMostSoManyCharacters) {
   EXPECT_EQ(printable("a\n\t\r\x01\x7F\xFF\xC3\xA9"sv), "a\\n\\t\\r\\x01\\x7f\\xff\xC3\xA9");
+  EXPECT_EQ(printable("\xC2\x9B[2J\xE2\x80\xA8\xC2\xA0"), "\\u009b[2J\\u2028\xC2\xA0");
   EXPECT_EQ(printable("abcdef", 3), "abc\xE2\x80\xA6");
   EXPECT_EQ(printable("abc", 3), "abc");
   EXPECT_EQ(printable("\xC3\xA9\xC3\xA9\xC3\xA9"sv, 2), "\xC3\xA9\xC3\xA9\xE2\x80\xA6");
