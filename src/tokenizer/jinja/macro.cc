@@ -25,7 +25,8 @@ std::optional<Value> Macro::attribute(Budget& budget, std::string_view name) {
 
 void Macro::bind(Arguments arguments) {
   Budget& budget = interpreter_.budget();
-  auto& [positional, keyword] = arguments;
+  std::vector<Value>& positional = arguments.positional;
+  auto& keyword = arguments.keyword;
   const auto take_keyword = [&](std::string_view name) -> std::optional<Value> {
     const auto found =
         std::find_if(keyword.begin(), keyword.end(), [&](const auto& argument) { return argument.first == name; });

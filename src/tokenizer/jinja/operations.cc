@@ -45,7 +45,7 @@ Parameters::Parameters(const Operation& operation, Arguments arguments) : operat
 }
 
 const Value& Parameters::operator[](std::size_t index) const {
-  static const Value none;
+  static const Value none{};
   return slots_[index] ? *slots_[index] : none;
 }
 
