@@ -2,10 +2,10 @@
 
 namespace assay::cli {
 
-extern const Command kInspect, kTokenize, kPull;
+extern const Command kRun, kChat, kInspect, kTokenize, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kInspect, &kTokenize, &kPull};
+  static constexpr const Command* kCommands[] = {&kRun, &kChat, &kInspect, &kTokenize, &kBench, &kPull};
   return kCommands;
 }
 

@@ -31,7 +31,9 @@ void install_interrupt_handler() {
   ::sigaction(SIGINT, &action, nullptr);
 }
 
-InterruptGuard::InterruptGuard() { state().store(State::guarded); }
+InterruptGuard::InterruptGuard() { reset(); }
+
+void InterruptGuard::reset() { state().store(State::guarded); }
 
 InterruptGuard::~InterruptGuard() { state().store(State::unguarded); }
 

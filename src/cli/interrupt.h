@@ -25,6 +25,7 @@ class InterruptGuard {
 
   bool interrupted() const;
   void throw_if_interrupted() const;
+  void reset();  ///< forgets an interruption
 };
 
 }  // namespace assay::cli

@@ -2,7 +2,6 @@
 // and the cache directory, XDG_CACHE_HOME/assay/models or ~/.cache/assay/models.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -20,7 +19,6 @@ struct KnownModel {
   std::string_view wheel_sha256;
   std::string_view file;  ///< the GGUF member of the wheel, without its folder
   std::string_view file_sha256;
-  std::uint64_t file_bytes;
 };
 
 std::span<const KnownModel> known_models();
