@@ -1,4 +1,5 @@
 // + - * / // % ** of Python on values.
+#include <algorithm>
 #include <cmath>
 
 #include "tokenizer/jinja/operators.h"
@@ -86,8 +87,16 @@ Value repeat(Budget& budget, const Value& value, std::int64_t times) {
   if (size != 0 && count > (std::size_t{1} << 40) / size) budget.check(std::size_t{1} << 40);
   budget.check(size * count);
   if (value.is_string()) {
+    // Short texts are first repeated to a block, which goes faster.
+    std::string block;
+    const std::size_t in_block = size == 0 ? 1 : std::min(count, 1 + 4096 / size);
+    for (std::size_t i = 0; i < in_block; ++i) block += value.bytes();
     Builder out(budget);
-    for (std::size_t i = 0; size != 0 && i < count; ++i) out.append(value.bytes());
+    for (std::size_t left = size == 0 ? 0 : count; left > 0;) {
+      const std::size_t some = std::min(left, in_block);
+      out.append(std::string_view(block).substr(0, some * size));
+      left -= some;
+    }
     return string(&budget, out.take(), value.text().markup);
   }
   ListBuilder out(budget);

@@ -34,25 +34,27 @@ Flow For::execute(Interpreter& interpreter) const {
     }
     all = chosen.finish();
   }
-  if (all.items().empty()) {
-    const Interpreter::Inner inner(interpreter);
-    return interpreter.execute(otherwise);
-  }
   const auto loop = std::make_shared<Loop>(interpreter.budget(), all);
   // It may hold itself through loop.changed(loop).
   struct Clear {
     Loop& loop;
     ~Clear() { loop.clear(); }
   } const clear{*loop};
+  bool completed = false;  // whether any pass reached its end
   for (std::size_t i = 0; i < all.items().size(); ++i) {
     const Interpreter::Inner inner(interpreter);
     interpreter.budget().step();
     loop->advance(i);
     interpreter.set("loop", Value(loop));
     interpreter.assign(target, all.items()[i]);
-    if (interpreter.execute(body) == Flow::leave_loop) break;
+    const Flow flow = interpreter.execute(body);
+    if (flow == Flow::leave_loop) break;
+    completed = completed || flow == Flow::next;
   }
-  return Flow::next;
+  // As in Jinja, passes cut short by break or continue do not count.
+  if (completed) return Flow::next;
+  const Interpreter::Inner inner(interpreter);
+  return interpreter.execute(otherwise);
 }
 
 Flow Set::execute(Interpreter& interpreter) const {

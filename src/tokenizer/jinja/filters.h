@@ -16,8 +16,9 @@ const std::vector<Operation>& text_filters();
 const std::vector<Operation>& sequence_filters();
 const std::vector<Operation>& number_filters();
 
-/// value, or value.a.0.b for "a.0.b" and value[3] for 3; None leaves the value as it is.
-Value attribute_path(Budget& budget, Value value, const Value& path);
+/// value.a.0.b for the path "a.0.b", value[3] for 3, the value itself for None. A `fallback` other than None stands in
+/// for every undefined step of the way.
+Value attribute_path(Budget& budget, Value value, const Value& path, const Value& fallback = {});
 
 /// Strings in lower case, other values as they are: how sort and its like compare unless told otherwise.
 Value ignore_case(Budget& budget, const Value& value);

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "tokenizer/jinja/objects.h"
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
@@ -33,10 +34,11 @@ class Formatter {
       at_ = percent;
       if (at_ < format_.size()) convert();
     }
-    const bool all =
-        arguments_.is(Kind::tuple) ? used_ == arguments_.items().size() : used_ > 0 || arguments_.is(Kind::dict);
-    if (!all && !(arguments_.is(Kind::list) && by_key_))
-      throw Failure("not all arguments converted during string formatting");
+    // What has subscripts counts as a mapping, which need not be used up.
+    const bool mapping = arguments_.is(Kind::dict) || arguments_.is(Kind::list) || arguments_.is_undefined() ||
+                         arguments_.as<Range>() != nullptr;
+    const bool all = arguments_.is(Kind::tuple) ? used_ == arguments_.items().size() : used_ > 0 || mapping;
+    if (!all) throw Failure("not all arguments converted during string formatting");
     return out_.finish();
   }
 
@@ -81,7 +83,6 @@ class Formatter {
       if (found == nullptr)
         throw Failure("no such format key: " + printable(format_.substr(at_ + 1, end - at_ - 1), 80));
       value = *found;
-      by_key_ = true;
       at_ = end + 1;
     }
     Conversion c;
@@ -230,7 +231,6 @@ class Formatter {
   const Value& arguments_;
   Builder out_;
   std::size_t at_ = 0, used_ = 0;
-  bool by_key_ = false;
 };
 
 }  // namespace

@@ -123,6 +123,7 @@ class Lexer {
 
   void comment() {
     std::size_t end = source_.find("#}", pos_);
+    if (pos_ == source_.size()) return;
     if (end == std::string::npos) fail_at(begin_, "the comment has no end '#}'");
     if (end > pos_ && (source_[end - 1] == '-' || source_[end - 1] == '+')) --end;
     close(end, 2, true);
@@ -136,6 +137,7 @@ class Lexer {
     const bool strips = source_.compare(at, 3, "-%}") == 0;
     if (!strips && source_.compare(at, 2, "%}") != 0) return false;
     close(at, 2, false);
+    if (pos_ == source_.size()) return true;
     for (std::size_t tag = pos_; (tag = source_.find("{%", tag)) != std::string::npos; ++tag) {
       const char control = tag + 2 < source_.size() ? source_[tag + 2] : '\0';
       std::size_t word = skip_space(tag + (control == '-' || control == '+' ? 3 : 2));

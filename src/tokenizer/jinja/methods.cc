@@ -112,7 +112,6 @@ Value unsupported_method(Runtime&, const Value& self, P) {
 const std::array kTextMethods = {
     Operation{"upper", convert<to_upper>, ""},
     Operation{"lower", convert<to_lower>, ""},
-    Operation{"casefold", convert<to_lower>, ""},
     Operation{"title", convert<title>, ""},
     Operation{"capitalize", convert<capitalize>, ""},
     Operation{"swapcase", convert<swap_case>, ""},
@@ -154,6 +153,7 @@ const std::array kTextMethods = {
     Operation{"isupper", [](Runtime& runtime, const Value& self, P) { return test_text(runtime, self, kUpperPattern); },
               ""},
     Operation{"isascii", [](Runtime&, const Value& self, P) { return Value(self.text().ascii()); }, ""},
+    Operation{"casefold", unsupported_method, ""},
     Operation{"encode", unsupported_method, "*"},
     Operation{"expandtabs", unsupported_method, "*"},
     Operation{"format_map", unsupported_method, "*"},

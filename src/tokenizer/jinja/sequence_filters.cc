@@ -69,10 +69,7 @@ Value map(Runtime& runtime, const Value& subject, P parameters) {
       }
     }
     if (attribute.is_none()) throw Failure("map requires a filter argument");
-    for (const Value& item : all.items()) {
-      Value value = attribute_path(budget, item, attribute);
-      out.add(value.is_undefined() && !fallback.is_none() ? fallback : value);
-    }
+    for (const Value& item : all.items()) out.add(attribute_path(budget, item, attribute, fallback));
     return iterator(budget, out);
   }
   const Value& name = parameters.rest().front();

@@ -97,7 +97,7 @@ Value get_item(Budget& budget, const Value& value, const Value& key) {
       const auto at = static_cast<std::size_t>(index);
       if (value.is_sequence()) return value.items()[at];
       if (const auto* range = value.as<Range>()) return range->at(at);
-      if (!value.text().ascii()) budget.touch(value.bytes().size());
+      if (!value.text().ascii()) budget.step(value.bytes().size() / 16);
       return string(&budget, std::string(substring(value.text(), at, 1)), value.text().markup);
     }
   }

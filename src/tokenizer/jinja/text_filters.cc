@@ -135,14 +135,14 @@ Value format(Runtime& runtime, const Value& subject, P parameters) {
 
 Value truncate(Runtime& runtime, const Value& subject, P parameters) {
   Budget& budget = runtime.budget;
-  if (!subject.is_string()) throw Failure("truncate() wants a str, not " + type_name(subject));
   const std::int64_t most = parameters.integer(0, 255), leeway = parameters.integer(3, 5);
   const Value end = parameters.has(2) ? to_string(budget, parameters[2]) : string(&budget, "...");
   const auto end_length = static_cast<std::int64_t>(end.text().length);
   if (most < end_length) throw Failure("expected length >= " + std::to_string(end_length));
   if (leeway < 0) throw Failure("expected leeway >= 0");
-  const auto size = static_cast<std::int64_t>(subject.text().length);
+  const auto size = static_cast<std::int64_t>(length(subject));
   if (size <= most || size - most <= leeway) return subject;
+  if (!subject.is_string()) throw Failure("truncate() wants a str, not " + type_name(subject));
   std::string_view kept = substring(subject.text(), 0, static_cast<std::size_t>(most - end_length));
   if (!parameters.truth(1, false)) kept = kept.substr(0, std::min(kept.rfind(' '), kept.size()));
   Builder out(budget);

@@ -48,7 +48,10 @@ Text::Text(Budget* budget, std::string content, bool is_markup)
 std::size_t Text::offset(std::size_t index) const {
   if (ascii()) return index;
   std::size_t at = 0;
-  for (; index > 0; --index) at += decode_utf8(bytes, at).size_bytes;
+  // A code point begins at every byte that is not a continuation.
+  for (std::size_t seen = 0; at < bytes.size(); ++at) {
+    if ((static_cast<unsigned char>(bytes[at]) & 0xC0) != 0x80 && seen++ == index) break;
+  }
   return at;
 }
 
