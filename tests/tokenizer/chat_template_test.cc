@@ -2,7 +2,7 @@
 // errors name their place. That the output is right is judged by PyPI jinja2 in the tests beside this file.
 #include "tokenizer/chat_template.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <thread>
 #include <vector>
@@ -119,11 +119,13 @@ TEST(ChatTemplate, ClockIsAnArgument) {
 class Hostile : public testing::TestWithParam<std::string> {};
 
 TEST_P(Hostile, StopsSoonAndStaysSmall) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   failure(GetParam(), kChat);
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LT(elapsed.count(), 2.0);
+  const double elapsed_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_LOG_(INFO) << elapsed_s << " s with sanitizers, " << peak_memory_kib() << " KiB";
+#else
+  EXPECT_LT(elapsed_s, 2.0);
   EXPECT_LT(peak_memory_kib(), 256 * 1024);
 #endif
 }

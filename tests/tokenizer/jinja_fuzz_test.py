@@ -7,7 +7,7 @@ from tests.tokenizer.jinja_snippets_test import CONTEXT
 
 NAMES = ["i", "n", "z", "f", "h", "t", "b", "o", "s", "e", "u", "w", "m", "l", "ls", "lm", "el", "d", "ed", "us", "x"]
 LITERALS = ["0", "1", "-1", "2", "3.5", "1e3", "'a'", "'é'", "''", "'a b'", "true", "false", "none", "[]", "{}", "()", "[1, 'a']",
-            "(2, 1)", "{'a': 1}", "range(4)", "['b', 'a', 'B']", "[0.5, 2, true]"]
+            "(2, 1)", "{'a': 1}", "range(4)|list", "['b', 'a', 'B']", "[0.5, 2, true]"]
 BINARY = ["+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "and", "or"]
 TESTS = ["defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "mapping", "iterable", "sequence",
          "odd", "even", "true", "false", "lower", "upper", "divisibleby 2", "in l", "eq 1", "gt(1)", "not none", "not string"]
@@ -45,10 +45,10 @@ def expression(rng, depth):
 
 
 def loose(rng, depth):
-    """Operators without parentheses, for precedence."""
-    parts = [rng.choice(["i", "n", "2", "3", "f", "t", "7", "-1", "not b", "i|abs", "-n|abs", "i is odd", "l|length"])]
+    """Operators without parentheses, for precedence. No negative constants: jinja2 loses their parentheses before **."""
+    parts = [rng.choice(["i", "n", "2", "3", "f", "t", "7", "not b", "i|abs", "-n|abs", "i is odd", "l|length"])]
     for _ in range(depth):
-        parts += [rng.choice(BINARY + ["**", "-", "+", "*"]), rng.choice(["i", "n", "2", "f", "t", "-2", "+3", "n|string|length", "[1, 2]"])]
+        parts += [rng.choice(BINARY + ["**", "-", "+", "*"]), rng.choice(["i", "n", "2", "f", "t", "+3", "n|string|length", "[1, 2]"])]
     return " ".join(parts)
 
 

@@ -109,7 +109,7 @@ Value unsupported_method(Runtime&, const Value& self, P) {
   throw Failure("a method of '" + type_name(self) + "' that templates have no use for", ErrorKind::unsupported);
 }
 
-const std::array kTextMethods = {
+constexpr std::array kTextMethods = {
     Operation{"upper", convert<to_upper>, ""},
     Operation{"lower", convert<to_lower>, ""},
     Operation{"title", convert<title>, ""},
@@ -182,7 +182,7 @@ Value index_of_item(Runtime& runtime, const Value& self, P parameters) {
 
 Value same(Runtime&, const Value& self, P) { return self; }
 
-const std::array kSequenceMethods = {
+constexpr std::array kSequenceMethods = {
     Operation{"count", count_item, "value"},
     Operation{"index", index_of_item, "value start? stop?"},
     Operation{"copy", same, ""},
@@ -193,7 +193,7 @@ Value view(Runtime& runtime, const Value& self, P) {
   return Value(std::make_shared<DictView>(runtime.budget, self, kPart));
 }
 
-const std::array kDictMethods = {
+constexpr std::array kDictMethods = {
     Operation{"get",
               [](Runtime& runtime, const Value& self, P parameters) {
                 const Value* found = self.dict().find(runtime.budget, parameters[0]);

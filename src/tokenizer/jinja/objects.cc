@@ -12,7 +12,7 @@ namespace {
 // The same as Jinja's sandbox allows.
 constexpr std::size_t kMaxRange = 100000;
 
-const std::array kLoopMethods = {
+constexpr std::array kLoopMethods = {
     Operation{"cycle",
               [](Runtime&, const Value& self, const Parameters& parameters) {
                 return self.as<Loop>()->cycle(parameters.rest());
@@ -25,7 +25,7 @@ const std::array kLoopMethods = {
               "*"},
 };
 
-const std::array kCyclerMethods = {
+constexpr std::array kCyclerMethods = {
     Operation{"next", [](Runtime&, const Value& self, const Parameters&) { return self.as<Cycler>()->next(); }, ""},
     Operation{"reset",
               [](Runtime&, const Value& self, const Parameters&) {
