@@ -1,0 +1,76 @@
+"""The fast engine's logits: near the oracle's for every model and type, and the same bits with every instruction set."""
+
+import os
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests.engine import llama_cpp
+
+DATA = pathlib.Path(os.environ["ASSAY_DATA"])
+TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
+TRAINED = {
+    "kingjames-7m": llama_cpp.KINGJAMES,
+    "SmolLM2-135M Q4_1": llama_cpp.smollm2(),
+    "stories260K F32": DATA / "models/stories260K.gguf",
+    "TinyStories-656K F16": DATA / "models/tinystories-656k/TinyStories-656K.f16.gguf",
+    "TinyStories-656K Q8_0": DATA / "models/tinystories-656k/TinyStories-656K-Q8_0.gguf",
+}
+
+
+def some_tokens(count, vocabulary):
+    return [1] + [int(x) for x in np.random.default_rng(5).integers(3, vocabulary, count - 1)]
+
+
+def tiny_model(type_name, folder):
+    path = folder / f"{type_name}.gguf"
+    subprocess.run([llama_cpp.PROGRAMS / "make_tiny_model", path, "--type", type_name, "--width", "256", "--feed-forward",
+                    "512"], check=True)
+    return path
+
+
+def report(name, model, folder):
+    """Prints both distances to the oracle, and returns ours."""
+    tokens = some_tokens(24, 300)
+    exact, _ = llama_cpp.dump_logits(model, "oracle", [(len(tokens), tokens)], folder / "oracle.npy")
+    fast, description = llama_cpp.dump_logits(model, "fast", [(len(tokens), tokens)], folder / "fast.npy")
+    ours = llama_cpp.relative_error(fast, exact)
+    theirs = llama_cpp.relative_error(llama_cpp.Peer(model, 64).all_logits(tokens), exact)
+    print(f"\n{name:24} relative error of logits, median (max): {description}: {np.median(ours):.2e} ({ours.max():.2e})   "
+          f"llama.cpp: {np.median(theirs):.2e} ({theirs.max():.2e})", end="")
+    return np.median(ours)
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_tiny_model(type_name, tmp_path):
+    assert report(f"tiny {type_name}", tiny_model(type_name, tmp_path), tmp_path) < 1e-4
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_trained_model(name, tmp_path):
+    if not TRAINED[name].exists():
+        pytest.skip(f"{TRAINED[name]} is not there")
+    assert report(name, TRAINED[name], tmp_path) < 1e-4
+
+
+@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["kingjames-7m", *TYPES])
+def test_same_bits_with_every_instruction_set(name, cache, tmp_path):
+    model = TRAINED[name] if name in TRAINED else tiny_model(name, tmp_path)
+    sequences = [(9, some_tokens(9, 300)), (1, some_tokens(1, 300))]
+    seen = {}
+    for isa in ("scalar", "avx2", "avx512"):
+        for threads in ("1", "2"):
+            try:
+                logits, description = llama_cpp.dump_logits(model, "fast", sequences, tmp_path / f"{isa}.npy", ASSAY_ISA=isa,
+                                                            ASSAY_THREADS=threads, ASSAY_CACHE=cache)
+            except AssertionError as error:
+                assert isa != "scalar" and isa in str(error), error  # this machine lacks it
+                continue
+            assert description == f"fast {isa}, {threads} thread{'s' * (threads != '1')}, cache {cache}"
+            seen[description] = np.array(logits).view(np.uint32)
+    first, *others = seen
+    for other in others:
+        np.testing.assert_array_equal(seen[first], seen[other], err_msg=f"{first} and {other}")
