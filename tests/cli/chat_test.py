@@ -42,8 +42,8 @@ def model(tmp_path_factory):
     return path
 
 
-def converse(model, lines, *arguments):
-    result = subprocess.run([os.environ["ASSAY_BINARY"], "chat", model, "--temp", "0", "-n", "12", "--json", *arguments],
+def converse(model, lines, *arguments, count=12):
+    result = subprocess.run([os.environ["ASSAY_BINARY"], "chat", model, "--temp", "0", "-n", str(count), "--json", *arguments],
                             input="".join(line + "\n" for line in lines), text=True, capture_output=True, timeout=120)
     return result, [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -109,7 +109,7 @@ def test_a_message_that_is_not_utf8(model):
 
 
 def test_a_context_that_is_full(model):
-    result, answers = converse(model, ["Who is the king?"], "--ctx", "24", "-n", "-1")
+    result, answers = converse(model, ["Who is the king?"], "--ctx", "24", count=-1)
     assert result.returncode == 0 and answers[0]["finish"] == "context_full" and "the context of 24 positions is full" in result.stderr
     result, _ = converse(model, ["Who is the king? " * 20], "--ctx", "24")
     assert result.returncode == 2 and "but the context holds 24" in result.stderr

@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 import zipfile
 
 import pytest
@@ -111,9 +110,6 @@ def test_nothing_is_resumed_without_a_validator(server, pull, tmp_path):
 
 
 def test_ctrl_c_keeps_the_part(server, tmp_path):
-    class Slow(File):
-        content_parts = 0
-
     server.files["/k.gguf"] = File(MODEL, cut_after=[2_000_000, 0, 0, 0])
     process = subprocess.Popen([os.environ["ASSAY_BINARY"], "pull", f"{server.url}/k.gguf"], env=settings_of(tmp_path, server),
                                stderr=subprocess.PIPE, text=True)
