@@ -84,7 +84,7 @@ FLAGS = [{}, {"enable_thinking": True}, {"enable_thinking": False, "thinking": T
 
 def contexts():
     for messages, tools, prompt, flags in itertools.product(
-            CONVERSATIONS.values(), (None, [WEATHER], [WEATHER, ADD]), (True, False), FLAGS):
+            CONVERSATIONS.values(), (None, [WEATHER, ADD]), (True, False), FLAGS):
         yield {"messages": messages, "tools": tools, "add_generation_prompt": prompt, "bos_token": "<s>",
                "eos_token": "</s>", **flags}
     # Some templates ask whether there are tools by `tools is defined`.
@@ -160,7 +160,8 @@ def test_published_cases():
     data = json.loads((DATA / "chat_template_cases.json").read_text(encoding="utf-8"))
     cases, wanted = [], []
     for case in data["cases"]:
-        context = {"messages": data["conversation"], "add_generation_prompt": data["add_generation_prompt"],
+        messages = data["conversation"] + case.get("extra_conversation", [])
+        context = {"messages": messages, "add_generation_prompt": data["add_generation_prompt"],
                    "bos_token": case.get("bos_token", ""), "eos_token": case.get("eos_token", "")}
         cases.append((case["template_str"], context))
         wanted.append(case.get("expected_output_jinja") or case["expected_output"])
