@@ -16,8 +16,8 @@ enum class ErrorKind {
   internal,     ///< our own mistake
 };
 
-/// `what()` says what is wrong and where (file, tensor, byte offset) in one line; `hint()` says what to do about it, and may
-/// be empty.
+/// `what()` says what is wrong and where (file, tensor, byte offset) in one line; `hint()` says what to do about it,
+/// and may be empty.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, std::string hint = {});

@@ -12,8 +12,8 @@ namespace assay {
 /// A file mapped read-only. The bytes live as long as the object. Movable, not copyable.
 class MappedFile {
  public:
-  /// Throws Error{io} when the file cannot be opened or mapped, Error{input} when it is a directory. An empty file maps to
-  /// an empty span.
+  /// Throws Error{io} when the file cannot be opened or mapped, Error{input} when it is a directory. An empty file maps
+  /// to an empty span.
   static MappedFile open(const std::filesystem::path& path);
 
   MappedFile() = default;

@@ -1,10 +1,10 @@
 #include "base/progress.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -42,8 +42,8 @@ void Progress::update(std::uint64_t done) {
   if (total_ > 0) {
     const auto filled = static_cast<int>(kWidth * (done < total_ ? done : total_) / total_);
     const double left_s = rate > 0 ? static_cast<double>(total_ - (done < total_ ? done : total_)) / rate : 0;
-    line = fmt::format("{} [{:#<{}}{:.<{}}] {} of {}, {:.0f} s left", label_, "", filled, "", kWidth - filled, count(done),
-                       count(total_), left_s);
+    line = fmt::format("{} [{:#<{}}{:.<{}}] {} of {}, {:.0f} s left", label_, "", filled, "", kWidth - filled,
+                       count(done), count(total_), left_s);
   }
   fmt::print(stderr, "\r\033[K{}, {}/s", line, count(static_cast<std::uint64_t>(rate)));
   std::fflush(stderr);

@@ -1,4 +1,5 @@
-// A progress bar on the terminal's standard error for whatever takes over a second. Silent when standard error is no terminal.
+// A progress bar on the terminal's standard error for whatever takes over a second. Silent when standard error is no
+// terminal.
 #pragma once
 
 #include <chrono>
