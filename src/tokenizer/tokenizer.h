@@ -44,8 +44,8 @@ class Tokenizer {
   /// kind() and ends_generation().
   virtual std::string piece(Token token, bool render_special = true) const = 0;
 
-  /// Ids back to text, bytes as they were. Undoes encode's space prefix, at the start and after control and user-defined
-  /// tokens; no other space is touched.
+  /// Ids back to text, bytes as they were. Undoes encode's space prefix, at the start and after control and
+  /// user-defined tokens; no other space is touched.
   virtual std::string decode(const std::vector<Token>& tokens, bool render_special = true) const = 0;
 
   virtual std::size_t size() const = 0;
