@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
-#include <memory>
 #include <new>
+#include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -58,10 +60,10 @@ class KvCache {
         allocate(std::min(std::max({length, 2 * store.capacity, kSmallest}), std::max(length, context_length_)));
     const std::size_t kept = lengths_[sequence] * kv_width_;
     for (std::size_t i = 0; i < 2 * layers_; ++i) {
-      std::copy_n(store.rows.get() + i * store.capacity * kv_width_, kept,
-                  larger.rows.get() + i * larger.capacity * kv_width_);
+      std::copy_n(store.rows.data() + i * store.capacity * kv_width_, kept,
+                  larger.rows.data() + i * larger.capacity * kv_width_);
     }
-    store = std::move(larger);
+    std::swap(store, larger);
   }
 
   /// The rows up to `length`, which reserve() made room for, have been written.
@@ -77,24 +79,32 @@ class KvCache {
   static constexpr std::size_t kSmallest = 64;
 
   struct Store {
-    std::size_t capacity = 0;         // positions
-    std::unique_ptr<Element[]> rows;  // [layer][key or value][capacity][kv_width]
+    std::size_t capacity = 0;   // positions
+    std::vector<Element> rows;  // [layer][key or value][capacity][kv_width]
   };
 
   Store allocate(std::size_t capacity) const {
+    const std::size_t elements = 2 * layers_ * capacity * kv_width_;
+    const auto refuse = [&] {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("no memory for a cache of {} positions ({})", capacity, human_bytes(elements * sizeof(Element))),
+          "Use a shorter context (--ctx), or fewer sequences.");
+    };
+    Store store{capacity, {}};
     try {
-      return {capacity, std::make_unique_for_overwrite<Element[]>(2 * layers_ * capacity * kv_width_)};
+      store.rows.resize(elements);
     } catch (const std::bad_alloc&) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("no memory for a cache of {} positions ({})", capacity,
-                              human_bytes(2 * layers_ * capacity * kv_width_ * sizeof(Element))),
-                  "Use a shorter context (--ctx), or fewer sequences.");
+      refuse();
+    } catch (const std::length_error&) {
+      refuse();
     }
+    return store;
   }
 
   Element* rows(SequenceId sequence, std::size_t index) {
     Store& store = stores_.at(sequence);
-    return store.rows.get() + index * store.capacity * kv_width_;
+    return store.rows.data() + index * store.capacity * kv_width_;
   }
 
   void check(SequenceId sequence) const {

@@ -18,6 +18,7 @@ std::string join_first(const std::vector<std::string>& items, std::size_t limit,
 
 std::string shape_text(const std::vector<std::uint64_t>& ne) {
   std::vector<std::string> sizes;
+  sizes.reserve(ne.size());
   for (const std::uint64_t size : ne) sizes.push_back(std::to_string(size));
   return fmt::format("[{}]", join_first(sizes, sizes.size(), ", "));
 }
