@@ -1,8 +1,8 @@
 #include "model/join.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace assay::model {
 
