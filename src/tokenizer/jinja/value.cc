@@ -116,6 +116,8 @@ void Object::print(Budget&, Builder& out) const {
   out.append(" object>");
 }
 std::optional<Value> Object::attribute(Budget&, std::string_view) { return std::nullopt; }
+// Overriders take the arguments apart, so they come by value.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 Value Object::call(Runtime&, Arguments) { throw Failure("'" + std::string(type_name()) + "' object is not callable"); }
 std::optional<Value> Object::iterate(Budget&) { return std::nullopt; }
 
