@@ -44,8 +44,8 @@ class Observer {
 enum class CacheType { f16, f32, f64 };
 
 struct EngineOptions {
-  int threads = 0;                 ///< 0: all cores
-  std::size_t context_length = 0;  ///< positions a sequence may hold; 0: the model's context_length
+  int threads = 0;                   ///< 0: all cores
+  std::size_t context_length = 0;    ///< positions a sequence may hold; 0: the model's context_length
   CacheType cache = CacheType::f32;  ///< of the fast engine; the oracle's is always f64
 };
 
