@@ -55,7 +55,7 @@ class Chat {
     for (;;) {
       guard_.reset();
       prompt();
-      const LineReader::Result input = reader.read();
+      const LineReader::Result input = reader.read(guard_.descriptor());
       if (input.status == LineReader::Status::end) break;
       if (input.status == LineReader::Status::interrupted) {
         fmt::print(stderr, "\n");

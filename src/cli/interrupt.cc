@@ -1,8 +1,11 @@
 #include "cli/interrupt.h"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace assay::cli {
@@ -17,23 +20,38 @@ std::atomic<State>& state() {
   return value;
 }
 
+int event() {
+  static const int descriptor = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  return descriptor;
+}
+
 extern "C" void handle_interrupt(int) {
   State expected = State::guarded;
   if (!state().compare_exchange_strong(expected, State::interrupted)) ::_exit(kInterruptedExitCode);
+  const int error_number = errno;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event(), &one, sizeof one);
+  errno = error_number;
 }
 
 }  // namespace
 
 void install_interrupt_handler() {
+  event();  // made before a signal can come
   struct sigaction action {};
   action.sa_handler = handle_interrupt;
-  // No SA_RESTART: a read of the terminal returns, so that a prompt can notice.
   ::sigaction(SIGINT, &action, nullptr);
 }
 
 InterruptGuard::InterruptGuard() { reset(); }
 
-void InterruptGuard::reset() { state().store(State::guarded); }
+void InterruptGuard::reset() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t taken = ::read(event(), &count, sizeof count);
+  state().store(State::guarded);
+}
+
+int InterruptGuard::descriptor() const { return event(); }
 
 InterruptGuard::~InterruptGuard() { state().store(State::unguarded); }
 

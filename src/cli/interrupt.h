@@ -26,6 +26,9 @@ class InterruptGuard {
   bool interrupted() const;
   void throw_if_interrupted() const;
   void reset();  ///< forgets an interruption
+  /// Readable from an interruption until reset(), for poll(): a signal may come just before one starts to wait, or on
+  /// another thread.
+  int descriptor() const;
 };
 
 }  // namespace assay::cli

@@ -13,8 +13,9 @@ class LineReader {
     Status status;
     std::string line;  ///< without its end
   };
-  /// Throws Error{io} when standard input cannot be read, Error{input} for a line of more than 16 MiB.
-  Result read();
+  /// `interruption` is InterruptGuard::descriptor(). Throws Error{io} when standard input cannot be read, Error{input}
+  /// for a line of more than 16 MiB.
+  Result read(int interruption);
 
  private:
   std::string pending_;
