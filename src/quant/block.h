@@ -28,7 +28,7 @@ inline const std::int8_t* as_signed_bytes(const std::byte* field) {
 
 /// The 32 quants of Q5_0 and Q5_1, plus `bias`: 4 bytes of fifth bits (bit i of the word belongs to value i), then 16
 /// bytes of nibbles (value i in the low nibble of byte i, value i + 16 in its high nibble).
-inline void unpack_five_bits(const std::byte* field, int bias, std::int16_t* quant) {
+[[gnu::always_inline]] inline void unpack_five_bits(const std::byte* field, int bias, std::int16_t* quant) {
   constexpr std::uint8_t kBit[8] = {1, 2, 4, 8, 16, 32, 64, 128};
   const std::uint8_t* fifth = as_bytes(field);
   const std::uint8_t* nibbles = as_bytes(field + 4);
@@ -59,7 +59,7 @@ inline void unpack_scales_and_mins(const std::byte* field, std::int16_t* scale, 
 /// The block formula in the arithmetic of Real: (d * scale) * quant - dmin * min. In float32 this is the reference's
 /// order for every type: a scale of 1, a minimum of 0 and a minimum of -1 leave its operations as they are.
 template <typename Real>
-void evaluate(const BlockIntegers& integers, int block_values, Real* values) {
+[[gnu::always_inline]] inline void evaluate(const BlockIntegers& integers, int block_values, Real* values) {
   const int group_values = integers.group_values;
   for (int group = 0; group * group_values < block_values; ++group) {
     const Real scale = static_cast<Real>(integers.d) * static_cast<Real>(integers.scale[group]);
@@ -70,9 +70,10 @@ void evaluate(const BlockIntegers& integers, int block_values, Real* values) {
   }
 }
 
-/// Type::decode of a quantized type.
-template <auto take_apart, int block_values, int block_bytes>
-void decode_blocks(const std::byte* blocks, std::size_t block_count, float* values) {
+/// Type::decode (Real = float) and Type::decode_exact (Real = double) of a quantized type. A block of 32 values is too
+/// small for a call: its take_apart is always inlined here, which also keeps its integers out of memory.
+template <auto take_apart, int block_values, int block_bytes, typename Real>
+void decode_blocks(const std::byte* blocks, std::size_t block_count, Real* values) {
   BlockIntegers integers;
   for (std::size_t block = 0; block < block_count; ++block) {
     take_apart(blocks + block * block_bytes, integers);
@@ -83,7 +84,13 @@ void decode_blocks(const std::byte* blocks, std::size_t block_count, float* valu
 /// The entry of a quantized type in the list.
 template <auto take_apart, int block_values, int block_bytes>
 constexpr Type quantized_type(std::uint32_t id, std::string_view name) {
-  return {id, name, block_values, block_bytes, decode_blocks<take_apart, block_values, block_bytes>, take_apart};
+  return {id,
+          name,
+          block_values,
+          block_bytes,
+          decode_blocks<take_apart, block_values, block_bytes, float>,
+          decode_blocks<take_apart, block_values, block_bytes, double>,
+          take_apart};
 }
 
 }  // namespace assay::quant

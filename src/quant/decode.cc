@@ -21,12 +21,8 @@ bool all_finite(const float* values, std::size_t count) {
 
 void decode_exact(const Type& type, const std::byte* blocks, std::size_t block_count, double* values) {
   assert(type.is_decodable());
-  if (type.take_apart != nullptr) {
-    BlockIntegers integers;
-    for (std::size_t block = 0; block < block_count; ++block) {
-      type.take_apart(blocks + block * type.block_bytes, integers);
-      evaluate(integers, static_cast<int>(type.block_values), values + block * type.block_values);
-    }
+  if (type.decode_exact != nullptr) {
+    type.decode_exact(blocks, block_count, values);
     return;
   }
   // A float type: its values are float32 numbers.

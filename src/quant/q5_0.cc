@@ -10,7 +10,7 @@
 namespace assay::quant {
 namespace {
 
-void take_apart(const std::byte* block, BlockIntegers& integers) {
+[[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
   integers.d = load_half(block);
   integers.dmin = 0;
   integers.group_values = 32;
