@@ -81,8 +81,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 }
 
 RemoteFile parse_hub(std::string_view text) {
-  const Error wrong(ErrorKind::usage, fmt::format("'hf:{}' does not name a file of a model repository", text),
-                    "Write hf:owner/repo/file.gguf or hf:owner/repo/file.gguf@revision.");
+  const std::string_view given = text;
   std::string revision = "main";
   const std::size_t at = text.rfind('@');
   if (at != std::string_view::npos) {
@@ -90,7 +89,10 @@ RemoteFile parse_hub(std::string_view text) {
     text = text.substr(0, at);
   }
   const std::vector<std::string> parts = split(text, '/');
-  if (parts.size() < 3 || revision.empty()) throw wrong;
+  if (parts.size() < 3 || revision.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("'hf:{}' does not name a file of a model repository", given),
+                "Write hf:owner/repo/file.gguf or hf:owner/repo/file.gguf@revision.");
+  }
 
   std::string endpoint = environment("ASSAY_HF_ENDPOINT");
   if (endpoint.empty()) endpoint = environment("HF_ENDPOINT");
