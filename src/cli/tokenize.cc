@@ -54,6 +54,7 @@ int execute(const Options& options) {
       options.ids ? parse_ids(*options.ids)
                   : tokenizer->encode(read_prompt(options.prompt), {.add_special = special, .parse_special = special});
   std::vector<std::string> pieces;
+  pieces.reserve(ids.size());
   for (const tokenizer::Token id : ids) pieces.push_back(tokenizer->piece(id));
 
   if (options.json) {
