@@ -36,7 +36,7 @@ inline Float exp_of(Float x) {
   return multiply(multiply(value, power(half)), power(subtract_ints(k, half)));
 }
 
-void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
+inline void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
   float squares[1][1];
   const void* const row = x;
   dots<F32Row, 1, 1>(&row, &x, n, squares);
@@ -47,7 +47,7 @@ void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n,
   });
 }
 
-void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
+inline void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
   in_sixteens(n, [&](std::size_t i, std::size_t count) {
     const Float g = load_some(gate + i, count, 0.0F);
     const Float negative = floats_of(bit_xor(bits_of(g), bits_of(all_floats(-0.0F))));
@@ -56,7 +56,7 @@ void silu_product(const float* gate, const float* up, std::size_t n, float* out)
   });
 }
 
-void add_rows(const float* a, const float* b, std::size_t n, float* out) {
+inline void add_rows(const float* a, const float* b, std::size_t n, float* out) {
   in_sixteens(n, [&](std::size_t i, std::size_t count) {
     store_some(add(load_some(a + i, count, 0.0F), load_some(b + i, count, 0.0F)), out + i, count);
   });
@@ -73,8 +73,8 @@ inline void rotate_pairs(float* x, const float* cosines, const float* sines, std
   }
 }
 
-void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
-            std::size_t pair_gap) {
+inline void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
+                   std::size_t pair_gap) {
   if (pair_step == 1) {
     rotate_pairs(x, cosines, sines, n, 1, pair_gap);
   } else if (pair_step == 2 && pair_gap == 1) {
@@ -98,8 +98,8 @@ inline void scores_of(const float* q, const std::byte* keys, std::size_t stride,
   }
 }
 
-void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
-            std::size_t head_width, float scale, float* scores) {
+inline void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
+                   std::size_t head_width, float scale, float* scores) {
   const auto* bytes = static_cast<const std::byte*>(keys);
   if (format == CacheFormat::f32) {
     scores_of<F32Row>(q, bytes, stride, count, head_width, scale, scores);
@@ -108,7 +108,7 @@ void scores(const float* q, const void* keys, CacheFormat format, std::size_t st
   }
 }
 
-float softmax(float* x, std::size_t count) {
+inline float softmax(float* x, std::size_t count) {
   Float most = all_floats(-__builtin_inff());
   in_sixteens(count, [&](std::size_t i, std::size_t n) { most = max(load_some(x + i, n, -__builtin_inff()), most); });
   float lanes[kLanes];
@@ -157,8 +157,8 @@ inline void weighted_sum_of(const float* weights, float factor, const std::byte*
   store_some(multiply(sum, all_floats(factor)), out + channel, head_width - channel);
 }
 
-void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
-                  std::size_t count, std::size_t head_width, float* out) {
+inline void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
+                         std::size_t count, std::size_t head_width, float* out) {
   const auto* bytes = static_cast<const std::byte*>(values);
   if (format == CacheFormat::f32) {
     weighted_sum_of<F32Row>(weights, factor, bytes, stride, count, head_width, out);
@@ -167,7 +167,7 @@ void weighted_sum(const float* weights, float factor, const void* values, CacheF
   }
 }
 
-void to_half(const float* x, std::size_t n, std::uint16_t* out) {
+inline void to_half(const float* x, std::size_t n, std::uint16_t* out) {
   in_sixteens(n, [&](std::size_t i, std::size_t count) {
     std::uint16_t halves[kLanes];
     store_halves(load_some(x + i, count, 0.0F), halves);
@@ -175,8 +175,8 @@ void to_half(const float* x, std::size_t n, std::uint16_t* out) {
   });
 }
 
-void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
-              std::int32_t* sums) {
+inline void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo,
+                     float* d, std::int32_t* sums) {
   for (std::size_t first = 0; first < width; first += block_values) {
     // The bits of magnitudes, as integers, are ordered as the magnitudes are, with infinity and NaN above all.
     Int magnitudes = zero();
