@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     const model::Model model = model::load_model(gguf::File::open(argv[1]));
     engine::EngineOptions options;
     if (argc > 4) options.threads = std::stoi(argv[4]);
-    const auto engine = engine::make_fast(model, options);
+    const auto engine = engine::make_fast(model.plan, options);
     measure(*engine, 8, 2);  // maps the file
     const engine::Timing prompt = measure(*engine, std::stoul(argv[2]), 0);
     const engine::Timing decode = measure(*engine, 1, std::stoul(argv[3]));

@@ -84,7 +84,7 @@ std::unique_ptr<Session> open_session(const EngineArguments& arguments) {
   options.threads = arguments.threads;
   options.context_length = arguments.context;
   options.cache = arguments.cache == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
-  session->engine = engine::make_engine(arguments.engine, session->model, options);
+  session->engine = engine::make_engine(arguments.engine, session->model.plan, options);
   session->sequence = session->engine->add_sequence();
   session->load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return session;

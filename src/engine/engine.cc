@@ -7,9 +7,9 @@
 
 namespace assay::engine {
 
-std::unique_ptr<Engine> make_engine(std::string_view name, const model::Model& model, const EngineOptions& options) {
-  if (name == "oracle") return make_oracle(model, options);
-  if (name == "fast") return make_fast(model, options);
+std::unique_ptr<Engine> make_engine(std::string_view name, const model::Plan& plan, const EngineOptions& options) {
+  if (name == "oracle") return make_oracle(plan, options);
+  if (name == "fast") return make_fast(plan, options);
   throw Error(ErrorKind::usage, fmt::format("unknown engine '{}'; known: oracle, fast", printable(name, 40)));
 }
 

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "model/model.h"
 #include "model/plan.h"
 
 namespace assay::engine {
@@ -33,12 +32,24 @@ struct Rows {
   }
 };
 
+/// The rows of one value, open to be overwritten: exactly one of f32 and f64 is set.
+struct TapRows {
+  float* f32 = nullptr;
+  double* f64 = nullptr;
+  std::size_t count = 0;  ///< rows
+  std::size_t width = 0;  ///< channels
+  Rows rows() const { return {f32, f64, count, width}; }
+};
+
 /// Sees every value right after its step, on the calling thread. Rows are the batch's tokens in order; for a step with
-/// `only_outputs` they are the tokens that want logits.
+/// `only_outputs` they are the tokens that want logits. Steps after it read what the observer leaves in the rows: so it
+/// can give a step other inputs than the engine's own.
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void observe(const model::Value& value, const Rows& rows) = 0;
+  /// False: observe() is not called for this value, and nothing waits for it.
+  virtual bool wants(const model::Value&) const { return true; }
+  virtual void observe(const model::Value& value, const TapRows& rows) = 0;
 };
 
 enum class CacheType { f16, f32, f64 };
@@ -72,10 +83,10 @@ class Engine {
   virtual std::string description() const = 0;
 };
 
-/// `model` must outlive the engine.
-std::unique_ptr<Engine> make_oracle(const model::Model& model, const EngineOptions& options);
-std::unique_ptr<Engine> make_fast(const model::Model& model, const EngineOptions& options);
+/// `plan`, and the tensors that it points to, must outlive the engine.
+std::unique_ptr<Engine> make_oracle(const model::Plan& plan, const EngineOptions& options);
+std::unique_ptr<Engine> make_fast(const model::Plan& plan, const EngineOptions& options);
 /// By name: "oracle" or "fast". Throws Error{usage} otherwise.
-std::unique_ptr<Engine> make_engine(std::string_view name, const model::Model& model, const EngineOptions& options);
+std::unique_ptr<Engine> make_engine(std::string_view name, const model::Plan& plan, const EngineOptions& options);
 
 }  // namespace assay::engine

@@ -75,10 +75,10 @@ INSTANTIATE_TEST_SUITE_P(Caches, SameBits, ::testing::Values(CacheType::f32, Cac
 
 TEST_P(SameBits, AnyThreadsAndPieces) {
   const Tokens tokens = some_tokens(70);
-  const auto one_thread = make_fast(kingjames(), with(1, GetParam()));
+  const auto one_thread = make_fast(kingjames().plan, with(1, GetParam()));
   const std::vector<float> reference = evaluate(*one_thread, tokens, tokens.size());
   for (const int threads : {1, 2, 3}) {
-    const auto engine = make_fast(kingjames(), with(threads, GetParam()));
+    const auto engine = make_fast(kingjames().plan, with(threads, GetParam()));
     for (const std::size_t piece : {1U, 7U, 64U, 70U}) {
       EXPECT_TRUE(same_bits(evaluate(*engine, tokens, piece), reference)) << threads << " threads, pieces of " << piece;
     }
@@ -86,7 +86,7 @@ TEST_P(SameBits, AnyThreadsAndPieces) {
 }
 
 TEST_P(SameBits, AloneOrInCompany) {
-  const auto engine = make_fast(kingjames(), with(2, GetParam()));
+  const auto engine = make_fast(kingjames().plan, with(2, GetParam()));
   const std::map<SequenceId, Tokens> texts = {{engine->add_sequence(), some_tokens(20, 1)},
                                               {engine->add_sequence(), some_tokens(9, 2)},
                                               {engine->add_sequence(), some_tokens(31, 3)}};
@@ -118,7 +118,7 @@ TEST_P(SameBits, AloneOrInCompany) {
 }
 
 TEST_P(SameBits, AfterTruncation) {
-  const auto engine = make_fast(kingjames(), with(2, GetParam()));
+  const auto engine = make_fast(kingjames().plan, with(2, GetParam()));
   const Tokens tokens = some_tokens(12);
   const std::vector<float> reference = evaluate(*engine, tokens, tokens.size());
   const SequenceId sequence = engine->add_sequence();
@@ -137,7 +137,7 @@ TEST_P(SameBits, AfterTruncation) {
 }
 
 TEST(Fast, PromptLongerThanAPiece) {
-  const auto engine = make_fast(kingjames(), with(2, CacheType::f32, 600));
+  const auto engine = make_fast(kingjames().plan, with(2, CacheType::f32, 600));
   const Tokens tokens = some_tokens(530);
   const SequenceId sequence = engine->add_sequence();
   std::vector<TokenInput> batch;
@@ -159,8 +159,8 @@ TEST(Fast, PromptLongerThanAPiece) {
 
 class Recorder final : public Observer {
  public:
-  void observe(const model::Value& value, const Rows& rows) override {
-    EXPECT_TRUE(taps_.emplace(value.tap, copy(rows)).second) << value.tap << " twice";
+  void observe(const model::Value& value, const TapRows& rows) override {
+    EXPECT_TRUE(taps_.emplace(value.tap, copy(rows.rows())).second) << value.tap << " twice";
     EXPECT_EQ(rows.width, value.width);
     if (value.tap == stop_at) throw Error(ErrorKind::usage, "enough");
   }
@@ -177,7 +177,7 @@ TEST(Fast, ObserverSeesEveryValueAndChangesNone) {
   std::size_t n = 0;
   for (const int threads : {1, 2}) {
     for (const std::size_t count : {std::size_t{1}, tokens.size()}) {
-      const auto engine = make_fast(kingjames(), with(threads));
+      const auto engine = make_fast(kingjames().plan, with(threads));
       const SequenceId sequence = engine->add_sequence();
       std::vector<TokenInput> batch;
       for (std::size_t i = 0; i < count; ++i) batch.push_back({tokens[i], sequence, i + 1 == count});
@@ -197,8 +197,48 @@ TEST(Fast, ObserverSeesEveryValueAndChangesNone) {
     EXPECT_TRUE(same_bits(values, recorders[2].taps().at(tap))) << tap;
 }
 
+/// Puts another run's rows in the place of one value, and asks for that value alone.
+class Replacer final : public Observer {
+ public:
+  Replacer(std::string tap, const std::vector<float>& values) : tap_(std::move(tap)), values_(values) {}
+  bool wants(const model::Value& value) const override { return value.tap == tap_; }
+  void observe(const model::Value& value, const TapRows& rows) override {
+    EXPECT_EQ(value.tap, tap_);
+    ASSERT_EQ(rows.count * rows.width, values_.size());
+    std::copy(values_.begin(), values_.end(), rows.f32);
+  }
+
+ private:
+  std::string tap_;
+  const std::vector<float>& values_;
+};
+
+TEST(Fast, LaterStepsReadWhatTheObserverLeaves) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{5}}) {
+    const Tokens tokens = some_tokens(count, 1);
+    const Tokens others = some_tokens(count + 1, 2);
+    const auto run = [&](Engine& engine, const Tokens& ids, Observer* observer) {
+      const SequenceId sequence = engine.add_sequence();
+      std::vector<TokenInput> batch;
+      for (std::size_t i = 0; i < count; ++i) batch.push_back({ids[ids.size() - 1 - i], sequence, i + 1 == count});
+      engine.evaluate(batch, observer);
+      return copy(engine.logits());
+    };
+    Recorder recorder;
+    const std::vector<float> reference = run(*make_fast(kingjames().plan, with(1)), tokens, &recorder);
+    for (const int threads : {1, 2, 3}) {
+      const auto engine = make_fast(kingjames().plan, with(threads));
+      EXPECT_FALSE(same_bits(run(*engine, others, nullptr), reference));
+      for (const char* tap : {"embed", "final_norm"}) {
+        Replacer replacer(tap, recorder.taps().at(tap));
+        EXPECT_TRUE(same_bits(run(*engine, others, &replacer), reference)) << tap << ", " << threads << " threads";
+      }
+    }
+  }
+}
+
 TEST(Fast, ObserverMayThrow) {
-  const auto engine = make_fast(kingjames(), with(2));
+  const auto engine = make_fast(kingjames().plan, with(2));
   const TokenInput input{5, engine->add_sequence(), true};
   Recorder recorder;
   recorder.stop_at = "blk.1.attn_norm";
@@ -207,7 +247,7 @@ TEST(Fast, ObserverMayThrow) {
 }
 
 TEST(Fast, BadRequestsChangeNothing) {
-  const auto engine = make_fast(kingjames(), with(1, CacheType::f32, 4));
+  const auto engine = make_fast(kingjames().plan, with(1, CacheType::f32, 4));
   const SequenceId sequence = engine->add_sequence();
   const std::vector<TokenInput> fits(3, {5, sequence, true});
   engine->evaluate(fits);
@@ -227,14 +267,14 @@ TEST(Fast, BadRequestsChangeNothing) {
   EXPECT_EQ(engine->length(sequence), 3U);
   EXPECT_THROW(engine->length(sequence + 1), Error);
   EXPECT_THROW(engine->remove_sequence(sequence + 1), Error);
-  EXPECT_THROW(make_fast(kingjames(), with(-1)), Error);
-  EXPECT_THROW(make_fast(kingjames(), with(1, CacheType::f64)), Error);
+  EXPECT_THROW(make_fast(kingjames().plan, with(-1)), Error);
+  EXPECT_THROW(make_fast(kingjames().plan, with(1, CacheType::f64)), Error);
   engine->evaluate({});
   EXPECT_EQ(engine->logits().count, 0U);
 }
 
 TEST(Fast, Description) {
-  const std::string text = make_fast(kingjames(), with(2, CacheType::f16))->description();
+  const std::string text = make_fast(kingjames().plan, with(2, CacheType::f16))->description();
   EXPECT_EQ(text.rfind("fast ", 0), 0U) << text;
   EXPECT_NE(text.find(", 2 threads, cache f16"), std::string::npos) << text;
 }

@@ -51,7 +51,7 @@ class OracleTest : public testing::Test {
     EngineOptions options;
     options.threads = threads;
     options.context_length = context;
-    return make_oracle(*model_, options);
+    return make_oracle(model_->plan, options);
   }
   Bits alone(const std::vector<std::int32_t>& tokens) const {
     const auto engine = make();
@@ -178,10 +178,10 @@ TEST_F(OracleTest, OptionsThatMakeNoSenseAreRefused) {
 class Recorder final : public Observer {
  public:
   explicit Recorder(std::string stop = "") : stop_(std::move(stop)) {}
-  void observe(const model::Value& value, const Rows& rows) override {
+  void observe(const model::Value& value, const TapRows& rows) override {
     if (value.tap == stop_) throw std::runtime_error(stop_);
     ASSERT_EQ(rows.width, value.width);
-    taps[value.tap] = bits_of(rows);
+    taps[value.tap] = bits_of(rows.rows());
     order.push_back(value.tap);
   }
   std::map<std::string, Bits> taps;
@@ -224,7 +224,7 @@ TEST(OracleOnKingJames, WritesItsKindOfText) {
   const model::Model model = model::load_model(gguf::File::open(ASSAY_MODELS "/kingjames-7m.f16.gguf"));
   EngineOptions options;
   options.threads = 1;
-  const auto engine = make_oracle(model, options);
+  const auto engine = make_oracle(model.plan, options);
   const SequenceId sequence = engine->add_sequence();
   const auto* pieces = model.file.get_strings("tokenizer.ggml.tokens");
   std::string text;

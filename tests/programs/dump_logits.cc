@@ -37,7 +37,7 @@ std::string npy_header(bool is_float64, std::size_t rows, std::size_t width) {
 
 int run(const std::string& path, const std::string& engine_name, const std::string& out) {
   const model::Model model = model::load_model(gguf::File::open(path));
-  const auto engine = engine::make_engine(engine_name, model, options_from_environment());
+  const auto engine = engine::make_engine(engine_name, model.plan, options_from_environment());
   std::cerr << engine->description() << "\n";
   std::string rows;
   std::size_t count = 0;

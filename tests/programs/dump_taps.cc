@@ -41,8 +41,8 @@ void write_npy(const std::filesystem::path& path, const engine::Rows& rows) {
 class Dumper final : public engine::Observer {
  public:
   explicit Dumper(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  void observe(const model::Value& value, const engine::Rows& rows) override {
-    write_npy(folder_ / (value.tap + ".npy"), rows);
+  void observe(const model::Value& value, const engine::TapRows& rows) override {
+    write_npy(folder_ / (value.tap + ".npy"), rows.rows());
   }
 
  private:
@@ -51,7 +51,7 @@ class Dumper final : public engine::Observer {
 
 void dump(int argc, char** argv) {
   const model::Model model = model::load_model(gguf::File::open(argv[1]));
-  const auto engine = engine::make_engine(argv[2], model, {});
+  const auto engine = engine::make_engine(argv[2], model.plan, {});
   const engine::SequenceId sequence = engine->add_sequence();
   std::vector<engine::TokenInput> batch;
   for (int i = 4; i < argc; ++i) batch.push_back({std::atoi(argv[i]), sequence, true});

@@ -14,7 +14,7 @@ using namespace assay;  // NOLINT(google-build-using-namespace)
 
 void run(const std::string& path, const std::string& engine_name, std::size_t count) {
   const model::Model model = model::load_model(gguf::File::open(path));
-  const auto engine = engine::make_engine(engine_name, model, {});
+  const auto engine = engine::make_engine(engine_name, model.plan, {});
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     engine::GenerateRequest request;

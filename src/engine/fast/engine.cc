@@ -35,8 +35,8 @@ struct Piece {
 
 class FastEngine final : public Engine {
  public:
-  FastEngine(const model::Model& model, const EngineOptions& options)
-      : plan_(model.plan),
+  FastEngine(const model::Plan& plan, const EngineOptions& options)
+      : plan_(plan),
         kernels_(kernels::kernels()),
         program_(plan_, kernels_),
         threads_(resolve_threads(options)),
@@ -155,19 +155,27 @@ class FastEngine final : public Engine {
       if (barriers[i] != 0) team.barrier();
       if (steps[i].row_set == RowSet::outputs && frame.outputs.empty()) continue;
       steps[i].step->run(frame, team);
-      if (observer == nullptr || steps[i].value < 0) continue;
+      if (observer == nullptr || steps[i].value < 0 || !observer->wants(value(steps[i]))) continue;
       team.barrier();
       if (team.thread == 0) show(frame, steps[i], *observer);
       team.barrier();
     }
   }
 
+  const model::Value& value(const fast::ProgramStep& step) const {
+    return plan_.values[static_cast<std::size_t>(step.value)];
+  }
+
   /// On the calling thread, which is number 0 of its team. Exceptions wait until the team is done.
   void show(const fast::Frame& frame, const fast::ProgramStep& step, Observer& observer) {
     if (observer_failure_) return;
     try {
-      const model::Value& value = plan_.values[static_cast<std::size_t>(step.value)];
-      observer.observe(value, {frame.floats(step.place, Team{}), nullptr, frame.rows(step.row_set), value.width});
+      float* rows = frame.floats(step.place, Team{});
+      observer.observe(value(step), {rows, nullptr, frame.rows(step.row_set), step.place.width});
+      if (!frame.is_own(step.place)) return;
+      for (int thread = 1; thread < threads_; ++thread) {
+        std::copy_n(rows, step.place.width, frame.floats(step.place, Team{thread, threads_}));
+      }
     } catch (...) {
       observer_failure_ = std::current_exception();
     }
@@ -201,8 +209,8 @@ class FastEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_fast(const model::Model& model, const EngineOptions& options) {
-  return std::make_unique<FastEngine>(model, options);
+std::unique_ptr<Engine> make_fast(const model::Plan& plan, const EngineOptions& options) {
+  return std::make_unique<FastEngine>(plan, options);
 }
 
 }  // namespace assay::engine

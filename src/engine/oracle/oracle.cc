@@ -19,8 +19,8 @@ namespace {
 
 class Oracle final : public Engine {
  public:
-  Oracle(const model::Model& model, const EngineOptions& options)
-      : plan_(model.plan),
+  Oracle(const model::Plan& plan, const EngineOptions& options)
+      : plan_(plan),
         threads_(resolve_threads(options)),
         context_length_(resolve_context_length(options, plan_)),
         cache_(plan_.layers, plan_.kv_width, context_length_),
@@ -50,10 +50,11 @@ class Oracle final : public Engine {
         std::visit([&](const auto& operation) { oracle::run(operation, call(step, batch, rows, team)); },
                    step.operation);
         team.barrier();
-        if (observer == nullptr) continue;
+        const model::Value& value = plan_.values[index(step.output)];
+        if (observer == nullptr || !observer->wants(value)) continue;
         if (team.thread == 0) {
           try {
-            observer->observe(plan_.values[index(step.output)], view(step.output, rows));
+            observer->observe(value, {nullptr, slot(step.output).data(), rows, value.width});
           } catch (...) {
             failure = std::current_exception();
           }
@@ -107,7 +108,7 @@ class Oracle final : public Engine {
                       {},
                       rows,
                       plan_.values[index(step.output)].width,
-                      slots_[layout_.slot_of[index(step.output)]].data(),
+                      slot(step.output).data(),
                       worker.weights.data(),
                       worker.scratch.data()};
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
@@ -121,6 +122,8 @@ class Oracle final : public Engine {
   Rows view(model::ValueId value, std::size_t rows) const {
     return {nullptr, slots_[layout_.slot_of[index(value)]].data(), rows, plan_.values[index(value)].width};
   }
+
+  std::vector<double>& slot(model::ValueId value) { return slots_[layout_.slot_of[index(value)]]; }
 
   const model::Plan& plan_;
   int threads_;
@@ -136,8 +139,8 @@ class Oracle final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_oracle(const model::Model& model, const EngineOptions& options) {
-  return std::make_unique<Oracle>(model, options);
+std::unique_ptr<Engine> make_oracle(const model::Plan& plan, const EngineOptions& options) {
+  return std::make_unique<Oracle>(plan, options);
 }
 
 }  // namespace assay::engine
