@@ -29,7 +29,7 @@ Progress::~Progress() {
   if (shown_) std::fputs("\r\033[K", stderr);
 }
 
-void Progress::update(std::uint64_t done) {
+void Progress::update(std::uint64_t done, std::string_view note) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - start_ < kDelay || now - last_ < kInterval) return;
@@ -45,7 +45,8 @@ void Progress::update(std::uint64_t done) {
     line = fmt::format("{} [{:#<{}}{:.<{}}] {} of {}, {:.0f} s left", label_, "", filled, "", kWidth - filled,
                        count(done), count(total_), left_s);
   }
-  fmt::print(stderr, "\r\033[K{}, {}/s", line, count(static_cast<std::uint64_t>(rate)));
+  fmt::print(stderr, "\r\033[K{}, {}/s{}{}", line, count(static_cast<std::uint64_t>(rate)), note.empty() ? "" : ", ",
+             note);
   std::fflush(stderr);
 }
 

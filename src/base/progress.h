@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace assay {
 
@@ -18,7 +19,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();  ///< wipes the bar
 
-  void update(std::uint64_t done);
+  /// `note` stands behind the bar.
+  void update(std::uint64_t done, std::string_view note = {});
 
  private:
   std::string label_;

@@ -2,10 +2,10 @@
 
 namespace assay::cli {
 
-extern const Command kRun, kChat, kInspect, kTokenize, kBench, kPull;
+extern const Command kRun, kChat, kInspect, kTokenize, kPerplexity, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kRun, &kChat, &kInspect, &kTokenize, &kBench, &kPull};
+  static constexpr const Command* kCommands[] = {&kRun, &kChat, &kInspect, &kTokenize, &kPerplexity, &kBench, &kPull};
   return kCommands;
 }
 

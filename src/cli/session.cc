@@ -32,14 +32,18 @@ bool is_any_non_finite(const engine::Rows& rows) {
 
 void add_engine_options(CLI::App& app, EngineArguments& arguments) {
   add_model_argument(app, arguments.model);
+  app.add_option("--ctx", arguments.context, "Positions the context holds; 0: as many as the model was trained for")
+      ->check(CLI::Range(0, 1 << 30));
+  add_arithmetic_options(app, arguments);
+}
+
+void add_arithmetic_options(CLI::App& app, EngineArguments& arguments) {
   app.add_option("--engine", arguments.engine, "fast (specified bits) or oracle (exact, float64)")
       ->check(CLI::IsMember({"fast", "oracle"}))
       ->capture_default_str();
   app.add_option("--cache", arguments.cache, "How the fast engine keeps keys and values: f32 or f16")
       ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
-  app.add_option("--ctx", arguments.context, "Positions the context holds; 0: as many as the model was trained for")
-      ->check(CLI::Range(0, 1 << 30));
   app.add_option("--threads", arguments.threads, "0: all cores; never changes the result")->check(CLI::Range(0, 4096));
 }
 

@@ -30,7 +30,10 @@ struct EngineArguments {
   int threads = 0;
   std::size_t context = 0;
 };
+/// Declares the model, --ctx and add_arithmetic_options().
 void add_engine_options(CLI::App& app, EngineArguments& arguments);
+/// Declares --engine, --cache, --threads.
+void add_arithmetic_options(CLI::App& app, EngineArguments& arguments);
 
 /// Declares --temp, --top-k, ..., --seed.
 void add_sampler_options(CLI::App& app, engine::SamplerOptions& options);

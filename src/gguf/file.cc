@@ -21,6 +21,7 @@ std::uint64_t Tensor::rows() const {
 
 struct File::Contents {
   std::vector<MappedFile> maps;
+  std::vector<std::span<const std::byte>> parts;
   Part first;
   std::vector<Tensor> tensors;                    ///< of all parts
   std::map<std::string_view, std::size_t> index;  ///< name -> place in tensors
@@ -28,6 +29,7 @@ struct File::Contents {
 
   /// Moves the tensors of a part here. Refuses names that are taken.
   void add_tensors(Part& part) {
+    parts.push_back(part.bytes);
     size_bytes += part.bytes.size();
     for (Tensor& tensor : part.tensors) {
       if (!index.emplace(tensor.name, tensors.size()).second) {
@@ -80,6 +82,7 @@ File File::parse(std::string name, std::span<const std::byte> bytes) {
 const std::string& File::name() const { return contents_->first.name; }
 std::uint32_t File::version() const { return contents_->first.version; }
 std::uint64_t File::size_bytes() const { return contents_->size_bytes; }
+std::span<const std::span<const std::byte>> File::parts() const { return contents_->parts; }
 std::uint64_t File::alignment() const { return contents_->first.alignment; }
 
 std::span<const std::pair<std::string_view, Value>> File::metadata() const { return contents_->first.metadata.pairs(); }

@@ -62,6 +62,8 @@ class File {
   const std::string& name() const;  ///< the path
   std::uint32_t version() const;
   std::uint64_t size_bytes() const;  ///< of all parts
+  /// The bytes of every part, as they lie in the files.
+  std::span<const std::span<const std::byte>> parts() const;
   std::uint64_t alignment() const;
 
   /// In the file's order.

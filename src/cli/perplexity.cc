@@ -1,0 +1,139 @@
+// assay perplexity: how well a model predicts a text, chunk by chunk as llama-perplexity does it.
+
+#include "compare/perplexity.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/progress.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/model_argument.h"
+#include "cli/perplexity_state.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "cli/text_options.h"
+#include "engine/batch.h"
+
+namespace assay::cli {
+namespace {
+
+struct Options {
+  EngineArguments engine;
+  TextOptions text;
+  std::string resume;
+  bool json = false;
+};
+
+/// The bar on a terminal, a line a chunk elsewhere.
+class Reporter {
+ public:
+  explicit Reporter(std::size_t chunks) : chunks_(chunks), progress_("perplexity", chunks, Progress::Unit::items) {}
+
+  void show(std::span<const compare::ChunkScore> scores) {
+    const Estimate estimate = compare::perplexity(scores);
+    const std::string figure = fmt::format("{:.4f} +- {:.4f}", estimate.mean, estimate.standard_error);
+    if (is_terminal(stderr)) {
+      progress_.update(scores.size(), figure);
+    } else {
+      fmt::print(stderr, "chunk {} of {}: perplexity {}\n", scores.size(), chunks_, figure);
+    }
+  }
+
+ private:
+  using Estimate = compare::Estimate;
+  std::size_t chunks_;
+  Progress progress_;
+};
+
+std::vector<compare::ChunkScore> score(const Options& options, Session& session, const compare::Chunks& chunks,
+                                       PerplexityState* state) {
+  const InterruptGuard guard;
+  const int threads = engine::resolve_threads({.threads = options.engine.threads});
+  compare::ChunkRunner runner(*session.engine, chunks, compare::rows_within_memory(session.model.plan.vocabulary));
+  std::vector<compare::ChunkScore> scores;
+  if (state != nullptr) scores = state->scores();
+  if (scores.size() > chunks.count()) scores.resize(chunks.count());
+  Reporter reporter(chunks.count());
+  while (scores.size() < chunks.count()) {
+    guard.throw_if_interrupted();
+    scores.push_back(compare::score_chunk(runner, chunks, scores.size(), threads));
+    if (state != nullptr) state->save(scores);
+    reporter.show(scores);
+  }
+  return scores;
+}
+
+nlohmann::ordered_json to_json(const std::vector<compare::ChunkScore>& scores) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const compare::ChunkScore& chunk : scores) list.push_back(compare::perplexity({&chunk, 1}).mean);
+  return list;
+}
+
+int execute(const Options& options) {
+  const std::string text = read_text(options.text);
+  EngineArguments arguments = options.engine;
+  arguments.context = options.text.context;
+  const auto session = open_session(arguments);
+  const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
+  std::unique_ptr<PerplexityState> state;
+  if (!options.resume.empty()) {
+    state = std::make_unique<PerplexityState>(options.resume, session->model.file, text, arguments);
+  }
+
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t resumed = state ? std::min(state->scores().size(), chunks.count()) : 0;
+  const std::vector<compare::ChunkScore> scores = score(options, *session, chunks, state.get());
+  const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const compare::Estimate estimate = compare::perplexity(scores);
+  const std::size_t positions = chunks.count() * chunks.scored();
+  if (options.json) {
+    print_json({{"version", 1},
+                {"model", session->model.file.name()},
+                {"engine", session->engine->description()},
+                {"text", options.text.file},
+                {"context", chunks.context()},
+                {"chunks", chunks.count()},
+                {"resumed_chunks", resumed},
+                {"positions", positions},
+                {"perplexity", estimate.mean},
+                {"stderr", estimate.standard_error},
+                {"chunk_perplexities", to_json(scores)},
+                {"elapsed_s", elapsed_s}});
+    return 0;
+  }
+  print_text(fmt::format("perplexity {:.4f} +- {:.4f}  ({} chunk{} of {} tokens, {} scored)\n", estimate.mean,
+                         estimate.standard_error, chunks.count(), chunks.count() == 1 ? "" : "s", chunks.context(),
+                         positions));
+  return 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_argument(app, options->engine.model);
+  add_text_options(app, options->text)->required();
+  app.add_option("--resume", options->resume,
+                 "Keeps the sums of the chunks that are done in this file, and goes on from it");
+  add_arithmetic_options(app, options->engine);
+  app.add_flag("--json", options->json, "The result as JSON");
+  return [options] { return execute(*options); };
+}
+
+}  // namespace
+
+extern const Command kPerplexity = {"perplexity", "How well a model predicts a text",
+                                    "  assay perplexity --text bible.txt --chunks 8\n"
+                                    "  assay perplexity model.gguf --text wiki.test.raw --resume state.json\n"
+                                    "  assay perplexity smollm2 --text wiki.test.raw --ctx 1024 --engine oracle --json",
+                                    setup};
+
+}  // namespace assay::cli

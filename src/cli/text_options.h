@@ -1,0 +1,27 @@
+// The text that `perplexity` and `compare` measure on, and how it is cut: --text, --ctx, --chunks.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace assay::cli {
+
+struct TextOptions {
+  std::string file;
+  std::size_t context = 0;
+  std::optional<std::size_t> chunks;  ///< none: as many as the text fills
+};
+
+/// Declares the three; gives --text.
+CLI::Option* add_text_options(CLI::App& app, TextOptions& options);
+
+/// Throws Error{io}, or Error{input} when the text is not UTF-8 or larger than a gigabyte.
+std::string read_text(const TextOptions& options);
+
+}  // namespace assay::cli

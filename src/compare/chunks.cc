@@ -1,0 +1,82 @@
+#include "compare/chunks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace assay::compare {
+
+using tokenizer::Token;
+
+Chunks::Chunks(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::size_t context,
+               std::optional<std::size_t> limit)
+    : context_(context) {
+  constexpr std::size_t kSmallestContext = 4;  // at least one scored row
+  if (context < kSmallestContext) {
+    throw Error(ErrorKind::usage, fmt::format("a context of {} tokens is too short to score any", context),
+                "The usual choice is 512.");
+  }
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  tokens_ = tokenizer.encode(text, {.add_special = true, .parse_special = false});
+  if (tokenizer.adds_eos() && !tokens_.empty() && tokens_.back() == tokenizer.eos()) tokens_.pop_back();
+  if (tokenizer.adds_bos()) bos_ = tokenizer.bos();
+  text_tokens_ = tokens_.size();
+  count_ = text_tokens_ / context;
+  if (count_ == 0) {
+    throw Error(ErrorKind::input,
+                fmt::format("the text has {} tokens, which do not fill a chunk of {}", text_tokens_, context),
+                "Use a longer text or a smaller --ctx.");
+  }
+  count_ = std::min(count_, limit.value_or(count_));
+  tokens_.resize(count_ * context);
+}
+
+std::span<const Token> Chunks::tokens(std::size_t chunk) const {
+  return std::span(tokens_).subspan(chunk * context_, context_);
+}
+
+Token Chunks::input(std::size_t chunk, std::size_t position) const {
+  if (position == 0 && bos_) return *bos_;
+  return tokens(chunk)[position];
+}
+
+ChunkRunner::ChunkRunner(engine::Engine& engine, const Chunks& chunks, std::size_t rows_at_once)
+    : engine_(engine), chunks_(chunks), rows_at_once_(rows_at_once), sequence_(engine.add_sequence()) {}
+
+ChunkRunner::~ChunkRunner() { engine_.remove_sequence(sequence_); }
+
+void ChunkRunner::begin(std::size_t chunk) {
+  engine_.truncate(sequence_, 0);
+  chunk_ = chunk;
+  position_ = 0;
+  evaluate(chunks_.first(), false);
+}
+
+engine::Rows ChunkRunner::next() {
+  evaluate(std::min(rows_at_once_, chunks_.scored() - scored()), true);
+  return engine_.logits();
+}
+
+void ChunkRunner::evaluate(std::size_t count, bool wants_logits) {
+  std::vector<engine::TokenInput> batch;
+  batch.reserve(count);
+  for (std::size_t i = 0; i < count; ++i, ++position_) {
+    batch.push_back({chunks_.input(chunk_, position_), sequence_, wants_logits});
+  }
+  engine_.evaluate(batch);
+}
+
+std::size_t rows_within_memory(std::size_t vocabulary) {
+  constexpr std::size_t kBytes = std::size_t{32} << 20;
+  return std::clamp<std::size_t>(kBytes / (vocabulary * sizeof(float)), 16, 256);
+}
+
+Error not_finite_error(std::size_t chunk, std::size_t position) {
+  return {ErrorKind::input, fmt::format("chunk {}, position {}: the logits are not finite", chunk + 1, position),
+          "The file is damaged or was converted badly; `assay inspect MODEL --stats` shows such tensors."};
+}
+
+}  // namespace assay::compare
