@@ -12,8 +12,15 @@ void decode(const std::byte* blocks, std::size_t block_count, float* values) {
   }
 }
 
+void encode(const float* row, std::size_t width, const float* /*importance*/, std::byte* blocks) {
+  for (std::size_t i = 0; i < width; ++i) {
+    const std::uint16_t bits = float_to_bfloat(row[i]);
+    std::memcpy(blocks + 2 * i, &bits, sizeof bits);
+  }
+}
+
 }  // namespace
 
-extern constinit const Type bf16 = {30, "BF16", 1, 2, decode};
+extern constinit const Type bf16 = {30, "BF16", 1, 2, decode, nullptr, nullptr, encode};
 
 }  // namespace assay::quant

@@ -21,6 +21,15 @@ inline float load_half(const std::byte* field) {
   return half_to_float(half);
 }
 
+inline void store_half(float value, std::byte* field) {
+  const std::uint16_t half = float_to_half(value);
+  std::memcpy(field, &half, sizeof half);
+}
+
+/// What a field of 16 bits makes of a value.
+inline float round_to_half(float value) { return half_to_float(float_to_half(value)); }
+
+inline std::uint8_t* as_bytes(std::byte* field) { return reinterpret_cast<std::uint8_t*>(field); }
 inline const std::uint8_t* as_bytes(const std::byte* field) { return reinterpret_cast<const std::uint8_t*>(field); }
 inline const std::int8_t* as_signed_bytes(const std::byte* field) {
   return reinterpret_cast<const std::int8_t*>(field);
@@ -42,6 +51,38 @@ inline const std::int8_t* as_signed_bytes(const std::byte* field) {
   }
 }
 
+/// The other way round: quants 0 .. 31 after adding `bias`.
+inline void pack_five_bits(const std::int16_t* quant, int bias, std::byte* field) {
+  std::uint32_t fifth = 0;
+  for (int i = 0; i < 16; ++i) {
+    const auto low = static_cast<std::uint32_t>(quant[i] + bias);
+    const auto high = static_cast<std::uint32_t>(quant[i + 16] + bias);
+    as_bytes(field + 4)[i] = static_cast<std::uint8_t>((low & 15) | (high & 15) << 4);
+    fifth |= (low >> 4 & 1) << i | (high >> 4 & 1) << (i + 16);
+  }
+  std::memcpy(field, &fifth, sizeof fifth);
+}
+
+/// 32 quants 0 .. 15 after adding `bias` in 16 bytes: value i in the low nibble of byte i, value i + 16 in its high
+/// one.
+inline void pack_nibbles(const std::int16_t* quant, int bias, std::byte* field) {
+  for (int i = 0; i < 16; ++i)
+    as_bytes(field)[i] = static_cast<std::uint8_t>((quant[i] + bias) | (quant[i + 16] + bias) << 4);
+}
+
+/// 256 quants 0 .. 3 in 64 bytes: value 128 h + 32 s + l is bits 2s, 2s + 1 of byte 32 h + l   (h 0..1, s 0..3, l
+/// 0..31). `two_bits` says them of value i.
+template <typename TwoBits>
+void pack_two_bits(TwoBits two_bits, std::byte* field) {
+  for (int half = 0; half < 2; ++half) {
+    for (int l = 0; l < 32; ++l) {
+      int packed = 0;
+      for (int s = 0; s < 4; ++s) packed |= two_bits(128 * half + 32 * s + l) << (2 * s);
+      as_bytes(field)[32 * half + l] = static_cast<std::uint8_t>(packed);
+    }
+  }
+}
+
 /// The eight 6-bit scales and eight 6-bit minimums of Q4_K and Q5_K in 12 bytes. For j in 0..3:
 ///   byte j      bits 0-5 scale[j],      bits 6-7 upper two bits of scale[j + 4]
 ///   byte j + 4  bits 0-5 min[j],        bits 6-7 upper two bits of min[j + 4]
@@ -53,6 +94,15 @@ inline void unpack_scales_and_mins(const std::byte* field, std::int16_t* scale, 
     min[j] = static_cast<std::int16_t>(packed[j + 4] & 63);
     scale[j + 4] = static_cast<std::int16_t>((packed[j + 8] & 15) | (packed[j] >> 6) << 4);
     min[j + 4] = static_cast<std::int16_t>(packed[j + 8] >> 4 | (packed[j + 4] >> 6) << 4);
+  }
+}
+
+inline void pack_scales_and_mins(const std::int16_t* scale, const std::int16_t* min, std::byte* field) {
+  std::uint8_t* packed = as_bytes(field);
+  for (int j = 0; j < 4; ++j) {
+    packed[j] = static_cast<std::uint8_t>(scale[j] | (scale[j + 4] >> 4) << 6);
+    packed[j + 4] = static_cast<std::uint8_t>(min[j] | (min[j + 4] >> 4) << 6);
+    packed[j + 8] = static_cast<std::uint8_t>((scale[j + 4] & 15) | (min[j + 4] & 15) << 4);
   }
 }
 
@@ -83,14 +133,15 @@ void decode_blocks(const std::byte* blocks, std::size_t block_count, Real* value
 
 /// The entry of a quantized type in the list.
 template <auto take_apart, int block_values, int block_bytes>
-constexpr Type quantized_type(std::uint32_t id, std::string_view name) {
+constexpr Type quantized_type(std::uint32_t id, std::string_view name, decltype(Type::encode) encode) {
   return {id,
           name,
           block_values,
           block_bytes,
           decode_blocks<take_apart, block_values, block_bytes, float>,
           decode_blocks<take_apart, block_values, block_bytes, double>,
-          take_apart};
+          take_apart,
+          encode};
 }
 
 }  // namespace assay::quant

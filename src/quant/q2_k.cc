@@ -6,7 +6,7 @@
 //   0..31) 80  f16  d 82  f16  dmin
 //
 //   value = d * scale * quant - dmin * minimum
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -29,8 +29,22 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const BlockIntegers& integers, std::byte* block) {
+  for (int group = 0; group < 16; ++group)
+    as_bytes(block)[group] = static_cast<std::uint8_t>(integers.scale[group] | integers.min[group] << 4);
+  pack_two_bits([&](int i) { return integers.quant[i]; }, block + 16);
+  store_half(integers.d, block + 80);
+  store_half(integers.dmin, block + 82);
+}
+
+void encode_block(const float* x, const float* importance, BlockIntegers& integers) {
+  constexpr AffineRule kRule = {16, 3, 15, {-0.5F, 0.1F, 15, true}, 1.0F};
+  encode_affine_block(x, importance, kRule, integers);
+}
+
 }  // namespace
 
-extern constinit const Type q2_k = quantized_type<take_apart, 256, 84>(10, "Q2_K");
+extern constinit const Type q2_k =
+    quantized_type<take_apart, 256, 84>(10, "Q2_K", encode_super_blocks<encode_block, put_together, 84>);
 
 }  // namespace assay::quant

@@ -4,7 +4,7 @@
 //   2  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
 //
 //   value = d * (nibble - 8)
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -22,8 +22,14 @@ namespace {
   }
 }
 
+inline void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  pack_nibbles(integers.quant, 8, block + 2);
+}
+
 }  // namespace
 
-extern constinit const Type q4_0 = quantized_type<take_apart, 32, 18>(2, "Q4_0");
+extern constinit const Type q4_0 = quantized_type<take_apart, 32, 18>(
+    2, "Q4_0", encode_small_blocks<encode_signed_simply, encode_signed_row, put_together, 8, 18>);
 
 }  // namespace assay::quant

@@ -5,7 +5,7 @@
 //   4  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
 //
 //   value = d * nibble + m
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -23,8 +23,15 @@ namespace {
   }
 }
 
+inline void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  store_half(integers.dmin, block + 2);
+  pack_nibbles(integers.quant, 0, block + 4);
+}
+
 }  // namespace
 
-extern constinit const Type q4_1 = quantized_type<take_apart, 32, 20>(3, "Q4_1");
+extern constinit const Type q4_1 = quantized_type<take_apart, 32, 20>(
+    3, "Q4_1", encode_small_blocks<encode_affine_simply, encode_affine_row, put_together, 15, 20>);
 
 }  // namespace assay::quant

@@ -7,7 +7,7 @@
 //       (c 0..3, l 0..31)
 //
 //   value = d * scale * quant - dmin * minimum
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -27,8 +27,25 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  store_half(integers.dmin, block + 2);
+  pack_scales_and_mins(integers.scale, integers.min, block + 4);
+  for (int chunk = 0; chunk < 4; ++chunk) {
+    const std::int16_t* quant = integers.quant + 64 * chunk;
+    for (int l = 0; l < 32; ++l)
+      as_bytes(block + 16 + 32 * chunk)[l] = static_cast<std::uint8_t>(quant[l] | quant[l + 32] << 4);
+  }
+}
+
+void encode_block(const float* x, const float* importance, BlockIntegers& integers) {
+  constexpr AffineRule kRule = {32, 15, 63, {-1.0F, 0.1F, 20, false}, 2.0F};
+  encode_affine_block(x, importance, kRule, integers);
+}
+
 }  // namespace
 
-extern constinit const Type q4_k = quantized_type<take_apart, 256, 144>(12, "Q4_K");
+extern constinit const Type q4_k =
+    quantized_type<take_apart, 256, 144>(12, "Q4_K", encode_super_blocks<encode_block, put_together, 144>);
 
 }  // namespace assay::quant

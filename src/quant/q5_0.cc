@@ -5,7 +5,7 @@
 //   6  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
 //
 //   value = d * (nibble + 16 * fifth bit - 16)
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -19,8 +19,14 @@ namespace {
   unpack_five_bits(block + 2, -16, integers.quant);
 }
 
+inline void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  pack_five_bits(integers.quant, 16, block + 2);
+}
+
 }  // namespace
 
-extern constinit const Type q5_0 = quantized_type<take_apart, 32, 22>(6, "Q5_0");
+extern constinit const Type q5_0 = quantized_type<take_apart, 32, 22>(
+    6, "Q5_0", encode_small_blocks<encode_signed_simply, encode_signed_row, put_together, 16, 22>);
 
 }  // namespace assay::quant

@@ -6,7 +6,7 @@
 //   8  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
 //
 //   value = d * (nibble + 16 * fifth bit) + m
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -20,8 +20,15 @@ namespace {
   unpack_five_bits(block + 4, 0, integers.quant);
 }
 
+inline void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  store_half(integers.dmin, block + 2);
+  pack_five_bits(integers.quant, 0, block + 4);
+}
+
 }  // namespace
 
-extern constinit const Type q5_1 = quantized_type<take_apart, 32, 24>(7, "Q5_1");
+extern constinit const Type q5_1 = quantized_type<take_apart, 32, 24>(
+    7, "Q5_1", encode_small_blocks<encode_affine_simply, encode_affine_row, put_together, 31, 24>);
 
 }  // namespace assay::quant

@@ -8,7 +8,7 @@
 //       (c 0..3, l 0..31)
 //
 //   value = d * scale * (nibble + 16 * fifth bit) - dmin * minimum
-#include "quant/block.h"
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -31,8 +31,30 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const BlockIntegers& integers, std::byte* block) {
+  store_half(integers.d, block);
+  store_half(integers.dmin, block + 2);
+  pack_scales_and_mins(integers.scale, integers.min, block + 4);
+  for (int l = 0; l < 32; ++l) {
+    int fifth = 0;
+    for (int group = 0; group < 8; ++group) fifth |= (integers.quant[32 * group + l] >> 4) << group;
+    as_bytes(block + 16)[l] = static_cast<std::uint8_t>(fifth);
+  }
+  for (int chunk = 0; chunk < 4; ++chunk) {
+    const std::int16_t* quant = integers.quant + 64 * chunk;
+    for (int l = 0; l < 32; ++l)
+      as_bytes(block + 48 + 32 * chunk)[l] = static_cast<std::uint8_t>((quant[l] & 15) | (quant[l + 32] & 15) << 4);
+  }
+}
+
+void encode_block(const float* x, const float* importance, BlockIntegers& integers) {
+  constexpr AffineRule kRule = {32, 31, 63, {-0.5F, 0.1F, 15, false}, 2.0F};
+  encode_affine_block(x, importance, kRule, integers);
+}
+
 }  // namespace
 
-extern constinit const Type q5_k = quantized_type<take_apart, 256, 176>(13, "Q5_K");
+extern constinit const Type q5_k =
+    quantized_type<take_apart, 256, 176>(13, "Q5_K", encode_super_blocks<encode_block, put_together, 176>);
 
 }  // namespace assay::quant

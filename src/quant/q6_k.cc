@@ -8,7 +8,9 @@
 //   208  f16  d
 //
 //   value = d * scale * (nibble + 16 * upper bits - 32)
-#include "quant/block.h"
+#include <algorithm>
+
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -35,8 +37,44 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const BlockIntegers& integers, std::byte* block) {
+  for (int half = 0; half < 2; ++half) {
+    std::uint8_t* lower = as_bytes(block + 64 * half);
+    const auto biased = [&](int i) { return integers.quant[128 * half + i] + 32; };
+    for (int l = 0; l < 64; ++l) lower[l] = static_cast<std::uint8_t>((biased(l) & 15) | (biased(l + 64) & 15) << 4);
+  }
+  pack_two_bits([&](int i) { return (integers.quant[i] + 32) >> 4; }, block + 128);
+  for (int group = 0; group < 16; ++group)
+    as_bytes(block + 192)[group] = static_cast<std::uint8_t>(integers.scale[group]);
+  store_half(integers.d, block + 208);
+}
+
+void encode_block(const float* x, const float* importance, BlockIntegers& integers) {
+  float weights[256];
+  if (importance == nullptr) {
+    for (int i = 0; i < 256; ++i) weights[i] = x[i] * x[i];
+  }
+  float scale[16];
+  search_signed_groups(x, importance != nullptr ? importance : weights, 32, scale, integers.quant);
+  const float extreme = extreme_scale(scale);
+  if (absolute(extreme) < kNothing) {
+    integers.d = 0;
+    std::fill_n(integers.scale, 16, std::int16_t{0});
+    std::fill_n(integers.quant, 256, std::int16_t{-32});
+    return;
+  }
+  const float inverse = -128.0F / extreme;
+  integers.d = round_to_half(1.0F / inverse);
+  for (int group = 0; group < 16; ++group) {
+    const int rounded = std::min(127, nearest_int(inverse * scale[group]));
+    integers.scale[group] = static_cast<std::int8_t>(rounded);
+  }
+  quantize_again(x, 32, integers);
+}
+
 }  // namespace
 
-extern constinit const Type q6_k = quantized_type<take_apart, 256, 210>(14, "Q6_K");
+extern constinit const Type q6_k =
+    quantized_type<take_apart, 256, 210>(14, "Q6_K", encode_super_blocks<encode_block, put_together, 210>);
 
 }  // namespace assay::quant

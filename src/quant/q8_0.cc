@@ -4,7 +4,10 @@
 //   2  32 signed bytes, one a value
 //
 //   value = d * byte
-#include "quant/block.h"
+#include <algorithm>
+#include <cmath>
+
+#include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
@@ -19,8 +22,24 @@ namespace {
   for (int i = 0; i < 32; ++i) integers.quant[i] = quants[i];
 }
 
+void encode(const float* row, std::size_t width, const float* /*importance*/, std::byte* blocks) {
+  // Adding this with the value's sign and cutting off rounds to nearest, ties away from zero.
+  constexpr float kBelowHalf = 0x1.fffffep-2F;
+  for (; width != 0; width -= 32, row += 32, blocks += 34) {
+    float magnitude = 0;
+    for (int i = 0; i < 32; ++i) magnitude = std::max(magnitude, absolute(row[i]));
+    const float d = magnitude / 127.0F;
+    const float inverse = inverse_of(d);
+    store_half(d, blocks);
+    for (int i = 0; i < 32; ++i) {
+      const float value = row[i] * inverse;
+      as_bytes(blocks + 2)[i] = static_cast<std::uint8_t>(truncate(value + std::copysign(kBelowHalf, value)));
+    }
+  }
+}
+
 }  // namespace
 
-extern constinit const Type q8_0 = quantized_type<take_apart, 32, 34>(8, "Q8_0");
+extern constinit const Type q8_0 = quantized_type<take_apart, 32, 34>(8, "Q8_0", encode);
 
 }  // namespace assay::quant

@@ -1,5 +1,5 @@
 // Number formats of GGUF tensors. A type is one file in this room: its block layout with byte offsets, how to decode
-// it, and the integers it is made of. types.cc holds the list.
+// and encode it, and the integers it is made of. types.cc holds the list.
 //
 // Source of ids, sizes and layouts: the GGUF/ggml format, judged by the PyPI package `gguf`.
 #pragma once
@@ -44,8 +44,15 @@ struct Type {
   /// One block -> its integers. Null for float types (F32, F16, BF16).
   void (*take_apart)(const std::byte* block, BlockIntegers& integers) = nullptr;
 
+  /// One row of `width` values, a multiple of block_values -> width / block_values blocks, byte for byte what ggml's
+  /// reference quantizer writes. `importance` holds a weight a column for the squared error there (usually the mean
+  /// square of what the column is multiplied with), finite and not negative, or is null; types without a search ignore
+  /// it. Non-finite values give blocks of no meaning. Null for a type that cannot be written.
+  void (*encode)(const float* row, std::size_t width, const float* importance, std::byte* blocks) = nullptr;
+
   bool is_quantized() const { return block_values > 1; }
   bool is_decodable() const { return decode != nullptr; }
+  bool is_encodable() const { return encode != nullptr; }
   /// Bits a value, scales included.
   double bits_per_value() const { return 8.0 * block_bytes / block_values; }
 };

@@ -5,6 +5,7 @@
 //   quant_blocks exact   TYPE IN OUT       blocks -> float64 values
 //   quant_blocks apart   TYPE IN OUT       blocks -> int16: group_values, scale[16], min[16], quant[256] a block
 //   quant_blocks scales  TYPE IN OUT       blocks -> float32: d, dmin a block
+//   quant_blocks encode  TYPE IN OUT [IMPORTANCE]   float32: width, values of rows; weights a column -> blocks
 //   quant_blocks from-half|from-bfloat IN OUT    uint16 -> float32
 //   quant_blocks to-half|to-bfloat IN OUT        float32 -> uint16
 #include <cstdio>
@@ -76,6 +77,27 @@ void dump_blocks(const std::string& what, const quant::Type& type, const std::st
   }
 }
 
+void encode_rows(const quant::Type& type, const std::string& in, const std::string& out, const std::string& weights) {
+  const MappedFile file = MappedFile::open(in);
+  std::vector<float> values(file.bytes().size() / sizeof(float));
+  std::memcpy(values.data(), file.bytes().data(), values.size() * sizeof(float));
+  const auto width = static_cast<std::size_t>(values.at(0));
+  std::vector<float> importance;
+  if (!weights.empty()) {
+    const MappedFile weights_file = MappedFile::open(weights);
+    importance.resize(width);
+    std::memcpy(importance.data(), weights_file.bytes().data(), width * sizeof(float));
+  }
+  const std::size_t rows = (values.size() - 1) / width;
+  const std::size_t row_bytes = width / type.block_values * type.block_bytes;
+  std::vector<std::byte> blocks(rows * row_bytes);
+  for (std::size_t row = 0; row < rows; ++row) {
+    type.encode(values.data() + 1 + row * width, width, importance.empty() ? nullptr : importance.data(),
+                blocks.data() + row * row_bytes);
+  }
+  write(out, blocks);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -91,6 +113,9 @@ int main(int argc, char** argv) {
       convert<float, std::uint16_t>(arguments[1], arguments[2], quant::float_to_half);
     } else if (arguments.size() == 3 && arguments[0] == "to-bfloat") {
       convert<float, std::uint16_t>(arguments[1], arguments[2], quant::float_to_bfloat);
+    } else if (arguments.size() >= 4 && arguments[0] == "encode" && quant::find_type(arguments[1]) != nullptr) {
+      encode_rows(*quant::find_type(arguments[1]), arguments[2], arguments[3],
+                  arguments.size() > 4 ? arguments[4] : std::string());
     } else if (arguments.size() == 4 && quant::find_type(arguments[1]) != nullptr) {
       dump_blocks(arguments[0], *quant::find_type(arguments[1]), arguments[2], arguments[3]);
     } else {

@@ -1,0 +1,111 @@
+// What the encoders of the types share. An encoder finds the integers of a block (BlockIntegers) and the type's file
+// puts them together as bytes. Without an importance the reference has a simple rule for blocks of 32 values; with one,
+// and for super-blocks always, it searches (search.h). Only files of this room include it.
+#pragma once
+
+#include <cfloat>
+#include <cstddef>
+
+#include "quant/block.h"
+#include "quant/search.h"
+
+namespace assay::quant {
+
+using PutTogether = void (*)(const BlockIntegers& integers, std::byte* block);
+
+/// Towards zero; what does not fit 32 bits becomes their smallest number, as x86 has it.
+inline int truncate(float value) {
+  constexpr float kLimit = 2147483648.0F;
+  return value >= -kLimit && value < kLimit ? static_cast<int>(value) : INT32_MIN;
+}
+
+/// 1 / d, 0 for 0.
+inline float inverse_of(float d) { return d != 0.0F ? 1.0F / d : 0.0F; }
+
+/// Quants -half .. half - 1, d such that the extreme value is -half * d.
+inline void encode_signed_simply(const float* x, int half, BlockIntegers& integers) {
+  float magnitude;
+  const float extreme = find_extreme<32>(x, magnitude);
+  const float d = extreme / static_cast<float>(-half);
+  const float inverse = inverse_of(d);
+  integers.d = d;
+  for (int i = 0; i < 32; ++i) {
+    const auto quant = static_cast<std::int8_t>(truncate(x[i] * inverse + (static_cast<float>(half) + 0.5F)));
+    integers.quant[i] = static_cast<std::int16_t>(std::min<int>(2 * half - 1, quant) - half);
+  }
+}
+
+/// Quants 0 .. most from the smallest value (0) to the largest (most).
+inline void encode_affine_simply(const float* x, int most, BlockIntegers& integers) {
+  float low = FLT_MAX;
+  float high = -FLT_MAX;
+  for (int i = 0; i < 32; ++i) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+  }
+  const float d = (high - low) / static_cast<float>(most);
+  const float inverse = inverse_of(d);
+  integers.d = d;
+  integers.dmin = low;
+  for (int i = 0; i < 32; ++i) {
+    const auto quant = static_cast<std::int8_t>(truncate((x[i] - low) * inverse + 0.5F));
+    integers.quant[i] = static_cast<std::int16_t>(std::min<int>(most, quant));
+  }
+}
+
+/// A row of blocks of 32 values with an importance; the row's mean square damps the weights.
+void encode_signed_row(const float* row, std::size_t width, const float* importance, int half, PutTogether put,
+                       std::size_t block_bytes, std::byte* blocks);
+void encode_affine_row(const float* row, std::size_t width, const float* importance, int most, PutTogether put,
+                       std::size_t block_bytes, std::byte* blocks);
+
+float sum_of_squares(const float* x, std::size_t count);
+
+/// weights = importance * sqrt(variance + x^2).
+void importance_weights(const float* x, const float* importance, float variance, std::size_t count, float* weights);
+
+/// How a super-block with scales and minimums (Q2_K, Q4_K, Q5_K) is searched.
+struct AffineRule {
+  int group_values;  ///< 16 or 32
+  int most_quant;
+  int most_scale;
+  AffineSteps plain;  ///< without an importance
+  float variance;     ///< with one: variance of importance_weights, in mean squares of the block
+};
+void encode_affine_block(const float* x, const float* importance, const AffineRule& rule, BlockIntegers& integers);
+
+/// The scale and the quants (-half .. half - 1) of each of 16 groups of 16 values, for a super-block without minimums.
+void search_signed_groups(const float* x, const float* weights, int half, float* scale, std::int16_t* quant);
+void refine_signed_groups(const float* x, int half, float* scale, std::int16_t* quant);
+
+/// The value of largest magnitude among the 16 scales.
+float extreme_scale(const float* scale);
+
+/// Quants -half .. half - 1 for the scales as they were rounded; groups whose d * scale is 0 keep what they have.
+void quantize_again(const float* x, int half, BlockIntegers& integers);
+
+/// Type::encode of a super-block type.
+template <auto encode_block, auto put_together, int block_bytes>
+void encode_super_blocks(const float* row, std::size_t width, const float* importance, std::byte* blocks) {
+  BlockIntegers integers;
+  for (std::size_t first = 0; first < width; first += 256) {
+    encode_block(row + first, importance != nullptr ? importance + first : nullptr, integers);
+    put_together(integers, blocks + first / 256 * block_bytes);
+  }
+}
+
+/// Type::encode of a type with 32 values a block and a search only with an importance.
+template <auto encode_simply, auto encode_row, auto put_together, int levels, int block_bytes>
+void encode_small_blocks(const float* row, std::size_t width, const float* importance, std::byte* blocks) {
+  if (importance != nullptr) {
+    encode_row(row, width, importance, levels, put_together, block_bytes, blocks);
+    return;
+  }
+  BlockIntegers integers;
+  for (std::size_t first = 0; first < width; first += 32) {
+    encode_simply(row + first, levels, integers);
+    put_together(integers, blocks + first / 32 * block_bytes);
+  }
+}
+
+}  // namespace assay::quant

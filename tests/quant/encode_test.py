@@ -1,0 +1,93 @@
+"""Encoders against ggml's own, byte for byte, with and without an importance."""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+
+import gguf
+import libggml
+import numpy as np
+import pytest
+
+PROGRAM = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "quant_blocks"
+MODELS = pathlib.Path(__file__).parents[2] / "models"
+ENCODABLE = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
+
+GGML = ctypes.CDLL(str(next(pathlib.Path(libggml.__file__).parent.glob("lib*/libggml-base.so"))))
+FLOATS = ctypes.POINTER(ctypes.c_float)
+GGML.ggml_quantize_chunk.restype = ctypes.c_size_t
+GGML.ggml_quantize_chunk.argtypes = [ctypes.c_int, FLOATS, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
+                                     ctypes.c_int64, FLOATS]
+
+
+def block_of(name):
+    return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
+
+
+def theirs(name, rows, importance):
+    values, size = block_of(name)
+    row_bytes = rows.shape[1] // values * size
+    out = np.zeros((rows.shape[0], row_bytes), np.uint8)
+    weights = None if importance is None else importance.ctypes.data_as(FLOATS)
+    GGML.ggml_quantize_chunk(int(gguf.GGMLQuantizationType[name]), rows.ctypes.data_as(FLOATS), out.ctypes.data, 0,
+                             rows.shape[0], rows.shape[1], weights)
+    return out
+
+
+def ours(name, rows, importance, folder):
+    np.concatenate([np.float32([rows.shape[1]]), rows.ravel()]).tofile(folder / "in")
+    arguments = [PROGRAM, "encode", name, folder / "in", folder / "out"]
+    if importance is not None:
+        importance.tofile(folder / "importance")
+        arguments.append(folder / "importance")
+    subprocess.run(arguments, check=True)
+    return np.fromfile(folder / "out", np.uint8).reshape(rows.shape[0], -1)
+
+
+def random_rows(width):
+    """Normal, heavy-tailed, one-sided and coarse values at many magnitudes."""
+    generator = np.random.default_rng(width)
+    shape = (60, width)
+    kinds = [generator.standard_normal(shape), generator.standard_t(2, shape), generator.uniform(-1, 1, shape),
+             np.abs(generator.standard_normal(shape)), -generator.uniform(0.5, 1, shape),
+             np.rint(3 * generator.standard_normal(shape)), generator.laplace(size=shape) * (generator.random(shape) < 0.1)]
+    scales = np.exp2(generator.integers(-20, 12, (60, 1)))
+    return np.concatenate([kind * scales for kind in kinds]).astype(np.float32)
+
+
+def extreme_rows(width):
+    """Zeros, constants, single values, ties, subnormals, values around the range of the scales' float16."""
+    rows = [np.zeros(width), np.full(width, -0.0)]
+    for value in [1, -1, 0.1, 1e-15, 9e-16, 1e-30, 1e-38, 1e-40, -1e-45, 6e-8, 3e-5, 65504, 7e4, 1e6, 1e15, 1e19]:
+        rows += [np.full(width, value), np.full(width, -value), value * (-1.0) ** np.arange(width)]
+        rows += [value * np.eye(1, width, at)[0] for at in (0, 31, width - 1)]
+        rows += [value * (np.arange(width) % steps - shift) / steps for steps in (4, 16, 32, 255) for shift in (0, steps / 2)]
+    rows += [np.where(np.arange(width) % 32 == at, 1, 2.0 ** -at) for at in range(0, 32, 5)]
+    return np.array(rows).astype(np.float32)
+
+
+def model_rows(width):
+    """Rows of real weights."""
+    reader = gguf.GGUFReader(MODELS / "kingjames-7m.f16.gguf")
+    rows = [np.float32(tensor.data).ravel() for tensor in reader.tensors if tensor.tensor_type == 1]
+    return np.concatenate([row[:width * 12].reshape(-1, width) for row in rows])
+
+
+def importances(width):
+    generator = np.random.default_rng(width + 1)
+    spread = generator.chisquare(1, width) * np.exp2(generator.integers(-6, 6, width))
+    return [None, spread, np.where(generator.random(width) < 0.3, 0, spread), np.zeros(width), np.full(width, 1e-20)]
+
+
+@pytest.mark.parametrize("make_rows", [random_rows, extreme_rows, model_rows])
+@pytest.mark.parametrize("name", ENCODABLE)
+def test_bytes_are_ggmls(name, make_rows, tmp_path):
+    width = 512 if block_of(name)[0] == 256 else 352
+    rows = make_rows(width)
+    for importance in importances(width):
+        weights = None if importance is None else importance.astype(np.float32)
+        expected = theirs(name, rows, weights)
+        found = ours(name, rows, weights, tmp_path)
+        different = np.flatnonzero((expected != found).any(axis=1))
+        assert different.size == 0, f"{different.size} of {len(rows)} rows differ, first {different[:5]}"
