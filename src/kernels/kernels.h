@@ -1,4 +1,5 @@
-// The fast engine's arithmetic: one table of functions an instruction set. `scalar` is the specification; every other
+// The engines' arithmetic: one table of functions an instruction set; what follows is the fast engine's, the oracle's
+// rows and sums in float64 stand at the end. `scalar` is the specification; every other
 // table gives the same bits for the same inputs, whatever the number of rows or tokens in a call.
 //
 // Quantized weights. Activations become 16-bit integers with one scale a block (32 or 256 values: the weights' block):
@@ -38,6 +39,14 @@ struct Activations {
 /// out[token * out_stride + row] for `row_count` weight rows that stand row_bytes apart, and all tokens of x.
 using MatrixProduct = void (*)(const std::byte* rows, std::size_t row_bytes, std::size_t row_count,
                                const Activations& x, float* out, std::size_t out_stride);
+
+/// The oracle's: a row of weights in float64, by the block formula (quant::decode_exact). Both take a whole row.
+struct ExactRow {
+  /// -> `width` values.
+  void (*decode)(const std::byte* row, std::size_t width, double* values);
+  /// The same as dot_exact() of the decoded row and x.
+  double (*dot)(const std::byte* row, const double* x, std::size_t width);
+};
 
 /// How the cache stores keys and values.
 enum class CacheFormat { f32, f16 };
@@ -80,6 +89,13 @@ struct Kernels {
 
   /// n floats to halves, round to nearest even.
   void (*to_half)(const float* x, std::size_t n, std::uint16_t* out);
+
+  /// By ggml_type; null for a type that cannot be decoded.
+  ExactRow exact[kMaxTypes];
+
+  /// The oracle's: sum a[i] * b[i] in float64 in 16 lanes: value i in lane i % 16, indices ascending, then lane[i] +=
+  /// lane[i + 8], 4, 2, 1.
+  double (*dot_exact)(const double* a, const double* b, std::size_t count);
 };
 
 /// The table chosen at start: the best this CPU and its operating system support, or the one ASSAY_ISA names

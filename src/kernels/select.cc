@@ -14,10 +14,12 @@
 namespace assay::kernels {
 namespace {
 
-/// `better`, with the products that it lacks taken from `worse`.
+/// `better`, with what it lacks for some types taken from `worse`.
 Kernels overlay(const Kernels& worse, Kernels better) {
-  for (std::size_t id = 0; id < kMaxTypes; ++id)
+  for (std::size_t id = 0; id < kMaxTypes; ++id) {
     if (better.product[id] == nullptr) better.product[id] = worse.product[id];
+    if (better.exact[id].decode == nullptr) better.exact[id] = worse.exact[id];
+  }
   return better;
 }
 

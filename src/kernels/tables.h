@@ -1,5 +1,5 @@
-// What the objects compiled for one instruction set export: one table each. A null product is taken from the next worse
-// table.
+// What the objects compiled for one instruction set export: one table each. What is null for a type is taken from the
+// next worse table.
 #pragma once
 
 #include "kernels/kernels.h"

@@ -214,5 +214,55 @@ inline Float floats_of(Int a) { return {_mm256_castsi256_ps(a.low), _mm256_casts
 inline Int round_to_ints(Float a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Float8 fold(Float a) { return _mm256_add_ps(a.low, a.high); }
 
+struct Doubles {
+  __m256d part[4];
+};
+inline Doubles all_doubles(double value) {
+  const __m256d v = _mm256_set1_pd(value);
+  return {{v, v, v, v}};
+}
+inline Doubles load_doubles(const double* p) {
+  return {{_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4), _mm256_loadu_pd(p + 8), _mm256_loadu_pd(p + 12)}};
+}
+inline void store_doubles(const Doubles& a, double* p) {
+  for (int i = 0; i < 4; ++i) _mm256_storeu_pd(p + 4 * i, a.part[i]);
+}
+inline Doubles add(Doubles a, const Doubles& b) {
+  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_add_pd(a.part[i], b.part[i]);
+  return a;
+}
+inline Doubles multiply(Doubles a, const Doubles& b) {
+  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_mul_pd(a.part[i], b.part[i]);
+  return a;
+}
+inline Doubles fused_subtract(Doubles a, const Doubles& b, const Doubles& c) {
+  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_fmsub_pd(a.part[i], b.part[i], c.part[i]);
+  return a;
+}
+inline Doubles doubles_of_ints(__m256i low, __m256i high) {
+  return {{_mm256_cvtepi32_pd(_mm256_castsi256_si128(low)), _mm256_cvtepi32_pd(_mm256_extracti128_si256(low, 1)),
+           _mm256_cvtepi32_pd(_mm256_castsi256_si128(high)), _mm256_cvtepi32_pd(_mm256_extracti128_si256(high, 1))}};
+}
+inline Doubles doubles_of_signed_bytes(__m128i a) {
+  return doubles_of_ints(_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8)));
+}
+template <int kHalf>
+inline Doubles doubles_of_words(Int a) {
+  const __m256i half = kHalf == 0 ? a.low : a.high;
+  return doubles_of_ints(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(half)),
+                         _mm256_cvtepi16_epi32(_mm256_extracti128_si256(half, 1)));
+}
+inline Doubles doubles_of(Float a) {
+  return {{_mm256_cvtps_pd(_mm256_castps256_ps128(a.low)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.low, 1)),
+           _mm256_cvtps_pd(_mm256_castps256_ps128(a.high)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.high, 1))}};
+}
+inline __m256d fold_twice(const Doubles& a) {
+  return _mm256_add_pd(_mm256_add_pd(a.part[0], a.part[2]), _mm256_add_pd(a.part[1], a.part[3]));
+}
+template <int kLane>
+inline __m128i lane(Int a) {
+  return _mm256_extracti128_si256(kLane < 2 ? a.low : a.high, kLane % 2);
+}
+
 }  // namespace
 }  // namespace assay::kernels

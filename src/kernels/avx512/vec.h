@@ -171,5 +171,44 @@ inline Int round_to_ints(Float a) { return _mm512_cvtps_epi32(a); }
 /// Lanes i + (i + 8).
 inline Float8 fold(Float a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 
+/// 16 doubles.
+struct Doubles {
+  __m512d low, high;
+};
+inline Doubles all_doubles(double value) { return {_mm512_set1_pd(value), _mm512_set1_pd(value)}; }
+inline Doubles load_doubles(const double* p) { return {_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}; }
+inline void store_doubles(Doubles a, double* p) {
+  _mm512_storeu_pd(p, a.low);
+  _mm512_storeu_pd(p + 8, a.high);
+}
+inline Doubles add(Doubles a, Doubles b) { return {_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)}; }
+inline Doubles multiply(Doubles a, Doubles b) { return {_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)}; }
+/// a * b - c, rounded once.
+inline Doubles fused_subtract(Doubles a, Doubles b, Doubles c) {
+  return {_mm512_fmsub_pd(a.low, b.low, c.low), _mm512_fmsub_pd(a.high, b.high, c.high)};
+}
+inline Doubles doubles_of(Float a) {
+  return {_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))};
+}
+inline Doubles doubles_of_signed_bytes(__m128i a) {
+  return {_mm512_cvtepi64_pd(_mm512_cvtepi8_epi64(a)), _mm512_cvtepi64_pd(_mm512_cvtepi8_epi64(_mm_srli_si128(a, 8)))};
+}
+/// The 16 words of one half.
+template <int kHalf>
+inline Doubles doubles_of_words(Int a) {
+  return {_mm512_cvtepi64_pd(_mm512_cvtepi16_epi64(_mm512_extracti32x4_epi32(a, 2 * kHalf))),
+          _mm512_cvtepi64_pd(_mm512_cvtepi16_epi64(_mm512_extracti32x4_epi32(a, 2 * kHalf + 1)))};
+}
+/// Lanes i + (i + 8), then + (i + 4).
+inline __m256d fold_twice(Doubles a) {
+  const __m512d eight = _mm512_add_pd(a.low, a.high);
+  return _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+}
+/// Bytes 16 kLane to 16 kLane + 15.
+template <int kLane>
+inline __m128i lane(Int a) {
+  return _mm512_extracti32x4_epi32(a, kLane);
+}
+
 }  // namespace
 }  // namespace assay::kernels

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/scalar/exact.h"
 #include "kernels/scalar/product.h"
 #include "kernels/scalar/vector.h"
 #include "quant/type.h"
@@ -34,9 +35,28 @@ MatrixProduct product_or_null() {
   return is_float || type->take_apart != nullptr ? product_of<kId> : nullptr;
 }
 
+template <std::uint32_t kId>
+void decode_exact_of(const std::byte* row, std::size_t width, double* values) {
+  const quant::Type& type = *quant::find_type(kId);
+  quant::decode_exact(type, row, width / type.block_values, values);
+}
+
+template <std::uint32_t kId>
+double row_dot_exact_of(const std::byte* row, const double* x, std::size_t width) {
+  return row_dot_exact(*quant::find_type(kId), row, x, width);
+}
+
+template <std::uint32_t kId>
+ExactRow exact_or_null() {
+  const quant::Type* type = quant::find_type(kId);
+  if (type == nullptr || !type->is_decodable()) return {};
+  return {decode_exact_of<kId>, row_dot_exact_of<kId>};
+}
+
 template <std::uint32_t... kIds>
-void set_products(Kernels& table, std::integer_sequence<std::uint32_t, kIds...> /*ids*/) {
+void set_types(Kernels& table, std::integer_sequence<std::uint32_t, kIds...> /*ids*/) {
   ((table.product[kIds] = product_or_null<kIds>()), ...);
+  ((table.exact[kIds] = exact_or_null<kIds>()), ...);
 }
 
 }  // namespace
@@ -52,8 +72,10 @@ Kernels make_table() {
                    .scores = scores,
                    .softmax = softmax,
                    .weighted_sum = weighted_sum,
-                   .to_half = to_half};
-  set_products(table, std::make_integer_sequence<std::uint32_t, kMaxTypes>());
+                   .to_half = to_half,
+                   .exact = {},
+                   .dot_exact = dot_exact};
+  set_types(table, std::make_integer_sequence<std::uint32_t, kMaxTypes>());
   return table;
 }
 

@@ -1,0 +1,165 @@
+// The oracle's part of the table: rows of weights in float64, and sums over them. A format's quants come from its
+// unpacking for the fast products. The block formula then runs fused, scale * quant - min rounded once, which has the
+// bits of quant::decode_exact: the product has at most 11 + 8 + 8 bits, and a difference, in types with a minimum, is a
+// multiple of 2^-24 below 2^27, so that nothing is rounded at all.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+#include "kernels/generic/dot.h"
+#include "kernels/generic/small_block.h"
+#include "kernels/generic/super_block.h"
+#include "kernels/kernels.h"
+
+namespace assay::kernels {
+namespace {
+
+/// d and, in the upper half, dmin, which stands behind it.
+template <bool kHasMin>
+inline __m128d load_scales_exactly(const Byte* field) {
+  std::uint32_t halves = 0;
+  __builtin_memcpy(&halves, field, kHasMin ? 4 : 2);
+  return _mm_cvtps_pd(_mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(halves))));
+}
+inline double upper(__m128d pair) { return _mm_cvtsd_f64(_mm_unpackhi_pd(pair, pair)); }
+
+// How a row is read: take(i, values) gets values i to i + 15 of it, i ascending.
+
+/// Block kHalf of a pair.
+template <typename Format, int kHalf, typename Take>
+inline void read_small_block(const Byte* block, const WordPair& quants, std::size_t first, Take take) {
+  const __m128d scales = load_scales_exactly<Format::kHasMin>(block);
+  const Doubles d = all_doubles(_mm_cvtsd_f64(scales));
+  const Doubles min = all_doubles(Format::kHasMin ? -upper(scales) : 0.0);
+  take(first, fused_subtract(d, doubles_of_words<kHalf>(quants.low), min));
+  take(first + 16, fused_subtract(d, doubles_of_words<kHalf>(quants.high), min));
+}
+
+template <typename Format>
+struct SmallBlockRow {
+  static constexpr std::size_t kBlockValues = 32;
+  template <typename Take>
+  static void read(const Byte* blocks, std::size_t block_count, Take take) {
+    for (std::size_t block = 0; block < block_count; block += 2) {
+      // The last of an odd number stands in both halves.
+      const bool is_pair = block + 1 < block_count;
+      const Byte* first = blocks + block * Format::kBytes;
+      const Byte* second = is_pair ? first + Format::kBytes : first;
+      WordPair quants = Format::quants(first, second);
+      if constexpr (Format::kBias != 0) {
+        const Int bias = all_words(Format::kBias);
+        quants = {subtract_words(quants.low, bias), subtract_words(quants.high, bias)};
+      }
+      read_small_block<Format, 0>(first, quants, 32 * block, take);
+      if (is_pair) read_small_block<Format, 1>(second, quants, 32 * block + 32, take);
+    }
+  }
+};
+
+template <typename Format, int kQuarter, typename Take>
+inline void read_quarter(const Byte* block, const double* scales, const double* mins, std::size_t first, Take take) {
+  const Int quants = SuperBlockProduct<Format>::signed_of(Format::template quants<kQuarter>(block));
+  const auto group = [&](__m128i bytes, std::size_t i) {
+    take(first + 16 * i, fused_subtract(all_doubles(scales[i]), doubles_of_signed_bytes(bytes), all_doubles(mins[i])));
+  };
+  group(lane<0>(quants), 4 * kQuarter);
+  group(lane<1>(quants), 4 * kQuarter + 1);
+  group(lane<2>(quants), 4 * kQuarter + 2);
+  group(lane<3>(quants), 4 * kQuarter + 3);
+}
+
+template <typename Format>
+struct SuperBlockRow {
+  static constexpr std::size_t kBlockValues = 256;
+  template <typename Take>
+  static void read(const Byte* blocks, std::size_t block_count, Take take) {
+    for (std::size_t i = 0; i < block_count; ++i) {
+      const Byte* block = blocks + i * Format::kBytes;
+      const __m128d d = load_scales_exactly<Format::kHasMin>(block + Format::kScaleOffset);
+      const auto times = [](double factor, __m128i bytes) {
+        return multiply(all_doubles(factor), doubles_of_signed_bytes(bytes));
+      };
+      double scales[16];
+      double mins[16] = {};
+      store_doubles(times(_mm_cvtsd_f64(d), Format::scales(block)), scales);
+      if constexpr (Format::kHasMin) store_doubles(times(upper(d), Format::mins(block)), mins);
+      read_quarter<Format, 0>(block, scales, mins, 256 * i, take);
+      read_quarter<Format, 1>(block, scales, mins, 256 * i, take);
+      read_quarter<Format, 2>(block, scales, mins, 256 * i, take);
+      read_quarter<Format, 3>(block, scales, mins, 256 * i, take);
+    }
+  }
+};
+
+template <typename Row>
+struct FloatRow {
+  static constexpr std::size_t kBlockValues = 1;
+  template <typename Take>
+  static void read(const Byte* row, std::size_t count, Take take) {
+    std::size_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) take(i, doubles_of(Row::load_sixteen(row, i)));
+    if (i < count) take(i, doubles_of(Row::load_last(row, i, count - i)));
+  }
+};
+
+/// `count` (1 to 16) doubles, the rest 0.
+inline Doubles load_some(const double* p, std::size_t count) {
+  if (count >= kLanes) return load_doubles(p);
+  double values[kLanes] = {};
+  __builtin_memcpy(values, p, count * sizeof(double));
+  return load_doubles(values);
+}
+
+/// Sixteen lanes of products.
+struct ExactSum {
+  Doubles lanes = all_doubles(0.0);
+
+  /// Products with zeros change no lane: none is -0, because all begin at +0.
+  void add_products(Doubles a, Doubles b) { lanes = add(lanes, multiply(a, b)); }
+  double total() const {
+    const __m256d four = fold_twice(lanes);
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+  }
+};
+
+template <typename Row>
+inline void decode_exact(const std::byte* row, std::size_t width, double* values) {
+  Row::read(reinterpret_cast<const Byte*>(row), width / Row::kBlockValues, [&](std::size_t i, Doubles sixteen) {
+    if (i + kLanes <= width) {
+      store_doubles(sixteen, values + i);
+      return;
+    }
+    double last[kLanes];
+    store_doubles(sixteen, last);
+    __builtin_memcpy(values + i, last, (width - i) * sizeof(double));
+  });
+}
+
+template <typename Row>
+inline double row_dot_exact(const std::byte* row, const double* x, std::size_t width) {
+  ExactSum sum;
+  Row::read(reinterpret_cast<const Byte*>(row), width / Row::kBlockValues,
+            [&](std::size_t i, Doubles sixteen) { sum.add_products(sixteen, load_some(x + i, width - i)); });
+  return sum.total();
+}
+
+template <typename Row>
+constexpr ExactRow exact_row() {
+  return {decode_exact<Row>, row_dot_exact<Row>};
+}
+
+inline double dot_exact(const double* a, const double* b, std::size_t count) {
+  ExactSum sum;
+  for (std::size_t i = 0; i < count; i += kLanes)
+    sum.add_products(load_some(a + i, count - i), load_some(b + i, count - i));
+  return sum.total();
+}
+
+}  // namespace
+}  // namespace assay::kernels

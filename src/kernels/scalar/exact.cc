@@ -1,0 +1,50 @@
+#include "kernels/scalar/exact.h"
+
+#include <algorithm>
+
+namespace assay::kernels::scalar {
+namespace {
+
+struct Lanes {
+  static constexpr std::size_t kCount = 16;
+  double lane[kCount] = {};
+
+  /// `count` further products; all but the last call's are a multiple of 16.
+  void add_products(const double* a, const double* b, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += kCount) {
+      const std::size_t here = std::min(kCount, count - i);
+      for (std::size_t j = 0; j < here; ++j) lane[j] += a[i + j] * b[i + j];
+    }
+  }
+
+  double total() const {
+    Lanes tree = *this;
+    for (std::size_t half = kCount / 2; half > 0; half /= 2) {
+      for (std::size_t j = 0; j < half; ++j) tree.lane[j] += tree.lane[j + half];
+    }
+    return tree.lane[0];
+  }
+};
+
+}  // namespace
+
+double dot_exact(const double* a, const double* b, std::size_t count) {
+  Lanes lanes;
+  lanes.add_products(a, b, count);
+  return lanes.total();
+}
+
+double row_dot_exact(const quant::Type& type, const std::byte* row, const double* x, std::size_t width) {
+  // A whole number of blocks of every type.
+  constexpr std::size_t kChunk = quant::kMaxBlockValues;
+  double weights[kChunk];
+  Lanes lanes;
+  for (std::size_t i = 0; i < width; i += kChunk) {
+    const std::size_t count = std::min(kChunk, width - i);
+    quant::decode_exact(type, row + i / type.block_values * type.block_bytes, count / type.block_values, weights);
+    lanes.add_products(weights, x + i, count);
+  }
+  return lanes.total();
+}
+
+}  // namespace assay::kernels::scalar

@@ -1,0 +1,13 @@
+// The oracle's sums in float64: the specification of kernels.h's dot_exact and ExactRow.
+#pragma once
+
+#include <cstddef>
+
+#include "quant/type.h"
+
+namespace assay::kernels::scalar {
+
+double dot_exact(const double* a, const double* b, std::size_t count);
+double row_dot_exact(const quant::Type& type, const std::byte* row, const double* x, std::size_t width);
+
+}  // namespace assay::kernels::scalar
