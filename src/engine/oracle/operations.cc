@@ -2,35 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/math.h"
 
 namespace assay::engine::oracle {
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
-double dot(const double* a, const double* b, std::size_t count) {
-  double lane[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t j = 0; j < kLanes; ++j) lane[j] += a[i + j] * b[i + j];
-  }
-  for (std::size_t j = 0; i + j < count; ++j) lane[j] += a[i + j] * b[i + j];
-  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::size_t j = 0; j < half; ++j) lane[j] += lane[j + half];
-  }
-  return lane[0];
-}
-
 const gguf::Tensor& weight(const Call& call, model::WeightId id) {
   return *call.plan.weights[static_cast<std::size_t>(id)];
 }
 
 /// Row `index` of a weight, decoded.
-void decode_row(const gguf::Tensor& tensor, std::size_t index, double* values) {
-  quant::decode_exact(*tensor.type, tensor.row(index).data(), tensor.row_values() / tensor.type->block_values, values);
+void decode_row(const Call& call, const gguf::Tensor& tensor, std::size_t index, double* values) {
+  call.kernels.exact[tensor.type->id].decode(tensor.row(index).data(), tensor.row_values(), values);
 }
 
 double silu(double x) { return x / (1 + portable_exp(-x)); }
@@ -51,19 +35,20 @@ double exponentials(double* x, std::size_t count) {
 void run(const model::Embed& embed, const Call& call) {
   const auto [begin, end] = call.team.share(call.rows);
   for (std::size_t i = begin; i < end; ++i) {
-    decode_row(weight(call, embed.table), static_cast<std::size_t>(call.batch.tokens[i].token),
+    decode_row(call, weight(call, embed.table), static_cast<std::size_t>(call.batch.tokens[i].token),
                call.output + i * call.width);
   }
 }
 
 void run(const model::RmsNorm& norm, const Call& call) {
-  decode_row(weight(call, norm.weight), 0, call.weights);
+  decode_row(call, weight(call, norm.weight), 0, call.weights);
   const auto [begin, end] = call.team.share(call.rows);
   for (std::size_t i = begin; i < end; ++i) {
     for (std::size_t at = 0; at < call.width; at += norm.group) {
       const double* x = call.inputs[0].row(i) + at;
       double* out = call.output + i * call.width + at;
-      const double root = std::sqrt(dot(x, x, norm.group) / static_cast<double>(norm.group) + norm.epsilon);
+      const double root =
+          std::sqrt(call.kernels.dot_exact(x, x, norm.group) / static_cast<double>(norm.group) + norm.epsilon);
       for (std::size_t c = 0; c < norm.group; ++c) out[c] = x[c] / root * call.weights[c];
     }
   }
@@ -71,13 +56,18 @@ void run(const model::RmsNorm& norm, const Call& call) {
 
 void run(const model::Linear& linear, const Call& call) {
   const gguf::Tensor& matrix = weight(call, linear.weight);
+  const std::size_t inputs = call.inputs[0].width;
   const bool biased = linear.bias != model::kNoWeight;
-  if (biased) decode_row(weight(call, linear.bias), 0, call.scratch);
+  if (biased) decode_row(call, weight(call, linear.bias), 0, call.scratch);
   const auto [begin, end] = call.team.share(call.width);
   for (std::size_t r = begin; r < end; ++r) {
-    decode_row(matrix, r, call.weights);
+    // A row is decoded once for all tokens; for one alone it need not be written down.
+    const bool alone = call.rows == 1;
+    if (!alone) decode_row(call, matrix, r, call.weights);
     for (std::size_t i = 0; i < call.rows; ++i) {
-      const double sum = dot(call.weights, call.inputs[0].row(i), call.inputs[0].width);
+      const double* x = call.inputs[0].row(i);
+      const double sum = alone ? call.kernels.exact[matrix.type->id].dot(matrix.row(r).data(), x, inputs)
+                               : call.kernels.dot_exact(call.weights, x, inputs);
       call.output[i * call.width + r] = biased ? sum + call.scratch[r] : sum;
     }
   }
@@ -109,7 +99,7 @@ void run(const model::Rope& rope, const Call& call) {
 }
 
 void run(const model::Attention& attention, const Call& call) {
-  const auto& [plan, batch, cache, team, inputs, rows, width, output, weights, scratch] = call;
+  const auto& [kernels, plan, batch, cache, team, inputs, rows, width, output, weights, scratch] = call;
   const std::size_t kv_width = attention.kv_heads * attention.head_width;
   const auto [begin, end] = team.share(rows);
   for (std::size_t i = begin; i < end; ++i) {
@@ -132,7 +122,7 @@ void run(const model::Attention& attention, const Call& call) {
 
     const std::size_t seen = batch.positions[i] + 1;
     for (std::size_t p = 0; p < seen; ++p) {
-      scratch[p] = dot(q, keys + p * kv_width, attention.head_width) * attention.scale;
+      scratch[p] = kernels.dot_exact(q, keys + p * kv_width, attention.head_width) * attention.scale;
     }
     const double sum = exponentials(scratch, seen);
     std::fill_n(out, attention.head_width, 0.0);

@@ -1,7 +1,7 @@
 // The operations of a plan in float64. Each is called by every thread of a team and does that thread's share; no sum is
 // split between threads, and every sum has one order, so the bits do not depend on the number of threads or the batch.
 //
-// A sum over a row runs in 16 lanes (value i in lane i % 16, indices ascending), then lane[i] += lane[i + 8], 4, 2, 1.
+// A sum over a row runs in 16 lanes (kernels.h, dot_exact).
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "gguf/file.h"
+#include "kernels/kernels.h"
 #include "model/plan.h"
 
 namespace assay::engine::oracle {
@@ -26,6 +27,7 @@ struct Input {
 
 /// What an operation needs besides its own parameters. The output is [rows, width].
 struct Call {
+  const kernels::Kernels& kernels;
   const model::Plan& plan;
   const Batch& batch;
   KvCache<double>& cache;

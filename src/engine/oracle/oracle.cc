@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/kv_cache.h"
 #include "engine/oracle/operations.h"
+#include "kernels/kernels.h"
 
 namespace assay::engine {
 namespace {
@@ -101,7 +102,8 @@ class Oracle final : public Engine {
 
   oracle::Call call(const model::Step& step, const Batch& batch, std::size_t rows, const Team& team) {
     Worker& worker = workers_[index(team.thread)];
-    oracle::Call call{plan_,
+    oracle::Call call{kernels_,
+                      plan_,
                       batch,
                       cache_,
                       team,
@@ -125,6 +127,7 @@ class Oracle final : public Engine {
 
   std::vector<double>& slot(model::ValueId value) { return slots_[layout_.slot_of[index(value)]]; }
 
+  const kernels::Kernels& kernels_ = kernels::kernels();
   const model::Plan& plan_;
   int threads_;
   std::size_t context_length_;
