@@ -1,6 +1,6 @@
-// The engines' arithmetic: one table of functions an instruction set; what follows is the fast engine's, the oracle's
-// rows and sums in float64 stand at the end. `scalar` is the specification; every other
-// table gives the same bits for the same inputs, whatever the number of rows or tokens in a call.
+// The engines' arithmetic: one table of functions an instruction set. `scalar` is the specification; every other table
+// gives the same bits for the same inputs, whatever the number of rows or tokens in a call. What follows is the fast
+// engine's; the oracle's rows and sums in float64 stand at the table's end.
 //
 // Quantized weights. Activations become 16-bit integers with one scale a block (32 or 256 values: the weights' block):
 //   d = max|v| / 32767,  x = round_to_even(v / d as v * (1 / d)),  0 when max|v| is 0,  every x of a block with a
