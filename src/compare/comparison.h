@@ -61,7 +61,8 @@ struct TextResult {
   double rms_probability_difference = 0;  ///< of the true token's probability
 };
 
-/// One tap of the candidate against the reference's, over all rows that were seen. Errors are relative to |reference|.
+/// One tap of the candidate against the reference's, over all rows that were seen. Each row is measured relative to its
+/// own |reference|; rows are joined by root mean square (tap_meter.h).
 struct TapDrift {
   std::string tap;          ///< "blk.3.q"
   int layer = -1;           ///< -1: outside the layers
@@ -69,31 +70,34 @@ struct TapDrift {
   std::string weight;       ///< the tensor of that step, or empty
   std::string weight_type;  ///< its type in the candidate
   double relative_error = 0;
-  double cosine = 1;
-  double sqnr_db = 0;
+  double cosine = 1;   ///< mean over rows
+  double sqnr_db = 0;  ///< of relative_error; infinite when there is no error
   double rms_reference = 0;
   double rms_candidate = 0;
   double introduced = 0;  ///< relative error of this step with the candidate's weights on the reference's inputs
-  double inherited = 0;   ///< relative error of the candidate's whole difference less what is introduced here
+  double inherited = 0;   ///< the same of the candidate's values less those: what came in already wrong
   int worst_channel = 0;  ///< where |candidate - reference| is largest
 };
 
-/// A channel of the residual stream that stands far above the others ("massive activation", Sun et al. 2024).
+/// A channel of the residual stream that stands far above the others: above 100, and above 1000 times the median
+/// magnitude of its layer's output ("massive activation", Sun et al. 2024, arXiv 2402.17762).
 struct MassiveChannel {
-  std::string tap;
+  std::string tap;  ///< where it is largest
   int channel = 0;
   std::uint32_t position = 0;
   double value = 0;  ///< in the reference
   double candidate = 0;
-  double median = 0;  ///< of |values| of that row in the reference
+  double median = 0;      ///< of |values| of that tap in the reference, over tokens and channels
+  std::string first_tap;  ///< where it is massive first, and last
+  std::string last_tap;
 };
 
 /// Is the drift normal? Growth of the residual stream and what stands out in it.
 struct Growth {
-  double reference = 0;  ///< rms of the last layer's output over that of the first's
+  double reference = 0;  ///< a token's rms in the last layer's output over that in the first's; the tokens' median each
   double candidate = 0;
-  std::vector<MassiveChannel> massive_channels;
-  std::vector<std::string> verdict;  ///< sentences
+  std::vector<MassiveChannel> massive_channels;  ///< largest first
+  std::vector<std::string> verdict;              ///< sentences
 };
 
 /// A token near the top of a prompt's next-token distribution.
