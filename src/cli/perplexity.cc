@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/progress.h"
+#include "cli/chunk_progress.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/model_argument.h"
@@ -34,27 +32,6 @@ struct Options {
   bool json = false;
 };
 
-/// The bar on a terminal, a line a chunk elsewhere.
-class Reporter {
- public:
-  explicit Reporter(std::size_t chunks) : chunks_(chunks), progress_("perplexity", chunks, Progress::Unit::items) {}
-
-  void show(std::span<const compare::ChunkScore> scores) {
-    const Estimate estimate = compare::perplexity(scores);
-    const std::string figure = fmt::format("{:.4f} +- {:.4f}", estimate.mean, estimate.standard_error);
-    if (is_terminal(stderr)) {
-      progress_.update(scores.size(), figure);
-    } else {
-      fmt::print(stderr, "chunk {} of {}: perplexity {}\n", scores.size(), chunks_, figure);
-    }
-  }
-
- private:
-  using Estimate = compare::Estimate;
-  std::size_t chunks_;
-  Progress progress_;
-};
-
 std::vector<compare::ChunkScore> score(const Options& options, Session& session, const compare::Chunks& chunks,
                                        PerplexityState* state) {
   const InterruptGuard guard;
@@ -63,12 +40,13 @@ std::vector<compare::ChunkScore> score(const Options& options, Session& session,
   std::vector<compare::ChunkScore> scores;
   if (state != nullptr) scores = state->scores();
   if (scores.size() > chunks.count()) scores.resize(chunks.count());
-  Reporter reporter(chunks.count());
+  ChunkProgress progress("perplexity", chunks.count());
   while (scores.size() < chunks.count()) {
     guard.throw_if_interrupted();
     scores.push_back(compare::score_chunk(runner, chunks, scores.size(), threads));
     if (state != nullptr) state->save(scores);
-    reporter.show(scores);
+    const compare::Estimate estimate = compare::perplexity(scores);
+    progress.show(scores.size(), fmt::format("perplexity {:.4f} +- {:.4f}", estimate.mean, estimate.standard_error));
   }
   return scores;
 }

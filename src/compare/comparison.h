@@ -9,10 +9,12 @@
 
 namespace assay::compare {
 
-/// A mean over a text, with its standard error from a block bootstrap over chunks.
+/// A mean over a text. Positions of one chunk go together, so its standard error is that of a block bootstrap over
+/// chunks (statistics.h).
 struct Estimate {
   double mean = 0;
   double standard_error = 0;
+  double independent_error = 0;  ///< what it would be if positions were independent, as llama-perplexity has it
 };
 
 /// How a quantity is spread over the positions of a text.

@@ -49,7 +49,8 @@ Estimate perplexity(std::span<const ChunkScore> chunks) {
   const double mean = total.sum / rows;
   const double variance = std::max(total.square_sum / rows - mean * mean, 0.0);
   const double value = portable_exp(mean);
-  return {value, total.rows > 1 ? value * std::sqrt(variance / (rows - 1)) : 0};
+  const double error = total.rows > 1 ? value * std::sqrt(variance / (rows - 1)) : 0;
+  return {value, error, error};
 }
 
 }  // namespace assay::compare

@@ -1,0 +1,117 @@
+// assay compare: how far candidates are from a reference model.
+
+#include "cli/compare.h"
+
+#include <cstdio>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/model_argument.h"
+#include "cli/terminal.h"
+#include "compare/summary.h"
+#include "report/comparison_json.h"
+#include "report/comparison_text.h"
+
+namespace assay::cli {
+namespace {
+
+ComparedModel open_model(const std::string& name) {
+  ComparedModel opened{model::load_model(open_model_file(name)), nullptr};
+  for (const std::string& warning : opened.model.warnings) print_note(fmt::format("{}: {}", name, warning));
+  opened.tokenizer = tokenizer::Tokenizer::from_gguf(opened.model.file);
+  return opened;
+}
+
+CompareRun open_models(const CompareOptions& options) {
+  CompareRun run{options, open_model(options.models.front()), {}, {}};
+  run.comparison.reference = compare::summarize_model(options.models.front(), run.reference.model.file);
+  for (std::size_t i = 1; i < options.models.size(); ++i) {
+    run.candidates.push_back(open_model(options.models[i]));
+    run.comparison.candidates.emplace_back().summary =
+        compare::summarize_model(options.models[i], run.candidates.back().model.file);
+  }
+  return run;
+}
+
+int execute(const CompareOptions& options) {
+  CompareRun run = open_models(options);
+  compare_text(run);
+  const std::vector<std::string> failed = failures(options, run.comparison);
+  if (options.json) {
+    nlohmann::ordered_json document = report::to_json(run.comparison);
+    document["failures"] = failed;
+    print_json(document);
+  } else {
+    print_text(report::to_text(run.comparison));
+  }
+  const Style& style = style_of(stderr);
+  for (const std::string& failure : failed) fmt::print(stderr, "{}failed:{} {}\n", style.red, style.reset, failure);
+  return failed.empty() ? 0 : 1;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<CompareOptions>();
+  app.add_option("models", options->models, "The reference, then one or more candidates: paths or short names")
+      ->required()
+      ->expected(2, 1 << 10);
+  add_text_options(app, options->text)->required();
+  add_arithmetic_options(app, options->engine);
+  const auto add_threshold = [&](const char* name, std::optional<double>& value, const char* help) {
+    app.add_option(name, value, help)->check(CLI::NonNegativeNumber)->group("Thresholds: exit 1 when one is not kept");
+  };
+  add_threshold("--max-kl", options->max_kl, "Largest mean KL divergence, in nats");
+  add_threshold("--min-top1", options->min_top1, "Smallest share (0 to 1) of positions with the same top token");
+  add_threshold("--max-ppl-ratio", options->max_perplexity_ratio, "Largest perplexity divided by the reference's");
+  app.add_flag("--positions", options->positions, "With --json: every scored position too");
+  app.add_flag("--json", options->json, "The result as JSON");
+  return [options] { return execute(*options); };
+}
+
+}  // namespace
+
+engine::EngineOptions CompareRun::engine_options() const {
+  engine::EngineOptions engine_options;
+  engine_options.threads = options.engine.threads;
+  engine_options.cache = options.engine.cache == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
+  return engine_options;
+}
+
+std::vector<std::string> failures(const CompareOptions& options, const compare::Comparison& comparison) {
+  std::vector<std::string> sentences;
+  for (const compare::CandidateResult& candidate : comparison.candidates) {
+    if (!candidate.text) continue;
+    const auto check = [&](bool kept, const char* what, double value, const char* side, const char* option,
+                           double limit) {
+      if (kept) return;
+      sentences.push_back(
+          fmt::format("{}: {} {:.6g} is {} {} {:.6g}", candidate.summary.model, what, value, side, option, limit));
+    };
+    if (options.max_kl) {
+      const double kl = candidate.text->kl.mean.mean;
+      check(kl <= *options.max_kl, "mean KL", kl, "above", "--max-kl", *options.max_kl);
+    }
+    if (options.min_top1) {
+      const double share = candidate.text->top1_agreement.mean;
+      check(share >= *options.min_top1, "top-1 agreement", share, "below", "--min-top1", *options.min_top1);
+    }
+    if (options.max_perplexity_ratio) {
+      const double ratio = candidate.text->perplexity_ratio.mean;
+      check(ratio <= *options.max_perplexity_ratio, "perplexity ratio", ratio, "above", "--max-ppl-ratio",
+            *options.max_perplexity_ratio);
+    }
+  }
+  return sentences;
+}
+
+extern const Command kCompare = {"compare", "How far quantized models are from a reference, and why",
+                                 "  assay compare f16.gguf q4_k_m.gguf --text wiki.test.raw --chunks 16\n"
+                                 "  assay compare f16.gguf q8_0.gguf q6_k.gguf q4_0.gguf --text wiki.test.raw --json\n"
+                                 "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --max-kl 0.02",
+                                 setup};
+
+}  // namespace assay::cli

@@ -1,0 +1,53 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/chunk_progress.h"
+#include "cli/compare.h"
+#include "cli/interrupt.h"
+#include "compare/text.h"
+
+namespace assay::cli {
+
+void compare_text(CompareRun& run) {
+  const CompareOptions& options = run.options;
+  const std::string text = read_text(options.text);
+  for (std::size_t i = 0; i < run.candidates.size(); ++i) {
+    compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1], text);
+  }
+  const compare::Chunks chunks(*run.reference.tokenizer, text, options.text.context, options.text.chunks);
+
+  compare::TextRequest request;
+  request.engine = options.engine.engine;
+  request.options = run.engine_options();
+  request.chunks = &chunks;
+  request.reference = &run.reference.model.plan;
+  for (const ComparedModel& candidate : run.candidates) request.candidates.push_back(&candidate.model.plan);
+  request.keep_positions = options.positions;
+  const InterruptGuard guard;
+  ChunkProgress progress("compare", chunks.count());
+  request.on_chunk = [&](std::size_t done, std::span<const double> mean_kl) {
+    progress.show(done, fmt::format("mean KL {:.6f}", fmt::join(mean_kl, ", ")));
+    guard.throw_if_interrupted();
+  };
+  compare::TextComparison found = compare::compare_text(request);
+
+  compare::Comparison& comparison = run.comparison;
+  comparison.engine = found.engine;
+  comparison.text_name = options.text.file;
+  comparison.context = chunks.context();
+  comparison.chunks = chunks.count();
+  comparison.reference_perplexity = found.reference_perplexity;
+  for (std::size_t i = 0; i < found.candidates.size(); ++i) {
+    comparison.candidates[i].text = found.candidates[i].result;
+    comparison.candidates[i].positions = std::move(found.candidates[i].positions);
+  }
+  if (!request.keep_positions) return;
+  for (std::size_t chunk = 0; chunk < chunks.count(); ++chunk) {
+    for (const tokenizer::Token token : chunks.tokens(chunk)) {
+      comparison.pieces.push_back(run.reference.tokenizer->piece(token));
+    }
+  }
+}
+
+}  // namespace assay::cli

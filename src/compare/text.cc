@@ -1,0 +1,166 @@
+#include "compare/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "compare/distribution.h"
+#include "compare/metrics.h"
+#include "engine/batch.h"
+
+namespace assay::compare {
+namespace {
+
+/// A model at work on the text.
+struct Side {
+  Side(const TextRequest& request, const model::Plan& plan, std::size_t rows_at_once)
+      : engine(engine::make_engine(request.engine, plan, options(request))),
+        runner(*engine, *request.chunks, rows_at_once) {}
+
+  static engine::EngineOptions options(const TextRequest& request) {
+    engine::EngineOptions options = request.options;
+    options.context_length = request.chunks->context();
+    return options;
+  }
+
+  std::unique_ptr<engine::Engine> engine;
+  ChunkRunner runner;
+  std::vector<RowMetrics> rows;  // against the reference; empty for the reference itself
+  double kl_sum = 0;
+};
+
+class TextRun {
+ public:
+  explicit TextRun(const TextRequest& request)
+      : request_(request),
+        chunks_(*request.chunks),
+        threads_(engine::resolve_threads(request.options)),
+        reference_rows_(static_cast<std::size_t>(threads_)) {
+    const std::size_t rows_at_once = rows_within_memory(request.reference->vocabulary);
+    reference_ = std::make_unique<Side>(request, *request.reference, rows_at_once);
+    for (const model::Plan* plan : request.candidates) {
+      if (plan->vocabulary != request.reference->vocabulary) {
+        throw Error(ErrorKind::input,
+                    fmt::format("candidate {} has logits for {} tokens, the reference for {}", candidates_.size() + 1,
+                                plan->vocabulary, request.reference->vocabulary),
+                    "Only models with the same vocabulary can be compared.");
+      }
+      candidates_.push_back(std::make_unique<Side>(request, *plan, rows_at_once));
+    }
+  }
+
+  TextComparison run() {
+    std::vector<double> mean_kl;
+    for (std::size_t chunk = 0; chunk < chunks_.count(); ++chunk) {
+      compare_chunk(chunk);
+      if (!request_.on_chunk) continue;
+      mean_kl.clear();
+      for (const auto& side : candidates_) mean_kl.push_back(side->kl_sum / static_cast<double>(side->rows.size()));
+      request_.on_chunk(chunk + 1, mean_kl);
+    }
+    TextComparison comparison;
+    comparison.engine = reference_->engine->description();
+    comparison.reference_perplexity = reference_perplexity(candidates_.front()->rows, chunks_.scored());
+    for (const auto& side : candidates_) comparison.candidates.push_back(result_of(*side));
+    return comparison;
+  }
+
+ private:
+  void compare_chunk(std::size_t chunk) {
+    reference_->runner.begin(chunk);
+    for (const auto& side : candidates_) side->runner.begin(chunk);
+    while (reference_->runner.scored() < chunks_.scored()) {
+      const std::size_t begin = chunks_.first() + reference_->runner.scored();
+      const engine::Rows reference = reference_->runner.next();
+      std::vector<engine::Rows> logits;
+      for (const auto& side : candidates_) logits.push_back(side->runner.next());
+      compare_rows(chunk, begin, reference, logits);
+    }
+  }
+
+  /// `begin` is the position of the first of these rows in its chunk.
+  void compare_rows(std::size_t chunk, std::size_t begin, const engine::Rows& reference,
+                    std::span<const engine::Rows> logits) {
+    const std::span<const tokenizer::Token> tokens = chunks_.tokens(chunk);
+    const std::size_t done = candidates_.front()->rows.size();
+    for (const auto& side : candidates_) side->rows.resize(done + reference.count);
+    run_team(threads_, [&](const Team& team) {
+      ReferenceRow& reference_row = reference_rows_[static_cast<std::size_t>(team.thread)];
+      const Team::Range mine = team.share(reference.count);
+      for (std::size_t row = mine.begin; row < mine.end; ++row) {
+        reference_row.set(reference, row);
+        for (std::size_t i = 0; i < logits.size(); ++i) {
+          candidates_[i]->rows[done + row] = reference_row.compare(logits[i], row, tokens[begin + row + 1]);
+        }
+      }
+    });
+    for (const auto& side : candidates_) {
+      for (std::size_t row = 0; row < reference.count; ++row) {
+        const double kl = side->rows[done + row].kl;
+        if (!std::isfinite(kl)) throw not_finite_error(chunk, begin + row);
+        side->kl_sum += kl;
+      }
+    }
+  }
+
+  CandidateText result_of(const Side& side) const {
+    CandidateText text;
+    text.result = summarize(side.rows, chunks_.scored());
+    if (!request_.keep_positions) return text;
+    text.positions.reserve(side.rows.size());
+    for (std::size_t i = 0; i < side.rows.size(); ++i) {
+      const RowMetrics& row = side.rows[i];
+      const std::size_t chunk = i / chunks_.scored();
+      const std::size_t position = chunks_.first() + i % chunks_.scored() + 1;
+      text.positions.push_back({chunks_.tokens(chunk)[position], static_cast<std::uint32_t>(chunk),
+                                static_cast<std::uint32_t>(position), static_cast<float>(row.kl),
+                                static_cast<float>(row.reference_log_prob), static_cast<float>(row.candidate_log_prob),
+                                static_cast<float>(row.reference_margin), row.reference_top, row.candidate_top,
+                                row.reference_margin < text.result.typical_logit_error});
+    }
+    return text;
+  }
+
+  const TextRequest& request_;
+  const Chunks& chunks_;
+  int threads_;
+  std::unique_ptr<Side> reference_;
+  std::vector<std::unique_ptr<Side>> candidates_;
+  std::vector<ReferenceRow> reference_rows_;  // one a thread
+};
+
+Error vocabulary_error(const std::string& name, const std::string& difference) {
+  return {ErrorKind::input, fmt::format("{}: another vocabulary than the reference's: {}", name, difference),
+          "Only models with the same tokenizer can be compared: give two quantizations of one model."};
+}
+
+}  // namespace
+
+TextComparison compare_text(const TextRequest& request) { return TextRun(request).run(); }
+
+void check_same_tokenizer(const tokenizer::Tokenizer& reference, const tokenizer::Tokenizer& candidate,
+                          const std::string& candidate_name, std::string_view text) {
+  if (candidate.size() != reference.size()) {
+    throw vocabulary_error(candidate_name, fmt::format("{} tokens, not {}", candidate.size(), reference.size()));
+  }
+  for (tokenizer::Token token = 0; static_cast<std::size_t>(token) < reference.size(); ++token) {
+    if (candidate.text(token) == reference.text(token)) continue;
+    throw vocabulary_error(candidate_name,
+                           fmt::format("token {} is '{}', not '{}'", token, printable(candidate.text(token), 40),
+                                       printable(reference.text(token), 40)));
+  }
+  const std::vector<tokenizer::Token> expected = reference.encode(text, {.parse_special = false});
+  const std::vector<tokenizer::Token> ids = candidate.encode(text, {.parse_special = false});
+  const auto [at, other] = std::mismatch(expected.begin(), expected.end(), ids.begin(), ids.end());
+  if (at == expected.end() && other == ids.end() && reference.adds_bos() == candidate.adds_bos()) return;
+  throw vocabulary_error(candidate_name,
+                         fmt::format("it cuts the text differently from token {} on", at - expected.begin()));
+}
+
+}  // namespace assay::compare
