@@ -5,8 +5,8 @@ namespace assay::cli {
 extern const Command kRun, kChat, kInspect, kTokenize, kCompare, kPerplexity, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kRun,     &kChat,      &kInspect, &kTokenize,
-                                                 &kCompare, kPerplexity, &kBench,   &kPull};
+  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect, &kTokenize,
+                                                 &kCompare, &kPerplexity, &kBench,   &kPull};
   return kCommands;
 }
 

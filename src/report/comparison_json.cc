@@ -108,6 +108,9 @@ Json to_json(const compare::Culprit& culprit) {
   return {{"tensors", culprit.tensors}, {"kl", culprit.kl}, {"kl_share", culprit.kl_share}};
 }
 
+Json to_json(const compare::Flip& flip);
+Json to_json(const compare::CandidateResult& candidate);
+
 template <typename Items>
 Json list_of(const Items& items) {
   Json list = Json::array();
