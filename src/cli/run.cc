@@ -39,23 +39,7 @@ std::vector<tokenizer::Token> prompt_ids(const Options& options, const Session& 
     conversation.add("user", text);
     return render(read_chat_template(session.model.file), tokenizer, conversation);
   }
-  if (text.empty()) {
-    // BOS alone, also where the metadata would not ask for it: a model needs something to stand on.
-    const auto bos = tokenizer.bos();
-    if (!bos) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("the prompt is empty, and the vocabulary of {} has no BOS token to begin with",
-                              session.model.file.name()),
-                  "Give a prompt with -p.");
-    }
-    return {*bos};
-  }
-  const bool special = !options.no_special;
-  auto ids = tokenizer.encode(text, {.add_special = special, .parse_special = special});
-  // An end token behind the prompt would end the text before it is continued.
-  if (special && tokenizer.adds_eos() && tokenizer.eos() && !ids.empty() && ids.back() == *tokenizer.eos())
-    ids.pop_back();
-  return ids;
+  return encode_prompt(tokenizer, text, !options.no_special, session.model.file.name());
 }
 
 int execute(const Options& options) {

@@ -1,6 +1,5 @@
 // assay tokenize: text to ids and pieces, and ids back to text.
 
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,24 +26,6 @@ struct Options {
   bool no_special = false;
   bool json = false;
 };
-
-std::vector<tokenizer::Token> parse_ids(const std::string& text) {
-  constexpr const char* kSeparators = " ,[]\t\n";
-  std::vector<tokenizer::Token> ids;
-  std::size_t at = text.find_first_not_of(kSeparators);
-  while (at != std::string::npos) {
-    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
-    tokenizer::Token id = 0;
-    const auto [rest, error] = std::from_chars(text.data() + at, text.data() + end, id);
-    if (error != std::errc() || rest != text.data() + end) {
-      throw Error(ErrorKind::usage, fmt::format("--ids: '{}' is no token id", text.substr(at, end - at)),
-                  "Write numbers between spaces or commas: --ids \"1 2 3\".");
-    }
-    ids.push_back(id);
-    at = text.find_first_not_of(kSeparators, end);
-  }
-  return ids;
-}
 
 int execute(const Options& options) {
   const gguf::File file = open_model_file(options.model);
