@@ -2,10 +2,10 @@
 
 namespace assay::cli {
 
-extern const Command kRun, kChat, kInspect, kTokenize, kCompare, kPerplexity, kBench, kPull;
+extern const Command kRun, kChat, kInspect, kTokenize, kTrace, kCompare, kPerplexity, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect, &kTokenize,
+  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect, &kTokenize, &kTrace,
                                                  &kCompare, &kPerplexity, &kBench,   &kPull};
   return kCommands;
 }

@@ -1,0 +1,60 @@
+#include "trace/tap_pattern.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/glob.h"
+#include "base/text.h"
+
+namespace assay::trace {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+[[noreturn]] void refuse(std::string_view pattern, std::span<const std::string> taps) {
+  std::string near;
+  for (const std::string& tap : nearest_names(pattern, taps))
+    near += fmt::format("{}{}", near.empty() ? "" : ", ", tap);
+  throw Error(ErrorKind::usage, fmt::format("no tap matches '{}'", printable(pattern)),
+              fmt::format("Near it: {}.", near));
+}
+
+}  // namespace
+
+std::vector<bool> choose_taps(const model::Plan& plan, std::string_view patterns) {
+  std::vector<std::string> taps;
+  for (const model::Value& value : plan.values) taps.push_back(value.tap);
+  std::vector<bool> included(taps.size(), false);
+  std::vector<bool> excluded(taps.size(), false);
+  bool any_included = false;
+  for (std::size_t begin = 0; begin <= patterns.size();) {
+    const std::size_t end = std::min(patterns.find(',', begin), patterns.size());
+    std::string_view pattern = trimmed(patterns.substr(begin, end - begin));
+    begin = end + 1;
+    if (pattern.empty()) continue;
+    const bool excludes = pattern.front() == '!';
+    if (excludes) pattern.remove_prefix(1);
+    any_included = any_included || !excludes;
+    bool matched = false;
+    for (std::size_t i = 0; i < taps.size(); ++i) {
+      if (!glob_matches(pattern, taps[i])) continue;
+      (excludes ? excluded : included)[i] = true;
+      matched = true;
+    }
+    if (!matched) refuse(pattern, taps);
+  }
+  std::vector<bool> chosen(taps.size());
+  for (std::size_t i = 0; i < taps.size(); ++i) chosen[i] = (included[i] || !any_included) && !excluded[i];
+  if (std::find(chosen.begin(), chosen.end(), true) == chosen.end()) {
+    throw Error(ErrorKind::usage, fmt::format("'{}' leaves no tap", printable(patterns)));
+  }
+  return chosen;
+}
+
+}  // namespace assay::trace
