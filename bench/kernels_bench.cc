@@ -12,6 +12,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "kernels/activations.h"
 #include "kernels/kernels.h"
 #include "quant/type.h"
 
@@ -35,23 +36,24 @@ const std::vector<std::uint64_t>& matrix() {
 
 struct Batch {
   std::vector<float> f32;
-  std::vector<std::int8_t> hi;
-  std::vector<std::uint8_t> lo;
-  std::vector<float> d;
-  std::vector<std::int32_t> sums;
+  std::vector<float> quantized;
   kernels::Activations view;
 
   Batch(const kernels::Kernels& kernels, std::size_t tokens, std::size_t width, std::size_t block_values)
-      : f32(tokens * width), hi(f32.size()), lo(f32.size()), d(f32.size() / block_values), sums(f32.size() / 16 + 1) {
+      : f32(tokens * width) {
     std::mt19937_64 random(2);
     std::normal_distribution<float> normal;
     for (float& value : f32) value = normal(random);
-    for (std::size_t token = 0; block_values > 1 && token < tokens; ++token) {
-      const std::size_t first = token * width;
-      kernels.quantize(f32.data() + first, width, block_values, hi.data() + first, lo.data() + first,
-                       d.data() + first / block_values, sums.data() + first / 16);
-    }
-    view = {tokens, width, block_values, f32.data(), hi.data(), lo.data(), d.data(), sums.data()};
+    view.tokens = tokens;
+    view.width = width;
+    view.block_values = block_values;
+    view.f32 = f32.data();
+    if (block_values == 1) return;
+    quantized.resize(tokens * kernels::QuantizedRows::row_bytes(width, block_values) / sizeof(float));
+    const kernels::QuantizedRows rows(reinterpret_cast<std::byte*>(quantized.data()), tokens, width, block_values);
+    for (std::size_t token = 0; token < tokens; ++token)
+      kernels.quantize(f32.data() + token * width, width, block_values, rows.row(token));
+    view = rows.view();
   }
 };
 

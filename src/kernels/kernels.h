@@ -6,10 +6,15 @@
 //   d = max|v| / 32767,  x = round_to_even(v / d as v * (1 / d)),  0 when max|v| is 0,  every x of a block with a
 //   non-finite v is 0 and its d is NaN (so the output is NaN, as it should be)
 // held as two planes, x = 256 * hi + lo with hi signed and lo unsigned 8-bit, because 8-bit multipliers are what CPUs
-// have. For one output (row, token), blocks ascending, with the integers of quant::BlockIntegers:
+// have. Where a block has outliers (sum |x| < kOutlierMean * block), 16 bits of the largest leave few to the others:
+// such a block has a third plane, the remainder
+//   r = round_to_even((fma(-x, d, v) * (1 / d)) * 256), kept within -127..127,  d_r = d / 256
+// Other blocks have r = 0 and d_r = 0. For one output (row, token), blocks ascending, with the integers of
+// quant::BlockIntegers:
 //   H = sum scale * quant * hi,  L = sum scale * quant * lo,  M = sum min * x      (exact in 32 bits)
 //   block of 256: I = fma(256, float(H), float(L));    block of 32: I = float(256 * H + L)   (exact in 32 bits there)
 //   acc = fma(d_w * d_x, I, acc);  then, for types with a minimum term,  acc = fma(-(dmin_w * d_x), float(M), acc)
+//   and where d_r is not 0 the same again with d_r for d_x, I = float(sum scale * quant * r), M = sum min * r.
 //
 // Float weights (F32, F16, BF16) and every sum over a row: float32 in 64 virtual lanes, value i in lane i % 64,
 // lane = fma(w, x, lane) from 0, then the halving tree: lane[i] += lane[i + 32] for i < 32, then 16, 8, 4, 2, 1.
@@ -23,17 +28,32 @@
 namespace assay::kernels {
 
 inline constexpr std::size_t kMaxTypes = 64;  // indexed by ggml_type
+inline constexpr int kOutlierMean = 3072;     // of |x|, of 32767
 
 /// A batch of activation rows [tokens, width]. For quantized weights hi, lo, d, sums are set; for float weights f32.
 struct Activations {
   std::size_t tokens = 0;
   std::size_t width = 0;
-  std::size_t block_values = 0;        ///< 32 or 256; 1 for float weights
-  const float* f32 = nullptr;          ///< [tokens, width]
-  const std::int8_t* hi = nullptr;     ///< [tokens, width]
-  const std::uint8_t* lo = nullptr;    ///< [tokens, width]
-  const float* d = nullptr;            ///< [tokens, width / block_values]
-  const std::int32_t* sums = nullptr;  ///< [tokens, width / 16]: sums of 16 consecutive x
+  std::size_t block_values = 0;                  ///< 32 or 256; 1 for float weights
+  const float* f32 = nullptr;                    ///< [tokens, width]
+  const std::int8_t* hi = nullptr;               ///< [tokens, width]
+  const std::uint8_t* lo = nullptr;              ///< [tokens, width]
+  const float* d = nullptr;                      ///< [tokens, width / block_values]
+  const std::int32_t* sums = nullptr;            ///< [tokens, width / 16]: sums of 16 consecutive x
+  const std::int8_t* remainder = nullptr;        ///< [tokens, width]
+  const float* remainder_d = nullptr;            ///< [tokens, width / block_values]
+  const std::int32_t* remainder_sums = nullptr;  ///< [tokens, width / 16]: sums of 16 consecutive remainders
+};
+
+/// Where one row of Activations is written.
+struct QuantizedRow {
+  std::int8_t* hi;
+  std::uint8_t* lo;
+  float* d;
+  std::int32_t* sums;
+  std::int8_t* remainder;
+  float* remainder_d;
+  std::int32_t* remainder_sums;
 };
 
 /// out[token * out_stride + row] for `row_count` weight rows that stand row_bytes apart, and all tokens of x.
@@ -55,8 +75,7 @@ struct Kernels {
   const char* isa;
 
   /// One row of `width` floats (a multiple of block_values) to planes, scales and sums of 16.
-  void (*quantize)(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo,
-                   float* d, std::int32_t* sums);
+  void (*quantize)(const float* x, std::size_t width, std::size_t block_values, const QuantizedRow& row);
 
   /// By ggml_type; null for a type without a product.
   MatrixProduct product[kMaxTypes];

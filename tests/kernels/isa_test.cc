@@ -75,7 +75,7 @@ TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
     const quant::Type& type = *quant::find_type(id);
     for (const std::size_t width : widths(type)) {
       for (const std::size_t tokens : {1, 2, 3, 7, 8, 17}) {
-        const Batch batch(scalar(), test::random_values(width * tokens, random_), tokens, type.block_values);
+        Batch batch(scalar(), test::random_values(width * tokens, random_), tokens, type.block_values);
         const std::size_t rows = 1 + random_() % 40;
         for (const Fields fields : {Fields::plain, Fields::extreme}) {
           const auto weights = test::random_rows(type, rows, width, fields, random_);
@@ -95,7 +95,7 @@ TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
     const std::size_t width = type.block_values == 256 ? 512 : 96;
     const std::size_t bytes = test::row_bytes(type, width);
     const auto weights = test::random_rows(type, 40, width, Fields::plain, random_);
-    const Batch batch(scalar(), test::random_values(width * 9, random_), 9, type.block_values);
+    Batch batch(scalar(), test::random_values(width * 9, random_), 9, type.block_values);
     for (std::size_t rows = 1; rows <= 40; ++rows) {
       for (const std::size_t tokens : {1, 9}) {
         const Activations x = batch.view(0, tokens);
@@ -119,7 +119,7 @@ TEST_P(EveryIsa, ProductsNeedNoAlignment) {
     const std::size_t width = 256;
     const std::size_t bytes = test::row_bytes(type, width);
     const auto weights = test::random_rows(type, 11, width, Fields::plain, random_);
-    const Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
+    Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
     for (const std::size_t shift : {1, 2, 5}) {
       // Float weights and activations are at least where their own size puts them.
       const std::size_t weight_shift = type.is_quantized() ? shift : shift * type.block_bytes;
@@ -131,12 +131,16 @@ TEST_P(EveryIsa, ProductsNeedNoAlignment) {
       const Misaligned lo(x.lo, x.lo != nullptr ? values : 0, shift);
       const Misaligned d(x.d, x.d != nullptr ? values / type.block_values * 4 : 0, 4 * shift);
       const Misaligned sums(x.sums, x.sums != nullptr ? values / 4 : 0, 4 * shift);
+      const Misaligned remainder(x.remainder, x.remainder != nullptr ? values : 0, shift);
+      const Misaligned remainder_sums(x.remainder_sums, x.remainder_sums != nullptr ? values / 4 : 0, 4 * shift);
       const auto specified = product(scalar(), id, weights.data(), bytes, 11, x);
       if (type.is_quantized()) {
         x.hi = hi.as<std::int8_t>();
         x.lo = lo.as<std::uint8_t>();
         x.d = d.as<float>();
         x.sums = sums.as<std::int32_t>();
+        x.remainder = remainder.as<std::int8_t>();
+        x.remainder_sums = remainder_sums.as<std::int32_t>();
       } else {
         x.f32 = f32.as<float>();
       }
@@ -152,7 +156,7 @@ TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
     const std::size_t bytes = test::row_bytes(type, width);
     const std::size_t rows = 37;
     const auto weights = test::random_rows(type, rows, width, Fields::plain, random_);
-    const Batch batch(*kernels_, test::random_values(width * 17, random_), 17, type.block_values);
+    Batch batch(*kernels_, test::random_values(width * 17, random_), 17, type.block_values);
     const auto together = product(*kernels_, id, weights.data(), bytes, rows, batch.view());
     for (std::size_t token = 0; token < 17; ++token) {
       const auto alone = product(*kernels_, id, weights.data(), bytes, rows, batch.view(token, 1));
@@ -186,7 +190,7 @@ TEST_P(EveryIsa, ProductsOfExtremeActivations) {
       // Planes of all -32767 and all +32767 too: where integers are largest.
       std::vector<float> values(width * 5, value);
       for (std::size_t i = 0; i < values.size(); i += 3) values[i] = -value;
-      const Batch batch(*kernels_, values, 5, type.block_values);
+      Batch batch(*kernels_, values, 5, type.block_values);
       const std::size_t bytes = test::row_bytes(type, width);
       const auto specified = product(scalar(), id, weights.data(), bytes, 9, batch.view());
       EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, batch.view()), specified))
@@ -211,7 +215,7 @@ TEST_P(EveryIsa, LanesThatAreMinusZeroStaySo) {
           std::memcpy(value, &word, sizeof word);
         }
       }
-      const Batch batch(scalar(), std::vector<float>(2 * width, 0x1p-140F), 2, 1);
+      Batch batch(scalar(), std::vector<float>(2 * width, 0x1p-140F), 2, 1);
       const auto ours = product(*kernels_, id, weights.data(), weights.size(), 1, batch.view());
       EXPECT_TRUE(same_bits(ours, {-0.0F, -0.0F})) << type.name << " width " << width;
     }
@@ -225,7 +229,7 @@ TEST_P(EveryIsa, LargestIntegersDoNotOverflow) {
       for (const float value : {1.0F, -1.0F}) {
         const std::size_t width = 512;
         const std::vector<std::byte> weights(test::row_bytes(type, width) * 9, static_cast<std::byte>(byte));
-        const Batch batch(*kernels_, std::vector<float>(width * 8, value), 8, type.block_values);
+        Batch batch(*kernels_, std::vector<float>(width * 8, value), 8, type.block_values);
         const std::size_t bytes = test::row_bytes(type, width);
         for (const std::size_t tokens : {1, 8}) {
           const Activations x = batch.view(0, tokens);
@@ -248,13 +252,17 @@ TEST_P(EveryIsa, QuantizeHasTheSpecifiedBits) {
         // Where 1 / d becomes infinite, and then d a subnormal and zero.
         if (trial % 5 == 4) value *= std::ldexp(1.0F, -90 - trial / 4);
       }
-      const Batch ours(*kernels_, values, 1, block);
-      const Batch specified(scalar(), values, 1, block);
+      Batch ours(*kernels_, values, 1, block);
+      Batch specified(scalar(), values, 1, block);
       const Activations a = ours.view();
       const Activations b = specified.view();
       EXPECT_EQ(std::memcmp(a.hi, b.hi, 1024), 0);
       EXPECT_EQ(std::memcmp(a.lo, b.lo, 1024), 0);
       EXPECT_EQ(std::memcmp(a.sums, b.sums, 1024 / 4), 0);
+      EXPECT_EQ(std::memcmp(a.remainder, b.remainder, 1024), 0);
+      EXPECT_EQ(std::memcmp(a.remainder_sums, b.remainder_sums, 1024 / 4), 0);
+      EXPECT_TRUE(same_bits(std::vector<float>(a.remainder_d, a.remainder_d + 1024 / block),
+                            std::vector<float>(b.remainder_d, b.remainder_d + 1024 / block)));
       EXPECT_TRUE(same_bits(std::vector<float>(a.d, a.d + 1024 / block), std::vector<float>(b.d, b.d + 1024 / block)));
     }
   }

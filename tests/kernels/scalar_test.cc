@@ -24,15 +24,17 @@ const Kernels& scalar_kernels() { return *find_kernels("scalar"); }
 /// Activation `i` of token 0 as the integer it was made.
 double activation(const Activations& x, std::size_t i) { return 256.0 * x.hi[i] + x.lo[i]; }
 
-// Every output lies within the error of the float32 steps that the specification counts: five roundings a block.
+// Every output lies within the error of the float32 steps that the specification counts: five roundings a block, and
+// five more for its remainder.
 TEST(ScalarProduct, IsTheDotProductOfTheIntegers) {
   std::mt19937_64 random(1);
+  std::size_t remainders = 0;
   for (const std::uint32_t id : test::kQuantizedIds) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = 1024;
     const std::size_t rows = 9;
     const auto weights = test::random_rows(type, rows, width, test::Fields::plain, random);
-    const test::Batch batch(scalar_kernels(), test::random_values(width, random), 1, type.block_values);
+    test::Batch batch(scalar_kernels(), test::random_values(width, random), 1, type.block_values);
     const Activations x = batch.view();
     std::vector<float> out(rows);
     scalar_kernels().product[id](weights.data(), test::row_bytes(type, width), rows, x, out.data(), rows);
@@ -45,24 +47,31 @@ TEST(ScalarProduct, IsTheDotProductOfTheIntegers) {
         quant::BlockIntegers integers;
         type.take_apart(weights.data() + row * test::row_bytes(type, width) + block * type.block_bytes, integers);
         // Both terms by themselves, because each is rounded before they cancel.
-        double scaled = 0;
-        double min = 0;
-        for (std::size_t i = 0; i < type.block_values; ++i) {
-          const auto group = i / static_cast<std::size_t>(integers.group_values);
-          const double v = activation(x, block * type.block_values + i);
-          scaled += v * integers.scale[group] * integers.quant[i];
-          min += v * integers.min[group];
-        }
-        scaled *= static_cast<double>(integers.d) * static_cast<double>(x.d[block]);
-        min *= static_cast<double>(integers.dmin) * static_cast<double>(x.d[block]);
-        exact += scaled - min;
-        magnitude += std::fabs(scaled) + std::fabs(min);
-        magnitude += 0.5 * (std::fabs(exact) + std::fabs(scaled));
+        const auto add = [&](double d, auto&& integer) {
+          double scaled = 0;
+          double min = 0;
+          for (std::size_t i = 0; i < type.block_values; ++i) {
+            const auto group = i / static_cast<std::size_t>(integers.group_values);
+            const double v = integer(block * type.block_values + i);
+            scaled += v * integers.scale[group] * integers.quant[i];
+            min += v * integers.min[group];
+          }
+          scaled *= static_cast<double>(integers.d) * d;
+          min *= static_cast<double>(integers.dmin) * d;
+          exact += scaled - min;
+          magnitude += std::fabs(scaled) + std::fabs(min);
+          magnitude += 0.5 * (std::fabs(exact) + std::fabs(scaled));
+        };
+        add(static_cast<double>(x.d[block]), [&](std::size_t i) { return activation(x, i); });
+        if (x.remainder_d[block] == 0) continue;
+        ++remainders;
+        add(static_cast<double>(x.remainder_d[block]), [&](std::size_t i) { return static_cast<double>(x.remainder[i]); });
       }
       EXPECT_LE(std::fabs(static_cast<double>(out[row]) - exact), 5 * kUnitRoundoff * magnitude)
           << type.name << " row " << row;
     }
   }
+  EXPECT_GT(remainders, 0U);
 }
 
 TEST(ScalarProduct, IsCloseToTheModelsOwnWeights) {
@@ -73,7 +82,7 @@ TEST(ScalarProduct, IsCloseToTheModelsOwnWeights) {
     const std::size_t rows = 64;
     const auto weights = test::random_rows(type, rows, width, test::Fields::plain, random);
     const auto values = test::random_values(width, random, 1.0F);
-    const test::Batch batch(scalar_kernels(), values, 1, type.block_values);
+    test::Batch batch(scalar_kernels(), values, 1, type.block_values);
     std::vector<float> out(rows);
     scalar_kernels().product[id](weights.data(), test::row_bytes(type, width), rows, batch.view(), out.data(), rows);
     std::vector<double> exact_weights(rows * width);
@@ -101,7 +110,7 @@ TEST(Quantize, IsWithinHalfAStepAndAddsUp) {
   for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
     const std::size_t width = 1024;
     const auto values = test::random_values(width, random);
-    const test::Batch batch(scalar_kernels(), values, 1, block);
+    test::Batch batch(scalar_kernels(), values, 1, block);
     const Activations x = batch.view();
     for (std::size_t i = 0; i < width; ++i) {
       const auto d = static_cast<double>(x.d[i / block]);
@@ -113,6 +122,46 @@ TEST(Quantize, IsWithinHalfAStepAndAddsUp) {
       for (std::size_t i = 0; i < 16; ++i) sum += activation(x, group * 16 + i);
       EXPECT_EQ(x.sums[group], sum);
     }
+  }
+}
+
+TEST(Quantize, BlocksWithOutliersHaveARemainder) {
+  std::mt19937_64 random(4);
+  for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
+    std::size_t with_remainder = 0;
+    const std::size_t width = 256 * 64;
+    std::vector<float> values = test::random_values(width, random, 1.0F);
+    // Every other block has one value that stands out a little, much, or beyond all measure.
+    for (std::size_t first = 0; first < width; first += 2 * block)
+      values[first + random() % block] = std::ldexp(1.0F, static_cast<int>(random() % 24));
+    test::Batch batch(scalar_kernels(), values, 1, block);
+    const Activations x = batch.view();
+    for (std::size_t first = 0; first < width; first += block) {
+      double sum = 0;
+      for (std::size_t i = first; i < first + block; ++i) sum += std::fabs(activation(x, i));
+      const float d = x.d[first / block];
+      const float remainder_d = x.remainder_d[first / block];
+      ASSERT_EQ(remainder_d, sum < 3072.0 * static_cast<double>(block) ? d / 256 : 0.0F);
+      with_remainder += remainder_d != 0 ? 1 : 0;
+      std::int32_t remainder_sum = 0;
+      for (std::size_t i = first; i < first + block; ++i) {
+        remainder_sum += x.remainder[i];
+        const double value = activation(x, i) * static_cast<double>(d) +
+                             static_cast<double>(remainder_d) * static_cast<double>(x.remainder[i]);
+        // Half a step of the remainder; where v / d was rounded across a half, the remainder ends at 127 of 128 steps.
+        if (remainder_d != 0) {
+          ASSERT_LE(std::fabs(value - static_cast<double>(values[i])), 2.3 * static_cast<double>(remainder_d)) << i;
+        } else {
+          ASSERT_EQ(x.remainder[i], 0);
+        }
+        if (i % 16 == 15) {
+          ASSERT_EQ(x.remainder_sums[i / 16], remainder_sum);
+          remainder_sum = 0;
+        }
+      }
+    }
+    EXPECT_GT(with_remainder, width / block / 4);
+    EXPECT_LT(with_remainder, width / block * 3 / 4);
   }
 }
 
@@ -131,7 +180,7 @@ TEST(Quantize, ExtremeBlocks) {
   for (const Case& c : cases) {
     std::vector<float> values(32, 0.0F);
     values[5] = c.value;
-    const test::Batch batch(scalar_kernels(), values, 1, 32);
+    test::Batch batch(scalar_kernels(), values, 1, 32);
     EXPECT_EQ(batch.view().d[0], c.d) << c.value;
     EXPECT_EQ(activation(batch.view(), 5), c.x) << c.value;
     EXPECT_EQ(activation(batch.view(), 6), 0) << c.value;
@@ -139,7 +188,7 @@ TEST(Quantize, ExtremeBlocks) {
   for (const float strange : {kInfinity, -kInfinity, std::nanf("")}) {
     std::vector<float> values(64, 1.0F);
     values[40] = strange;
-    const test::Batch batch(scalar_kernels(), values, 1, 32);
+    test::Batch batch(scalar_kernels(), values, 1, 32);
     EXPECT_EQ(activation(batch.view(), 3), 32767);
     EXPECT_TRUE(std::isnan(batch.view().d[1]));
     for (std::size_t i = 32; i < 64; ++i) EXPECT_EQ(activation(batch.view(), i), 0);

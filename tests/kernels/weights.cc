@@ -84,31 +84,22 @@ std::vector<float> random_values(std::size_t count, std::mt19937_64& random, flo
 Batch::Batch(const Kernels& kernels, const std::vector<float>& values, std::size_t tokens, std::size_t block_values)
     : tokens_(tokens), width_(values.size() / tokens), block_values_(block_values), f32_(values) {
   if (block_values == 1) return;
-  hi_.resize(values.size());
-  lo_.resize(values.size());
-  d_.resize(values.size() / block_values);
-  sums_.resize(values.size() / 16);
-  for (std::size_t token = 0; token < tokens; ++token) {
-    const std::size_t first = token * width_;
-    kernels.quantize(f32_.data() + first, width_, block_values, hi_.data() + first, lo_.data() + first,
-                     d_.data() + first / block_values, sums_.data() + first / 16);
-  }
+  quantized_.resize(tokens * QuantizedRows::row_bytes(width_, block_values) / sizeof(float));
+  for (std::size_t token = 0; token < tokens; ++token)
+    kernels.quantize(f32_.data() + token * width_, width_, block_values, rows().row(token));
 }
 
-Activations Batch::view(std::size_t begin, std::size_t tokens) const {
+QuantizedRows Batch::rows() {
+  return {reinterpret_cast<std::byte*>(quantized_.data()), tokens_, width_, block_values_};
+}
+
+Activations Batch::view(std::size_t begin, std::size_t tokens) {
+  if (block_values_ != 1) return rows().view(begin, tokens);
   Activations x;
   x.tokens = tokens;
   x.width = width_;
   x.block_values = block_values_;
-  const std::size_t first = begin * width_;
-  if (block_values_ == 1) {
-    x.f32 = f32_.data() + first;
-    return x;
-  }
-  x.hi = hi_.data() + first;
-  x.lo = lo_.data() + first;
-  x.d = d_.data() + first / block_values_;
-  x.sums = sums_.data() + first / 16;
+  x.f32 = f32_.data() + begin * width_;
   return x;
 }
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/activations.h"
 #include "kernels/kernels.h"
 #include "quant/type.h"
 
@@ -41,17 +42,16 @@ class Batch {
   /// `values` is [tokens, width]; block_values as the weights' type has it.
   Batch(const Kernels& kernels, const std::vector<float>& values, std::size_t tokens, std::size_t block_values);
 
-  Activations view() const { return view(0, tokens_); }
+  Activations view() { return view(0, tokens_); }
   /// Tokens begin, begin + 1, ... alone.
-  Activations view(std::size_t begin, std::size_t tokens) const;
+  Activations view(std::size_t begin, std::size_t tokens);
 
  private:
+  QuantizedRows rows();
+
   std::size_t tokens_, width_, block_values_;
   std::vector<float> f32_;
-  std::vector<std::int8_t> hi_;
-  std::vector<std::uint8_t> lo_;
-  std::vector<float> d_;
-  std::vector<std::int32_t> sums_;
+  std::vector<float> quantized_;
 };
 
 }  // namespace assay::kernels::test

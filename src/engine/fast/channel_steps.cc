@@ -59,20 +59,12 @@ class Linear final : public ChannelStep {
 
  private:
   kernels::Activations activations(const Frame& frame, const Team& team) const {
+    if (in_.block_values != 0) return quantized_rows(frame, in_, team).view();
     kernels::Activations x;
     x.tokens = frame.rows(in_.row_set);
     x.width = in_.width;
-    if (in_.block_values == 0) {
-      x.block_values = 1;
-      x.f32 = frame.floats(in_, team);
-      return x;
-    }
-    const QuantizedRows rows(frame, in_, team);
-    x.block_values = in_.block_values;
-    x.hi = rows.hi(0);
-    x.lo = rows.lo(0);
-    x.d = rows.d(0);
-    x.sums = rows.sums(0);
+    x.block_values = 1;
+    x.f32 = frame.floats(in_, team);
     return x;
   }
 

@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "engine/engine.h"
 #include "engine/fast/head_cache.h"
+#include "kernels/activations.h"
 
 namespace assay::engine::fast {
 
@@ -101,36 +102,11 @@ inline Partition by_channels(const Place& place, std::size_t grain, Mode mode) {
   return {Partition::Kind::channels, place.row_set, place.row_bytes, place.block_values, grain};
 }
 
-/// The four arrays of a quantized place, each [rows, ...], one behind the other.
-class QuantizedRows {
- public:
-  QuantizedRows(const Frame& frame, const Place& place, const Team& team)
-      : rows_(frame.is_own(place) ? 1 : frame.rows(place.row_set)),
-        width_(place.width),
-        block_values_(place.block_values),
-        bytes_(frame.bytes(place, team)) {}
-
-  static std::size_t row_bytes(std::size_t width, std::size_t block_values) {
-    return 2 * width + width / block_values * sizeof(float) + width / kSumValues * sizeof(std::int32_t);
-  }
-
-  std::int8_t* hi(std::size_t row) const { return reinterpret_cast<std::int8_t*>(bytes_) + row * width_; }
-  std::uint8_t* lo(std::size_t row) const { return reinterpret_cast<std::uint8_t*>(bytes_) + (rows_ + row) * width_; }
-  float* d(std::size_t row) const {
-    return reinterpret_cast<float*>(bytes_ + 2 * rows_ * width_) + row * (width_ / block_values_);
-  }
-  std::int32_t* sums(std::size_t row) const {
-    return reinterpret_cast<std::int32_t*>(d(rows_)) + row * (width_ / kSumValues);
-  }
-  std::size_t rows() const { return rows_; }
-
- private:
-  static constexpr std::size_t kSumValues = 16;
-  std::size_t rows_;
-  std::size_t width_;
-  std::size_t block_values_;
-  std::byte* bytes_;
-};
+/// The rows of a quantized place.
+inline kernels::QuantizedRows quantized_rows(const Frame& frame, const Place& place, const Team& team) {
+  const std::size_t rows = frame.is_own(place) ? 1 : frame.rows(place.row_set);
+  return {frame.bytes(place, team), rows, place.width, place.block_values};
+}
 
 /// One step, bound to its kernels, weights and places.
 class Step {

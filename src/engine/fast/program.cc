@@ -186,7 +186,7 @@ class Drafter {
 
   PlaceId make_place(RowSet rows, std::size_t channels, std::size_t block_values, bool row_wise) {
     const std::size_t bytes =
-        block_values == 0 ? channels * sizeof(float) : QuantizedRows::row_bytes(channels, block_values);
+        block_values == 0 ? channels * sizeof(float) : kernels::QuantizedRows::row_bytes(channels, block_values);
     const std::size_t row_bytes = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
     places_.push_back({-1, rows, channels, block_values, row_bytes, row_wise});
     return static_cast<PlaceId>(places_.size() - 1);

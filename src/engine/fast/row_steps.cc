@@ -87,11 +87,10 @@ class Quantize final : public UnaryRowStep {
 
   void run(const Frame& frame, const Team& team) const override {
     const float* from = frame.floats(in(), team);
-    const QuantizedRows to(frame, out(), team);
+    const kernels::QuantizedRows to = quantized_rows(frame, out(), team);
     const Team::Range mine = frame.my_rows(out(), team);
     for (std::size_t row = mine.begin; row < mine.end; ++row) {
-      kernels().quantize(from + row * out().width, out().width, out().block_values, to.hi(row), to.lo(row), to.d(row),
-                         to.sums(row));
+      kernels().quantize(from + row * out().width, out().width, out().block_values, to.row(row));
     }
   }
 };

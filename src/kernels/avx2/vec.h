@@ -212,6 +212,7 @@ inline Float min(Float a, Float b) { return {_mm256_min_ps(a.low, b.low), _mm256
 inline Int bits_of(Float a) { return {_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)}; }
 inline Float floats_of(Int a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
 inline Int round_to_ints(Float a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline Float to_floats(Int a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline Float8 fold(Float a) { return _mm256_add_ps(a.low, a.high); }
 
 struct Doubles {

@@ -168,6 +168,7 @@ inline Int bits_of(Float a) { return _mm512_castps_si512(a); }
 inline Float floats_of(Int a) { return _mm512_castsi512_ps(a); }
 /// To the nearest integers, ties to even.
 inline Int round_to_ints(Float a) { return _mm512_cvtps_epi32(a); }
+inline Float to_floats(Int a) { return _mm512_cvtepi32_ps(a); }
 /// Lanes i + (i + 8).
 inline Float8 fold(Float a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 

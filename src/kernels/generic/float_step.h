@@ -23,11 +23,22 @@ struct Token {
   const std::uint8_t* lo;
   const float* d;
   const std::int32_t* sums;
+  const std::int8_t* remainder;
+  const float* remainder_d;
+  const std::int32_t* remainder_sums;
 };
 
 inline Token token_of(const Activations& x, std::size_t token) {
-  return {x.hi + token * x.width, x.lo + token * x.width, x.d + token * (x.width / x.block_values),
-          x.sums + token * (x.width / 16)};
+  const std::size_t value = token * x.width;
+  const std::size_t block = token * (x.width / x.block_values);
+  const std::size_t group = token * (x.width / 16);
+  return {x.hi + value,
+          x.lo + value,
+          x.d + block,
+          x.sums + group,
+          x.remainder + value,
+          x.remainder_d + block,
+          x.remainder_sums + group};
 }
 
 inline std::uint16_t load_word(const Byte* p) {
@@ -74,10 +85,15 @@ inline WeightScales same_weight_scales(const Byte* field) {
   return {value(load_word(field)), kHasMin ? value(load_word(field + 2)) : _mm256_setzero_ps()};
 }
 
-/// d_x of one block for eight tokens.
+/// d_x (or d_r) of one block for eight tokens.
+template <const float* Token::*kScale>
 inline __m256 activation_scales(const Token* tokens, std::size_t block) {
-  return _mm256_setr_ps(tokens[0].d[block], tokens[1].d[block], tokens[2].d[block], tokens[3].d[block],
-                        tokens[4].d[block], tokens[5].d[block], tokens[6].d[block], tokens[7].d[block]);
+  const auto d = [&](std::size_t i) { return (tokens[i].*kScale)[block]; };
+  return _mm256_setr_ps(d(0), d(1), d(2), d(3), d(4), d(5), d(6), d(7));
+}
+
+inline bool any_is_not_zero(__m256 a) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_OQ)) != 0;
 }
 
 /// acc = fma(d_w * d_x, I, acc), then acc = fma(-(dmin_w * d_x), M, acc).
@@ -86,6 +102,13 @@ inline __m256 float_step(__m256 sum, const WeightScales& weight, __m256 d, __m25
   sum = _mm256_fmadd_ps(_mm256_mul_ps(weight.d, d), joined, sum);
   if constexpr (kHasMin) sum = _mm256_fnmadd_ps(_mm256_mul_ps(weight.dmin, d), _mm256_cvtepi32_ps(min), sum);
   return sum;
+}
+
+/// The same for the outputs whose token has a remainder in this block.
+template <bool kHasMin>
+inline __m256 remainder_step(__m256 sum, const WeightScales& weight, __m256 d, __m256i integers, __m256i min) {
+  const __m256 stepped = float_step<kHasMin>(sum, weight, d, _mm256_cvtepi32_ps(integers), min);
+  return _mm256_blendv_ps(sum, stepped, _mm256_cmp_ps(d, _mm256_setzero_ps(), _CMP_NEQ_OQ));
 }
 
 /// The first `count` of eight outputs, `step` apart.

@@ -92,6 +92,18 @@ struct SmallBlockProduct {
     } else {
       join_planes(load_twice(hi), load_twice(lo), blocks.x.low, blocks.x.high);
     }
+    return with_start(blocks);
+  }
+
+  /// Of the remainders.
+  static SmallBlocks prepare_remainder(const Token& x, std::size_t block, bool is_pair) {
+    const std::int8_t* a = x.remainder + block * kValues;
+    const std::int8_t* b = is_pair ? a + kValues : a;
+    SmallBlocks blocks;
+    blocks.x = {widen_signed(a, b), widen_signed(a + 16, b + 16)};
+    return with_start(blocks);
+  }
+  static SmallBlocks with_start(SmallBlocks blocks) {
     blocks.start = zero();
     if constexpr (Format::kBias != 0)
       blocks.start = dot({all_words(-Format::kBias), all_words(-Format::kBias)}, blocks);
@@ -103,9 +115,14 @@ struct SmallBlockProduct {
   }
 
   /// M = sum of -1 * x.
-  static std::int32_t min_term(const Token& x, std::size_t block) {
-    return -(x.sums[2 * block] + x.sums[2 * block + 1]);
+  static std::int32_t min_term(const std::int32_t* sums, std::size_t block) {
+    return -(sums[2 * block] + sums[2 * block + 1]);
   }
+
+  /// The integers of two blocks, each for eight rows or eight tokens.
+  struct Integers {
+    Int8 block[2];
+  };
 
   /// Eight rows, one token.
   static void rows(const RowTile& tile, const Token& x, std::size_t width, float* out) {
@@ -115,26 +132,34 @@ struct SmallBlockProduct {
       const bool is_pair = block + 1 < block_count;
       const std::size_t offset = block * Format::kBytes;
       const std::size_t next = is_pair ? offset + Format::kBytes : offset;
-      const SmallBlocks blocks = prepare(x, block, is_pair);
-      Int products[kTile];
-      for (std::size_t i = 0; i < kTile; ++i) {
-        const Byte* weights = tile.row[i];
-        _mm_prefetch(reinterpret_cast<const char*>(weights + tile.bytes_ahead + offset), _MM_HINT_T0);
-        products[i] = dot(Format::quants(weights + offset, weights + next), blocks);
-      }
-      Int8 first;
-      Int8 second;
-      half_totals(products, first, second);
-      sum = step(sum, tile, offset, x, block, first);
-      if (is_pair) sum = step(sum, tile, next, x, block + 1, second);
+      for (std::size_t i = 0; i < kTile; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(tile.row[i] + tile.bytes_ahead + offset), _MM_HINT_T0);
+      const Integers integers = row_integers(tile, offset, next, prepare(x, block, is_pair));
+      Integers remainders = {};
+      if (x.remainder_d[block] != 0 || (is_pair && x.remainder_d[block + 1] != 0))
+        remainders = row_integers(tile, offset, next, prepare_remainder(x, block, is_pair));
+      sum = row_step(sum, tile, offset, x, block, integers.block[0], remainders.block[0]);
+      if (is_pair) sum = row_step(sum, tile, next, x, block + 1, integers.block[1], remainders.block[1]);
     }
     store_outputs(sum, tile.count, out, 1);
   }
-  static __m256 step(__m256 sum, const RowTile& tile, std::size_t offset, const Token& x, std::size_t block,
-                     Int8 integers) {
-    return float_step<Format::kHasMin>(sum, weight_scales<Format::kHasMin>(tile.row, offset),
-                                       _mm256_set1_ps(x.d[block]), _mm256_cvtepi32_ps(integers),
-                                       _mm256_set1_epi32(min_term(x, block)));
+  static Integers row_integers(const RowTile& tile, std::size_t offset, std::size_t next, const SmallBlocks& blocks) {
+    Int products[kTile];
+    for (std::size_t i = 0; i < kTile; ++i)
+      products[i] = dot(Format::quants(tile.row[i] + offset, tile.row[i] + next), blocks);
+    Integers integers;
+    half_totals(products, integers.block[0], integers.block[1]);
+    return integers;
+  }
+  static __m256 row_step(__m256 sum, const RowTile& tile, std::size_t offset, const Token& x, std::size_t block,
+                         Int8 integers, Int8 remainders) {
+    const WeightScales weight = weight_scales<Format::kHasMin>(tile.row, offset);
+    sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), _mm256_cvtepi32_ps(integers),
+                                      _mm256_set1_epi32(min_term(x.sums, block)));
+    if (x.remainder_d[block] == 0) return sum;
+    return float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.remainder_d[block]),
+                                       _mm256_cvtepi32_ps(remainders),
+                                       _mm256_set1_epi32(min_term(x.remainder_sums, block)));
   }
 
   /// `count` rows (at most kRowsOfTokenTile), eight tokens.
@@ -148,33 +173,52 @@ struct SmallBlockProduct {
       const std::size_t second_block = is_pair ? block + 1 : block;
       SmallBlocks blocks[kTile];
       for (std::size_t i = 0; i < kTile; ++i) blocks[i] = prepare(tile.token[i], block, is_pair);
-      const __m256 d[] = {activation_scales(tile.token, block), activation_scales(tile.token, second_block)};
-      const Int8 min[] = {min_terms(tile.token, block), min_terms(tile.token, second_block)};
+      const TokenScales scales[] = {token_scales(tile.token, block), token_scales(tile.token, second_block)};
+      const bool has_remainder = any_is_not_zero(scales[0].remainder_d) || any_is_not_zero(scales[1].remainder_d);
+      SmallBlocks remainder_blocks[kTile];
+      for (std::size_t i = 0; i < kTile && has_remainder; ++i)
+        remainder_blocks[i] = prepare_remainder(tile.token[i], block, is_pair);
       for (std::size_t row = 0; row < count; ++row) {
         const Byte* a = rows + row * row_bytes + block * Format::kBytes;
         const Byte* b = rows + row * row_bytes + second_block * Format::kBytes;
         const WordPair quants = Format::quants(a, b);
-        Int products[kTile];
-        for (std::size_t i = 0; i < kTile; ++i) products[i] = dot(quants, blocks[i]);
-        Int8 first;
-        Int8 second;
-        half_totals(products, first, second);
-        __m256& sum = sums[row];
-        sum = float_step<Format::kHasMin>(sum, same_weight_scales<Format::kHasMin>(a), d[0], _mm256_cvtepi32_ps(first),
-                                          min[0]);
-        if (is_pair) {
-          sum = float_step<Format::kHasMin>(sum, same_weight_scales<Format::kHasMin>(b), d[1],
-                                            _mm256_cvtepi32_ps(second), min[1]);
+        const Integers integers = token_integers(quants, blocks);
+        Integers remainders = {};
+        if (has_remainder) remainders = token_integers(quants, remainder_blocks);
+        for (std::size_t i = 0; i < (is_pair ? 2U : 1U); ++i) {
+          const WeightScales weight = same_weight_scales<Format::kHasMin>(i == 0 ? a : b);
+          sums[row] = float_step<Format::kHasMin>(sums[row], weight, scales[i].d, _mm256_cvtepi32_ps(integers.block[i]),
+                                                  scales[i].min);
+          if (has_remainder)
+            sums[row] = remainder_step<Format::kHasMin>(sums[row], weight, scales[i].remainder_d, remainders.block[i],
+                                                        scales[i].remainder_min);
         }
       }
     }
     for (std::size_t row = 0; row < count; ++row) store_outputs(sums[row], tile.count, out + row, out_stride);
   }
+  static Integers token_integers(const WordPair& quants, const SmallBlocks* blocks) {
+    Int products[kTile];
+    for (std::size_t i = 0; i < kTile; ++i) products[i] = dot(quants, blocks[i]);
+    Integers integers;
+    half_totals(products, integers.block[0], integers.block[1]);
+    return integers;
+  }
+
+  /// What the float steps of one block need of eight tokens.
+  struct TokenScales {
+    __m256 d, remainder_d;
+    Int8 min, remainder_min;
+  };
+  static TokenScales token_scales(const Token* x, std::size_t block) {
+    return {activation_scales<&Token::d>(x, block), activation_scales<&Token::remainder_d>(x, block),
+            min_terms<&Token::sums>(x, block), min_terms<&Token::remainder_sums>(x, block)};
+  }
+  template <const std::int32_t* Token::*kSums>
   static Int8 min_terms(const Token* x, std::size_t block) {
     if constexpr (!Format::kHasMin) return _mm256_setzero_si256();
-    return _mm256_setr_epi32(min_term(x[0], block), min_term(x[1], block), min_term(x[2], block), min_term(x[3], block),
-                             min_term(x[4], block), min_term(x[5], block), min_term(x[6], block),
-                             min_term(x[7], block));
+    const auto term = [&](std::size_t i) { return min_term(x[i].*kSums, block); };
+    return _mm256_setr_epi32(term(0), term(1), term(2), term(3), term(4), term(5), term(6), term(7));
   }
 };
 

@@ -4,7 +4,7 @@
 // sixteen signed bytes, one for each 16 values. Quants with a bias b keep it: q = u - b. With s the sub-scale of a pair
 // of values,
 //   H = sum s * (u * hi - b * hi) and L = sum s * (lo * (u - b)), the parentheses being sums of two products in 16
-//   bits.
+//   bits; the remainders are summed as hi is.
 //
 // Nothing overflows. 16 bits, where vpmaddubsw would saturate at 32767: u <= 63 (6 bits), |hi| <= 128, b <= 32:
 // 2 * 63 * 128 = 16128, and with the bias 16128 + 2 * 32 * 128 = 24320; |u - b| <= 63, lo <= 255: 2 * 255 * 63 = 32130.
@@ -23,46 +23,92 @@
 namespace assay::kernels {
 namespace {
 
-/// One quarter of a block's activations.
-struct PlaneQuarter {
-  Int hi, lo;
+/// The sums of one output and one block, before their lanes are added.
+struct BlockSums {
+  Int high[kTile], low[kTile], remainder[kTile], min[kTile], remainder_min[kTile];
 };
-
-template <int kQuarter>
-inline PlaneQuarter load_planes(const Token& x, std::size_t first) {
-  return {load(x.hi + first + 64 * kQuarter), load(x.lo + first + 64 * kQuarter)};
-}
-
-/// Adds a quarter's products to both sums. `hi_bias` is b * hi, in pairs.
-template <bool kIsBiased>
-inline void add_quarter(Int unsigned_quants, Int signed_quants, Int scales, const PlaneQuarter& x, Int hi_bias,
-                        Int& high, Int& low) {
-  Int products = multiply_bytes(unsigned_quants, x.hi);
-  if constexpr (kIsBiased) products = subtract_words(products, hi_bias);
-  high = dot_words(high, products, scales);
-  low = dot_words(low, multiply_bytes(x.lo, signed_quants), scales);
-}
 
 template <typename Format>
 struct SuperBlockProduct {
   static constexpr std::size_t kValues = 256;
   static constexpr bool kIsBiased = Format::kBias != 0;
 
-  template <int kQuarter>
-  static Int hi_bias(const Token& x, std::size_t first) {
-    if constexpr (!kIsBiased) return zero();
-    return multiply_bytes(all_bytes(Format::kBias), load(x.hi + first + 64 * kQuarter));
+  /// b * hi (or b * r) of a block, in pairs.
+  struct Bias {
+    Int quarter[4];
+  };
+  static Bias bias_of(const std::int8_t* plane) {
+    Bias bias = {};
+    if constexpr (kIsBiased) {
+      for (std::size_t i = 0; i < 4; ++i)
+        bias.quarter[i] = multiply_bytes(all_bytes(Format::kBias), load(plane + 64 * i));
+    }
+    return bias;
   }
-  static Int signed_of(Int quants) {
-    if constexpr (!kIsBiased) return quants;
-    return subtract_bytes(quants, all_bytes(Format::kBias));
-  }
+
+  /// A block taken apart.
+  struct Unpacked {
+    Int quants[4], signed_quants[4], scales[4];
+    Int min;
+  };
   template <int kQuarter>
-  static void row_quarter(const Byte* block, Scales scales, const Token& x, std::size_t first, Int bias, Int& high,
-                          Int& low) {
+  static void unpack_quarter(const Byte* block, Scales scales, Unpacked& unpacked) {
     const Int quants = Format::template quants<kQuarter>(block);
-    add_quarter<kIsBiased>(quants, signed_of(quants), spread<kQuarter>(scales), load_planes<kQuarter>(x, first), bias,
-                           high, low);
+    unpacked.quants[kQuarter] = quants;
+    unpacked.signed_quants[kQuarter] = kIsBiased ? subtract_bytes(quants, all_bytes(Format::kBias)) : quants;
+    unpacked.scales[kQuarter] = spread<kQuarter>(scales);
+  }
+  static Unpacked unpack(const Byte* block) {
+    Unpacked unpacked;
+    const Scales scales = make_scales(Format::scales(block));
+    unpack_quarter<0>(block, scales, unpacked);
+    unpack_quarter<1>(block, scales, unpacked);
+    unpack_quarter<2>(block, scales, unpacked);
+    unpack_quarter<3>(block, scales, unpacked);
+    if constexpr (Format::kHasMin) unpacked.min = widen_to_ints(Format::mins(block));
+    return unpacked;
+  }
+
+  static Int signed_sum(const Unpacked& weights, const std::int8_t* plane, const Bias& bias) {
+    Int sum = zero();
+    for (std::size_t i = 0; i < 4; ++i) {
+      Int products = multiply_bytes(weights.quants[i], load(plane + 64 * i));
+      if constexpr (kIsBiased) products = subtract_words(products, bias.quarter[i]);
+      sum = dot_words(sum, products, weights.scales[i]);
+    }
+    return sum;
+  }
+  static Int unsigned_sum(const Unpacked& weights, const std::uint8_t* plane) {
+    Int sum = zero();
+    for (std::size_t i = 0; i < 4; ++i)
+      sum = dot_words(sum, multiply_bytes(load(plane + 64 * i), weights.signed_quants[i]), weights.scales[i]);
+    return sum;
+  }
+
+  /// Output number i of a tile.
+  static void add_block(const Unpacked& weights, const Token& x, std::size_t first, const Bias& bias, std::size_t i,
+                        BlockSums& sums) {
+    sums.high[i] = signed_sum(weights, x.hi + first, bias);
+    sums.low[i] = unsigned_sum(weights, x.lo + first);
+    if constexpr (Format::kHasMin) sums.min[i] = multiply_ints(weights.min, load(x.sums + first / 16));
+  }
+  static void add_remainder(const Unpacked& weights, const Token& x, std::size_t first, const Bias& bias, std::size_t i,
+                            BlockSums& sums) {
+    sums.remainder[i] = signed_sum(weights, x.remainder + first, bias);
+    if constexpr (Format::kHasMin)
+      sums.remainder_min[i] = multiply_ints(weights.min, load(x.remainder_sums + first / 16));
+  }
+
+  /// The float steps of one block for eight outputs.
+  static __m256 block_step(__m256 sum, const WeightScales& weight, __m256 d, const BlockSums& sums) {
+    return float_step<Format::kHasMin>(sum, weight, d, joined(sums.high, sums.low), min_totals(sums.min));
+  }
+  static __m256 block_remainder_step(__m256 sum, const WeightScales& weight, __m256 d, const BlockSums& sums) {
+    return remainder_step<Format::kHasMin>(sum, weight, d, totals(sums.remainder), min_totals(sums.remainder_min));
+  }
+  static Int8 min_totals(const Int* min) {
+    if constexpr (!Format::kHasMin) return _mm256_setzero_si256();
+    return totals(min);
   }
 
   /// I = fma(256, float(H), float(L)).
@@ -79,57 +125,23 @@ struct SuperBlockProduct {
     for (std::size_t block = 0; block < width / kValues; ++block) {
       const std::size_t first = block * kValues;
       const std::size_t offset = block * Format::kBytes;
-      const Int bias[] = {hi_bias<0>(x, first), hi_bias<1>(x, first), hi_bias<2>(x, first), hi_bias<3>(x, first)};
-      Int high[kTile];
-      Int low[kTile];
-      Int min[kTile];
+      const bool has_remainder = x.remainder_d[block] != 0;
+      const Bias bias = bias_of(x.hi + first);
+      const Bias remainder_bias = has_remainder ? bias_of(x.remainder + first) : Bias{};
+      BlockSums sums;
       for (std::size_t i = 0; i < kTile; ++i) {
-        const Byte* weights = tile.row[i] + offset;
+        const Byte* block_bytes = tile.row[i] + offset;
         for (std::size_t line = 0; line < Format::kBytes; line += 64)
-          _mm_prefetch(reinterpret_cast<const char*>(weights + tile.bytes_ahead + line), _MM_HINT_T0);
-        const Scales scales = make_scales(Format::scales(weights));
-        high[i] = zero();
-        low[i] = zero();
-        row_quarter<0>(weights, scales, x, first, bias[0], high[i], low[i]);
-        row_quarter<1>(weights, scales, x, first, bias[1], high[i], low[i]);
-        row_quarter<2>(weights, scales, x, first, bias[2], high[i], low[i]);
-        row_quarter<3>(weights, scales, x, first, bias[3], high[i], low[i]);
-        if constexpr (Format::kHasMin)
-          min[i] = multiply_ints(widen_to_ints(Format::mins(weights)), load(x.sums + first / 16));
+          _mm_prefetch(reinterpret_cast<const char*>(block_bytes + tile.bytes_ahead + line), _MM_HINT_T0);
+        const Unpacked weights = unpack(block_bytes);
+        add_block(weights, x, first, bias, i, sums);
+        if (has_remainder) add_remainder(weights, x, first, remainder_bias, i, sums);
       }
       const WeightScales weight = weight_scales<Format::kHasMin>(tile.row, offset + Format::kScaleOffset);
-      Int8 min_totals = _mm256_setzero_si256();
-      if constexpr (Format::kHasMin) min_totals = totals(min);
-      sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), joined(high, low), min_totals);
+      sum = block_step(sum, weight, _mm256_set1_ps(x.d[block]), sums);
+      if (has_remainder) sum = block_remainder_step(sum, weight, _mm256_set1_ps(x.remainder_d[block]), sums);
     }
     store_outputs(sum, tile.count, out, 1);
-  }
-
-  /// A block taken apart, for several tokens.
-  struct Unpacked {
-    Int quants[4], signed_quants[4], scales[4];
-    Int min;
-  };
-  template <int kQuarter>
-  static void unpack_quarter(const Byte* block, Scales scales, Unpacked& unpacked) {
-    unpacked.quants[kQuarter] = Format::template quants<kQuarter>(block);
-    unpacked.signed_quants[kQuarter] = signed_of(unpacked.quants[kQuarter]);
-    unpacked.scales[kQuarter] = spread<kQuarter>(scales);
-  }
-  static Unpacked unpack(const Byte* block) {
-    Unpacked unpacked;
-    const Scales scales = make_scales(Format::scales(block));
-    unpack_quarter<0>(block, scales, unpacked);
-    unpack_quarter<1>(block, scales, unpacked);
-    unpack_quarter<2>(block, scales, unpacked);
-    unpack_quarter<3>(block, scales, unpacked);
-    if constexpr (Format::kHasMin) unpacked.min = widen_to_ints(Format::mins(block));
-    return unpacked;
-  }
-  template <int kQuarter>
-  static void token_quarter(const Unpacked& weights, const Token& x, std::size_t first, Int bias, Int& high, Int& low) {
-    add_quarter<kIsBiased>(weights.quants[kQuarter], weights.signed_quants[kQuarter], weights.scales[kQuarter],
-                           load_planes<kQuarter>(x, first), bias, high, low);
   }
 
   /// `count` rows (at most kRowsOfTokenTile), eight tokens.
@@ -139,36 +151,26 @@ struct SuperBlockProduct {
     for (__m256& sum : sums) sum = _mm256_setzero_ps();
     for (std::size_t block = 0; block < width / kValues; ++block) {
       const std::size_t first = block * kValues;
-      const __m256 d = activation_scales(tile.token, block);
-      Int bias[kTile][4];
-      if constexpr (kIsBiased) {
-        for (std::size_t i = 0; i < kTile; ++i) {
-          bias[i][0] = hi_bias<0>(tile.token[i], first);
-          bias[i][1] = hi_bias<1>(tile.token[i], first);
-          bias[i][2] = hi_bias<2>(tile.token[i], first);
-          bias[i][3] = hi_bias<3>(tile.token[i], first);
-        }
+      const __m256 d = activation_scales<&Token::d>(tile.token, block);
+      const __m256 remainder_d = activation_scales<&Token::remainder_d>(tile.token, block);
+      const bool has_remainder = any_is_not_zero(remainder_d);
+      Bias bias[kTile];
+      Bias remainder_bias[kTile];
+      for (std::size_t i = 0; i < kTile; ++i) {
+        bias[i] = bias_of(tile.token[i].hi + first);
+        if (has_remainder) remainder_bias[i] = bias_of(tile.token[i].remainder + first);
       }
       for (std::size_t row = 0; row < count; ++row) {
         const Byte* block_bytes = rows + row * row_bytes + block * Format::kBytes;
         const Unpacked weights = unpack(block_bytes);
-        Int high[kTile];
-        Int low[kTile];
-        Int min[kTile];
+        BlockSums block_sums;
         for (std::size_t i = 0; i < kTile; ++i) {
-          const Token& x = tile.token[i];
-          high[i] = zero();
-          low[i] = zero();
-          token_quarter<0>(weights, x, first, bias[i][0], high[i], low[i]);
-          token_quarter<1>(weights, x, first, bias[i][1], high[i], low[i]);
-          token_quarter<2>(weights, x, first, bias[i][2], high[i], low[i]);
-          token_quarter<3>(weights, x, first, bias[i][3], high[i], low[i]);
-          if constexpr (Format::kHasMin) min[i] = multiply_ints(weights.min, load(x.sums + first / 16));
+          add_block(weights, tile.token[i], first, bias[i], i, block_sums);
+          if (has_remainder) add_remainder(weights, tile.token[i], first, remainder_bias[i], i, block_sums);
         }
         const WeightScales weight = same_weight_scales<Format::kHasMin>(block_bytes + Format::kScaleOffset);
-        Int8 min_totals = _mm256_setzero_si256();
-        if constexpr (Format::kHasMin) min_totals = totals(min);
-        sums[row] = float_step<Format::kHasMin>(sums[row], weight, d, joined(high, low), min_totals);
+        sums[row] = block_step(sums[row], weight, d, block_sums);
+        if (has_remainder) sums[row] = block_remainder_step(sums[row], weight, remainder_d, block_sums);
       }
     }
     for (std::size_t row = 0; row < count; ++row) store_outputs(sums[row], tile.count, out + row, out_stride);

@@ -175,8 +175,13 @@ inline void to_half(const float* x, std::size_t n, std::uint16_t* out) {
   });
 }
 
-inline void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo,
-                     float* d, std::int32_t* sums) {
+inline Int remainder_of(Float v, Int x, float d, float inverse) {
+  const Float rest = multiply(fused_negative(to_floats(x), all_floats(d), v), all_floats(inverse));
+  const Float steps = multiply(rest, all_floats(256.0F));
+  return round_to_ints(min(max(steps, all_floats(-127.0F)), all_floats(127.0F)));
+}
+
+inline void quantize(const float* x, std::size_t width, std::size_t block_values, const QuantizedRow& row) {
   for (std::size_t first = 0; first < width; first += block_values) {
     // The bits of magnitudes, as integers, are ordered as the magnitudes are, with infinity and NaN above all.
     Int magnitudes = zero();
@@ -195,13 +200,27 @@ inline void quantize(const float* x, std::size_t width, std::size_t block_values
       scale = 0;
       inverse = 0;
     }
-    d[first / block_values] = scale;
+    row.d[first / block_values] = scale;
+    Int sizes = zero();
     for (std::size_t i = first; i < first + block_values; i += kLanes) {
       const Int rounded = round_to_ints(multiply(load_floats(x + i), all_floats(inverse)));
       const Int value = is_finite ? rounded : zero();
-      store_bytes(shift_ints_right<8>(value), hi + i);
-      store_bytes(value, lo + i);
-      sums[i / kLanes] = total(value);
+      sizes = add_ints(sizes, max_ints(value, subtract_ints(zero(), value)));
+      store_bytes(shift_ints_right<8>(value), row.hi + i);
+      store_bytes(value, row.lo + i);
+      row.sums[i / kLanes] = total(value);
+    }
+    const bool has_outliers = total(sizes) < kOutlierMean * static_cast<std::int32_t>(block_values);
+    const float remainder_d = inverse != 0 && has_outliers ? scale / 256.0F : 0.0F;
+    row.remainder_d[first / block_values] = remainder_d;
+    for (std::size_t i = first; i < first + block_values; i += kLanes) {
+      Int value = zero();
+      if (remainder_d != 0) {
+        const Float v = load_floats(x + i);
+        value = remainder_of(v, round_to_ints(multiply(v, all_floats(inverse))), scale, inverse);
+      }
+      store_bytes(value, row.remainder + i);
+      row.remainder_sums[i / kLanes] = remainder_d != 0 ? total(value) : 0;
     }
   }
 }

@@ -11,9 +11,11 @@ namespace {
 
 /// The integers of one output and one block.
 struct Sums {
-  std::int32_t high = 0;  ///< sum scale * quant * hi
-  std::int32_t low = 0;   ///< sum scale * quant * lo
-  std::int32_t min = 0;   ///< sum min * x
+  std::int32_t high = 0;           ///< sum scale * quant * hi
+  std::int32_t low = 0;            ///< sum scale * quant * lo
+  std::int32_t min = 0;            ///< sum min * x
+  std::int32_t remainder = 0;      ///< sum scale * quant * r
+  std::int32_t remainder_min = 0;  ///< sum min * r
 };
 
 /// A block's integers with the scales folded in, one a value.
@@ -30,14 +32,22 @@ void fold(const quant::BlockIntegers& integers, int block_values, Folded& folded
   }
 }
 
-Sums multiply(const Folded& folded, int block_values, const std::int8_t* hi, const std::uint8_t* lo) {
+Sums multiply(const Folded& folded, std::size_t block_values, const Activations& x, std::size_t first) {
   Sums sums;
-  for (int i = 0; i < block_values; ++i) {
-    sums.high += folded.weight[i] * hi[i];
-    sums.low += folded.weight[i] * lo[i];
-    sums.min += folded.min[i] * (256 * hi[i] + lo[i]);
+  for (std::size_t i = 0; i < block_values; ++i) {
+    sums.high += folded.weight[i] * x.hi[first + i];
+    sums.low += folded.weight[i] * x.lo[first + i];
+    sums.min += folded.min[i] * (256 * x.hi[first + i] + x.lo[first + i]);
+    sums.remainder += folded.weight[i] * x.remainder[first + i];
+    sums.remainder_min += folded.min[i] * x.remainder[first + i];
   }
   return sums;
+}
+
+/// For types without a minimum term the second operation adds -0 and changes nothing.
+float step(float sum, const quant::BlockIntegers& weights, float d, float joined, std::int32_t min) {
+  sum = std::fma(weights.d * d, joined, sum);
+  return std::fma(-(weights.dmin * d), static_cast<float>(min), sum);
 }
 
 }  // namespace
@@ -54,16 +64,15 @@ void block_product(const quant::Type& type, const std::byte* rows, std::size_t r
       Folded folded;
       fold(weights, static_cast<int>(block_values), folded);
       for (std::size_t token = 0; token < x.tokens; ++token) {
-        const std::size_t first = token * x.width + block * block_values;
-        const Sums sums = multiply(folded, static_cast<int>(block_values), x.hi + first, x.lo + first);
+        const Sums sums = multiply(folded, block_values, x, token * x.width + block * block_values);
         const float joined = block_values == 32
                                  ? static_cast<float>(256 * sums.high + sums.low)
                                  : std::fma(256.0F, static_cast<float>(sums.high), static_cast<float>(sums.low));
-        const float d = x.d[token * block_count + block];
+        const std::size_t at = token * block_count + block;
         float& sum = out[token * out_stride + row];
-        sum = std::fma(weights.d * d, joined, sum);
-        // For types without a minimum term this adds -0 and changes nothing.
-        sum = std::fma(-(weights.dmin * d), static_cast<float>(sums.min), sum);
+        sum = step(sum, weights, x.d[at], joined, sums.min);
+        if (x.remainder_d[at] == 0) continue;
+        sum = step(sum, weights, x.remainder_d[at], static_cast<float>(sums.remainder), sums.remainder_min);
       }
     }
   }

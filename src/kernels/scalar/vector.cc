@@ -1,11 +1,14 @@
 #include "kernels/scalar/vector.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "kernels/scalar/exp.h"
 #include "kernels/scalar/lanes.h"
 #include "quant/half.h"
+#include "quant/type.h"
 
 namespace assay::kernels::scalar {
 namespace {
@@ -16,11 +19,12 @@ float cached(const void* cache, CacheFormat format, std::size_t i) {
                                     : quant::half_to_float(static_cast<const std::uint16_t*>(cache)[i]);
 }
 
-void quantize_block(const float* x, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d) {
+/// The 16-bit integers of one block and their scale; returns 1 / d, or 0 where all integers are 0.
+float quantize_block(const float* v, std::size_t block_values, std::int32_t* x, float* d) {
   float largest = 0;
   bool is_finite = true;
   for (std::size_t i = 0; i < block_values; ++i) {
-    const float magnitude = std::fabs(x[i]);
+    const float magnitude = std::fabs(v[i]);
     is_finite = is_finite && magnitude <= std::numeric_limits<float>::max();
     largest = magnitude > largest ? magnitude : largest;
   }
@@ -30,22 +34,39 @@ void quantize_block(const float* x, std::size_t block_values, std::int8_t* hi, s
   if (is_finite && !(inverse <= std::numeric_limits<float>::max())) *d = 0;
   if (!is_finite || *d == 0) inverse = 0;
   for (std::size_t i = 0; i < block_values; ++i) {
-    const auto value = inverse == 0 ? 0 : static_cast<std::int32_t>(std::lrint(x[i] * inverse));
-    hi[i] = static_cast<std::int8_t>(value >> 8);
-    lo[i] = static_cast<std::uint8_t>(value & 255);
+    x[i] = inverse == 0 ? 0 : static_cast<std::int32_t>(std::lrint(v[i] * inverse));
   }
+  return inverse;
+}
+
+bool has_outliers(const std::int32_t* x, std::size_t block_values) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < block_values; ++i) sum += std::abs(x[i]);
+  return sum < kOutlierMean * static_cast<std::int32_t>(block_values);
+}
+
+std::int8_t remainder(float v, std::int32_t x, float d, float inverse) {
+  const float steps = std::fma(-static_cast<float>(x), d, v) * inverse * 256.0F;
+  return static_cast<std::int8_t>(std::lrint(std::min(std::max(steps, -127.0F), 127.0F)));
 }
 
 }  // namespace
 
-void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
-              std::int32_t* sums) {
-  for (std::size_t first = 0; first < width; first += block_values)
-    quantize_block(x + first, block_values, hi + first, lo + first, d + first / block_values);
-  for (std::size_t first = 0; first < width; first += 16) {
-    std::int32_t& sum = sums[first / 16];
-    sum = 0;
-    for (std::size_t i = first; i < first + 16; ++i) sum += 256 * hi[i] + lo[i];
+void quantize(const float* v, std::size_t width, std::size_t block_values, const QuantizedRow& row) {
+  for (std::size_t i = 0; i < width / 16; ++i) row.sums[i] = row.remainder_sums[i] = 0;
+  for (std::size_t first = 0; first < width; first += block_values) {
+    std::int32_t x[quant::kMaxBlockValues];
+    float& d = row.d[first / block_values];
+    float& remainder_d = row.remainder_d[first / block_values];
+    const float inverse = quantize_block(v + first, block_values, x, &d);
+    remainder_d = inverse != 0 && has_outliers(x, block_values) ? d / 256.0F : 0.0F;
+    for (std::size_t i = 0; i < block_values; ++i) {
+      row.hi[first + i] = static_cast<std::int8_t>(x[i] >> 8);
+      row.lo[first + i] = static_cast<std::uint8_t>(x[i] & 255);
+      row.remainder[first + i] = remainder_d == 0 ? std::int8_t{0} : remainder(v[first + i], x[i], d, inverse);
+      row.sums[(first + i) / 16] += x[i];
+      row.remainder_sums[(first + i) / 16] += row.remainder[first + i];
+    }
   }
 }
 

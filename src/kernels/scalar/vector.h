@@ -8,8 +8,7 @@
 
 namespace assay::kernels::scalar {
 
-void quantize(const float* x, std::size_t width, std::size_t block_values, std::int8_t* hi, std::uint8_t* lo, float* d,
-              std::int32_t* sums);
+void quantize(const float* v, std::size_t width, std::size_t block_values, const QuantizedRow& row);
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
 void silu_product(const float* gate, const float* up, std::size_t n, float* out);
 void add(const float* a, const float* b, std::size_t n, float* out);
