@@ -46,6 +46,11 @@ struct SuperBlockProduct {
     return bias;
   }
 
+  static Int signed_of(Int quants) {
+    if constexpr (!kIsBiased) return quants;
+    return subtract_bytes(quants, all_bytes(Format::kBias));
+  }
+
   /// A block taken apart.
   struct Unpacked {
     Int quants[4], signed_quants[4], scales[4];
@@ -55,7 +60,7 @@ struct SuperBlockProduct {
   static void unpack_quarter(const Byte* block, Scales scales, Unpacked& unpacked) {
     const Int quants = Format::template quants<kQuarter>(block);
     unpacked.quants[kQuarter] = quants;
-    unpacked.signed_quants[kQuarter] = kIsBiased ? subtract_bytes(quants, all_bytes(Format::kBias)) : quants;
+    unpacked.signed_quants[kQuarter] = signed_of(quants);
     unpacked.scales[kQuarter] = spread<kQuarter>(scales);
   }
   static Unpacked unpack(const Byte* block) {
