@@ -49,6 +49,18 @@ TextResult summarize(std::span<const RowMetrics> rows, std::size_t chunk_rows) {
   return result;
 }
 
+TextPosition text_position(const RowMetrics& row, double typical_logit_error) {
+  TextPosition position;
+  position.kl = static_cast<float>(row.kl);
+  position.reference_log_prob = static_cast<float>(row.reference_log_prob);
+  position.candidate_log_prob = static_cast<float>(row.candidate_log_prob);
+  position.reference_margin = static_cast<float>(row.reference_margin);
+  position.reference_top = row.reference_top;
+  position.candidate_top = row.candidate_top;
+  position.near_tie = row.reference_margin < typical_logit_error;
+  return position;
+}
+
 Estimate reference_perplexity(std::span<const RowMetrics> rows, std::size_t chunk_rows) {
   return exp_of(
       mean_over_blocks(collect(rows, [](const RowMetrics& row) { return -row.reference_log_prob; }), chunk_rows));

@@ -22,6 +22,9 @@ namespace assay::compare {
 /// `rows` in the order of the text, `chunk_rows` of each chunk; at least one.
 TextResult summarize(std::span<const RowMetrics> rows, std::size_t chunk_rows);
 
+/// A position as results hold it; its token and place are left to the caller.
+TextPosition text_position(const RowMetrics& row, double typical_logit_error);
+
 /// Of the reference alone.
 Estimate reference_perplexity(std::span<const RowMetrics> rows, std::size_t chunk_rows);
 

@@ -115,14 +115,13 @@ class TextRun {
     if (!request_.keep_positions) return text;
     text.positions.reserve(side.rows.size());
     for (std::size_t i = 0; i < side.rows.size(); ++i) {
-      const RowMetrics& row = side.rows[i];
+      TextPosition position = text_position(side.rows[i], text.result.typical_logit_error);
       const std::size_t chunk = i / chunks_.scored();
-      const std::size_t position = chunks_.first() + i % chunks_.scored() + 1;
-      text.positions.push_back({chunks_.tokens(chunk)[position], static_cast<std::uint32_t>(chunk),
-                                static_cast<std::uint32_t>(position), static_cast<float>(row.kl),
-                                static_cast<float>(row.reference_log_prob), static_cast<float>(row.candidate_log_prob),
-                                static_cast<float>(row.reference_margin), row.reference_top, row.candidate_top,
-                                row.reference_margin < text.result.typical_logit_error});
+      const std::size_t place = chunks_.first() + i % chunks_.scored() + 1;
+      position.token = chunks_.tokens(chunk)[place];
+      position.chunk = static_cast<std::uint32_t>(chunk);
+      position.position = static_cast<std::uint32_t>(place);
+      text.positions.push_back(position);
     }
     return text;
   }

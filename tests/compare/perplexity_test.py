@@ -31,22 +31,20 @@ def run(text, model, context, chunks, *more):
     return json.loads(assay(model, "--text", text, "--ctx", context, "--chunks", chunks, "--json", *more).stdout)
 
 
-def numpy_perplexity(text, model, context, count, logits_of):
-    return peer.perplexity(*peer.scored(*peer.chunk_tokens(model, text.read_text(), context, count), logits_of))
-
-
 @pytest.mark.parametrize("name, model, context, count", [("kingjames", llama_cpp.KINGJAMES, 128, 4),
                                                          ("smollm2", llama_cpp.smollm2(), 64, 2)])
 def test_chunks_and_scores(text, name, model, context, count, tmp_path):
     ours = run(text, model, context, count)
+    chunks, inputs = peer.chunk_tokens(model, text.read_text(), context, count)
     assert ours["positions"] == count * (context - 1 - context // 2)
-    expected = numpy_perplexity(text, model, context, count, peer.our_logits(model, tmp_path))
+    expected = peer.perplexity(peer.our_logits(model, inputs, tmp_path), peer.targets(chunks))
     assert [ours["perplexity"], ours["stderr"]] == pytest.approx(expected, rel=1e-9)
 
 
 def test_beside_llama_cpp(text):
-    ours = run(text, "kingjames", 256, 4)
-    theirs = numpy_perplexity(text, llama_cpp.KINGJAMES, 256, 4, peer.peer_logits(llama_cpp.KINGJAMES))
+    ours = run(text, "kingjames", 128, 4)
+    chunks, inputs = peer.chunk_tokens(llama_cpp.KINGJAMES, text.read_text(), 128, 4)
+    theirs = peer.perplexity(peer.peer_logits(llama_cpp.KINGJAMES, inputs), peer.targets(chunks))
     print(f"\nkingjames: {ours['perplexity']:.6f} +- {ours['stderr']:.6f}, llama.cpp {theirs[0]:.6f} +- {theirs[1]:.6f}",
           end="")
     assert [ours["perplexity"], ours["stderr"]] == pytest.approx(theirs, rel=1e-4)
