@@ -114,10 +114,15 @@ struct TopToken {
   int candidate_rank = 0;
 };
 
+/// What a group of tensors is: one tensor, all of a layer, all of a kind ("attn_v"), or the worst ones together.
+enum class GroupKind { tensor, layer, kind, together };
+
 /// A group of tensors put back to the reference's precision, and what the flip did then (a real run, not an estimate).
 struct Attribution {
+  GroupKind group = GroupKind::tensor;
+  std::string name;  ///< "blk.3.attn_v.weight", "blk.3", "attn_v", "3 worst"
   std::vector<std::string> tensors;
-  double estimate = 0;  ///< first-order estimate of the share of the margin's change, used for ranking only
+  double estimate = 0;  ///< what share of the margin's change it was expected to undo; chose what to run (put_back.h)
   double margin = 0;    ///< logit of the reference's token minus the best other, with these tensors put back
   bool flips_back = false;
 };
@@ -143,6 +148,8 @@ struct PromptResult {
 
 /// What putting one tensor (or group) back to the reference's precision is worth on the text, worst first.
 struct Culprit {
+  GroupKind group = GroupKind::tensor;
+  std::string name;  ///< as in Attribution
   std::vector<std::string> tensors;
   double kl = 0;        ///< mean KL with these put back
   double kl_share = 0;  ///< how much of the candidate's KL goes away, 0..1

@@ -1,0 +1,147 @@
+#include "compare/put_back.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace assay::compare {
+namespace {
+
+using Weights = std::vector<model::WeightId>;
+
+std::size_t index(model::WeightId id) { return static_cast<std::size_t>(id); }
+
+/// "blk.3.attn_v.weight": "attn_v"; a bias keeps its ending.
+std::string kind_of(std::string_view tensor) {
+  constexpr std::string_view kEnding = ".weight";
+  if (layer_of(tensor) >= 0) tensor.remove_prefix(tensor.find('.', tensor.find('.') + 1) + 1);
+  if (tensor.size() > kEnding.size() && tensor.substr(tensor.size() - kEnding.size()) == kEnding) {
+    tensor.remove_suffix(kEnding.size());
+  }
+  return std::string(tensor);
+}
+
+class Search {
+ public:
+  Search(const PlanPair& pair, const PutBackRequest& request) : pair_(pair), request_(request) {
+    for (std::size_t i = 0; i < pair.tensors().size(); ++i) {
+      const PairedTensor& tensor = pair.tensors()[i];
+      if (!tensor.differs) continue;
+      const auto weight = static_cast<model::WeightId>(i);
+      differing_.push_back(weight);
+      kinds_[kind_of(tensor.candidate->name)].push_back(weight);
+      const int layer = layer_of(tensor.candidate->name);
+      if (layer >= 0) layers_[layer].push_back(weight);
+    }
+    total_ = layers_.size() + kinds_.size() + std::min(differing_.size(), request.single_tensors) + request.together;
+  }
+
+  std::vector<PutBack> run() {
+    std::vector<PutBack> layers;
+    for (const auto& [layer, weights] : layers_) add(layers, GroupKind::layer, fmt::format("blk.{}", layer), weights);
+    std::vector<PutBack> kinds;
+    for (const auto& [kind, weights] : kinds_) add(kinds, GroupKind::kind, kind, weights);
+    std::vector<PutBack> found = single_tensors();
+    std::vector<PutBack> together = worst_together(found);
+    sort(layers);
+    sort(kinds);
+    for (std::vector<PutBack>* more : {&together, &kinds, &layers}) {
+      std::move(more->begin(), more->end(), std::back_inserter(found));
+    }
+    return found;
+  }
+
+ private:
+  double score(const Weights& weights) {
+    const auto known = scores_.find(weights);
+    if (known != scores_.end()) return known->second;
+    const double scored = request_.score(pair_.put_back(weights));
+    ++runs_;
+    if (request_.on_run) request_.on_run(runs_, std::max(total_, runs_));
+    return scores_[weights] = scored;
+  }
+
+  /// Of the way from the candidate to the reference.
+  double share(double scored) const {
+    const double way = request_.reference_score - request_.candidate_score;
+    return way > 0 ? (scored - request_.candidate_score) / way : 0;
+  }
+
+  /// Runs it; groups of one are left to single_tensors().
+  void add(std::vector<PutBack>& groups, GroupKind kind, const std::string& name, const Weights& weights) {
+    const double scored = score(weights);
+    if (weights.size() > 1) groups.push_back({kind, name, weights, share(scored), scored});
+  }
+
+  std::vector<PutBack> single_tensors() {
+    std::vector<PutBack> expected;
+    for (const model::WeightId weight : differing_) {
+      const std::string_view name = pair_.tensors()[index(weight)].candidate->name;
+      const int layer = layer_of(name);
+      double estimate = std::max(0.0, share(score(kinds_.at(kind_of(name)))));
+      if (layer >= 0) estimate *= std::max(0.0, share(score(layers_.at(layer))));
+      expected.push_back({GroupKind::tensor, std::string(name), {weight}, estimate, 0});
+    }
+    std::stable_sort(expected.begin(), expected.end(),
+                     [](const PutBack& a, const PutBack& b) { return a.estimate > b.estimate; });
+    std::vector<PutBack> chosen;
+    for (PutBack& tensor : expected) {
+      const bool is_known = scores_.count(tensor.weights) > 0;
+      if (chosen.size() >= request_.single_tensors && !is_known) continue;
+      tensor.score = score(tensor.weights);
+      chosen.push_back(std::move(tensor));
+    }
+    sort(chosen);
+    return chosen;
+  }
+
+  /// `worst` is sorted.
+  std::vector<PutBack> worst_together(const std::vector<PutBack>& worst) {
+    std::vector<PutBack> steps;
+    if (worst.empty() || request_.is_enough(worst.front().score)) return steps;
+    PutBack step{GroupKind::together, "", worst.front().weights, worst.front().estimate, 0};
+    for (std::size_t count = 2; count <= std::min(worst.size(), request_.together); ++count) {
+      step.weights.push_back(worst[count - 1].weights.front());
+      step.estimate += worst[count - 1].estimate;
+      step.name = fmt::format("{} worst", count);
+      Weights sorted = step.weights;
+      std::sort(sorted.begin(), sorted.end());
+      step.score = score(sorted);
+      steps.push_back(step);
+      if (request_.is_enough(step.score)) break;
+    }
+    return steps;
+  }
+
+  static void sort(std::vector<PutBack>& groups) {
+    std::stable_sort(groups.begin(), groups.end(),
+                     [](const PutBack& a, const PutBack& b) { return a.score > b.score; });
+  }
+
+  const PlanPair& pair_;
+  const PutBackRequest& request_;
+  Weights differing_;
+  std::map<std::string, Weights> kinds_;
+  std::map<int, Weights> layers_;
+  std::map<Weights, double> scores_;
+  std::size_t runs_ = 0;
+  std::size_t total_ = 0;
+};
+
+}  // namespace
+
+std::vector<PutBack> put_back_groups(const PlanPair& pair, const PutBackRequest& request) {
+  return Search(pair, request).run();
+}
+
+std::vector<std::string> tensor_names(const PlanPair& pair, const std::vector<model::WeightId>& weights) {
+  std::vector<std::string> names;
+  names.reserve(weights.size());
+  for (const model::WeightId weight : weights) names.emplace_back(pair.tensors()[index(weight)].candidate->name);
+  return names;
+}
+
+}  // namespace assay::compare
