@@ -129,8 +129,8 @@ struct Attribution {
 
 /// A position of a prompt (or of its continuation) where the candidate's top token is not the reference's.
 struct Flip {
-  std::uint32_t position = 0;  ///< in the prompt
-  std::string context;         ///< the text before it, its last 60 characters
+  std::uint32_t position = 0;  ///< of the token that is predicted, counted over the prompt and its continuation
+  std::string context;         ///< the end of the text before it
   std::int32_t reference_token = 0;
   std::string reference_piece;
   std::int32_t candidate_token = 0;
@@ -141,9 +141,12 @@ struct Flip {
   std::vector<Attribution> attribution;  ///< culprits first
 };
 
+/// A candidate on a prompt and its continuation, which is the reference's own.
 struct PromptResult {
-  std::vector<TopToken> top;  ///< of the last position
-  std::vector<Flip> flips;
+  std::vector<TopToken> top;       ///< behind the prompt: the reference's first ones and the candidate's first, by rank
+  std::size_t positions = 0;       ///< that were compared
+  double typical_logit_error = 0;  ///< median over them, as in TextResult
+  std::vector<Flip> flips;         ///< in order, near ties among them
 };
 
 /// What putting one tensor (or group) back to the reference's precision is worth on the text, worst first.
@@ -168,10 +171,11 @@ struct CandidateResult {
 struct Comparison {
   ModelSummary reference;
   std::optional<Estimate> reference_perplexity;
-  std::string engine;       ///< Engine::description()
-  std::string text_name;    ///< file of --text, or empty
-  std::string prompt;       ///< of -p, or empty
-  std::size_t context = 0;  ///< tokens a chunk
+  std::string engine;        ///< Engine::description()
+  std::string text_name;     ///< file of --text, or empty
+  std::string prompt;        ///< of -p, or empty
+  std::string continuation;  ///< what the reference says next, greedily
+  std::size_t context = 0;   ///< tokens a chunk
   std::size_t chunks = 0;
   std::vector<std::string> pieces;  ///< text of each token of the scored positions' chunks, when positions are kept
   std::vector<CandidateResult> candidates;
