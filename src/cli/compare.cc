@@ -28,7 +28,7 @@ ComparedModel open_model(const std::string& name) {
 }
 
 CompareRun open_models(const CompareOptions& options) {
-  CompareRun run{options, open_model(options.models.front()), {}, {}};
+  CompareRun run{options, open_model(options.models.front()), {}, {}, {}, {}};
   run.comparison.reference = compare::summarize_model(options.models.front(), run.reference.model.file);
   for (std::size_t i = 1; i < options.models.size(); ++i) {
     run.candidates.push_back(open_model(options.models[i]));
@@ -38,9 +38,25 @@ CompareRun open_models(const CompareOptions& options) {
   return run;
 }
 
+void check(const CompareOptions& options) {
+  if (options.text.file.empty() && !options.prompt) {
+    throw Error(ErrorKind::usage, "nothing to compare the models on",
+                "Give a text with --text, a prompt with -p, or both.");
+  }
+  const bool needs_text =
+      options.culprits || options.positions || options.max_kl || options.min_top1 || options.max_perplexity_ratio;
+  if (options.text.file.empty() && needs_text) {
+    throw Error(ErrorKind::usage, "--culprits, --positions and thresholds need a text", "Give one with --text.");
+  }
+}
+
 int execute(const CompareOptions& options) {
+  check(options);
   CompareRun run = open_models(options);
-  compare_text(run);
+  if (!options.text.file.empty()) compare_text(run);
+  if (options.prompt) compare_prompt(run);
+  compare_depth(run);
+  if (options.culprits) find_culprits(run);
   const std::vector<std::string> failed = failures(options, run.comparison);
   if (options.json) {
     nlohmann::ordered_json document = report::to_json(run.comparison);
@@ -59,7 +75,22 @@ Action setup(CLI::App& app) {
   app.add_option("models", options->models, "The reference, then one or more candidates: paths or short names")
       ->required()
       ->expected(2, 1 << 10);
-  add_text_options(app, options->text)->required();
+  add_text_options(app, options->text);
+  app.add_option("-p,--prompt", options->prompt, "A prompt: which tokens come next, and what flips");
+  app.add_option("-n", options->continuation, "Tokens the reference adds to the prompt, greedily")
+      ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--top", options->top, "Tokens in the table of what comes next")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--attribute", options->attributed_flips,
+                 "The worst flips to find the tensors of, for every candidate")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--drift", options->drift_tokens,
+                 "Tokens of the text (or prompt) to follow through the layers; 0: none")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_flag("--culprits", options->culprits, "Find the tensors that cost most KL, on the text's first chunks");
   add_arithmetic_options(app, options->engine);
   const auto add_threshold = [&](const char* name, std::optional<double>& value, const char* help) {
     app.add_option(name, value, help)->check(CLI::NonNegativeNumber)->group("Thresholds: exit 1 when one is not kept");
@@ -111,7 +142,8 @@ std::vector<std::string> failures(const CompareOptions& options, const compare::
 extern const Command kCompare = {"compare", "How far quantized models are from a reference, and why",
                                  "  assay compare f16.gguf q4_k_m.gguf --text wiki.test.raw --chunks 16\n"
                                  "  assay compare f16.gguf q8_0.gguf q6_k.gguf q4_0.gguf --text wiki.test.raw --json\n"
-                                 "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --max-kl 0.02",
+                                 "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --max-kl 0.02\n"
+                                 "  assay compare f16.gguf q4_0.gguf -p \"In the beginning\" -n 64",
                                  setup};
 
 }  // namespace assay::cli

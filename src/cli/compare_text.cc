@@ -15,7 +15,8 @@ void compare_text(CompareRun& run) {
   for (std::size_t i = 0; i < run.candidates.size(); ++i) {
     compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1], text);
   }
-  const compare::Chunks chunks(*run.reference.tokenizer, text, options.text.context, options.text.chunks);
+  run.chunks.emplace(*run.reference.tokenizer, text, options.text.context, options.text.chunks);
+  const compare::Chunks& chunks = *run.chunks;
 
   compare::TextRequest request;
   request.engine = options.engine.engine;

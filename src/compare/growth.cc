@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "compare/plan_pair.h"
+#include "compare/statistics.h"
 
 namespace assay::compare {
 namespace {
@@ -15,12 +16,10 @@ namespace {
 constexpr double kMassive = 100;
 constexpr double kMassiveTimesMedian = 1000;
 
-/// The upper one of an even number.
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  return percentile(values, 0.5);
 }
 
 double rms(const engine::Rows& rows, std::size_t row) {

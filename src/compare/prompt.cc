@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "compare/chunks.h"
 #include "compare/distribution.h"
+#include "compare/statistics.h"
 
 namespace assay::compare {
 namespace {
@@ -179,10 +180,10 @@ class PromptRun {
     result.top = side.top;
     result.positions = side.rows.size();
     std::vector<double> errors;
+    errors.reserve(side.rows.size());
     for (const Row& row : side.rows) errors.push_back(row.metrics.logit_error);
-    const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-    std::nth_element(errors.begin(), middle, errors.end());
-    result.typical_logit_error = *middle;
+    std::sort(errors.begin(), errors.end());
+    result.typical_logit_error = percentile(errors, 0.5);
     for (std::size_t i = 0; i < side.rows.size(); ++i) {
       const Row& row = side.rows[i];
       if (row.metrics.reference_top == row.metrics.candidate_top) continue;

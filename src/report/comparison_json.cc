@@ -97,15 +97,31 @@ Json to_json(const compare::TopToken& token) {
           {"candidate_rank", token.candidate_rank}};
 }
 
+const char* name(compare::GroupKind group) {
+  switch (group) {
+    case compare::GroupKind::tensor:
+      return "tensor";
+    case compare::GroupKind::layer:
+      return "layer";
+    case compare::GroupKind::kind:
+      return "kind";
+    case compare::GroupKind::together:
+      return "together";
+  }
+  return "";
+}
+
 Json to_json(const compare::Attribution& attribution) {
-  return {{"tensors", attribution.tensors},
-          {"estimate", attribution.estimate},
-          {"margin", attribution.margin},
-          {"flips_back", attribution.flips_back}};
+  return {{"group", name(attribution.group)}, {"name", attribution.name},     {"tensors", attribution.tensors},
+          {"estimate", attribution.estimate}, {"margin", attribution.margin}, {"flips_back", attribution.flips_back}};
 }
 
 Json to_json(const compare::Culprit& culprit) {
-  return {{"tensors", culprit.tensors}, {"kl", culprit.kl}, {"kl_share", culprit.kl_share}};
+  return {{"group", name(culprit.group)},
+          {"name", culprit.name},
+          {"tensors", culprit.tensors},
+          {"kl", culprit.kl},
+          {"kl_share", culprit.kl_share}};
 }
 
 Json to_json(const compare::Flip& flip);
@@ -143,7 +159,11 @@ Json to_json(const compare::CandidateResult& candidate) {
   if (candidate.text) add(json, *candidate.text);
   json["taps"] = list_of(candidate.taps);
   if (!candidate.taps.empty()) json["growth"] = to_json(candidate.growth);
-  if (candidate.prompt) json["top"] = list_of(candidate.prompt->top);
+  if (candidate.prompt) {
+    json["top"] = list_of(candidate.prompt->top);
+    json["prompt_positions"] = candidate.prompt->positions;
+    json["prompt_typical_logit_error"] = candidate.prompt->typical_logit_error;
+  }
   json["flips"] = candidate.prompt ? list_of(candidate.prompt->flips) : Json::array();
   if (!candidate.culprits.empty()) json["culprits"] = list_of(candidate.culprits);
   if (!candidate.positions.empty()) json["text_positions"] = list_of(candidate.positions);
@@ -161,7 +181,10 @@ Json to_json(const compare::Comparison& comparison) {
     json["context"] = comparison.context;
     json["chunks"] = comparison.chunks;
   }
-  if (!comparison.prompt.empty()) json["prompt"] = comparison.prompt;
+  if (!comparison.prompt.empty()) {
+    json["prompt"] = comparison.prompt;
+    json["continuation"] = comparison.continuation;
+  }
   json["reference"] = std::move(reference);
   json["candidates"] = list_of(comparison.candidates);
   return json;

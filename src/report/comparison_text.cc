@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ namespace {
 using Align = Table::Align;
 
 constexpr std::size_t kMostIntroducing = 8;
-constexpr std::size_t kAttributions = 5;
+constexpr std::size_t kTensors = 5;  // put back alone
+constexpr std::size_t kGroups = 2;   // layers, and kinds
 
 std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
@@ -31,10 +33,31 @@ std::string small(const compare::Estimate& estimate) {
 
 std::string quoted(const std::string& piece) { return fmt::format("'{}'", printable(piece, 24)); }
 
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+/// What was put back: "blk.3.attn_v.weight", "all attn_v", "all of blk.3", "the 3 worst".
+std::string put_back(compare::GroupKind group, const std::string& name) {
+  switch (group) {
+    case compare::GroupKind::tensor:
+      return name;
+    case compare::GroupKind::layer:
+      return "all of " + name;
+    case compare::GroupKind::kind:
+      return "all " + name;
+    case compare::GroupKind::together:
+      return "the " + name;
+  }
+  return name;
+}
+
+/// The first ones of every sort, which are the worst; of those put back together all.
+template <typename PutBack>
+std::vector<const PutBack*> worst_of_each(const std::vector<PutBack>& found) {
+  std::vector<const PutBack*> shown;
+  std::map<compare::GroupKind, std::size_t> counts;
+  for (const PutBack& each : found) {
+    const std::size_t limit = each.group == compare::GroupKind::tensor ? kTensors : kGroups;
+    if (counts[each.group]++ < limit || each.group == compare::GroupKind::together) shown.push_back(&each);
+  }
+  return shown;
 }
 
 std::string describe(const compare::ModelSummary& summary) {
@@ -50,6 +73,9 @@ std::string heading(const compare::Comparison& comparison) {
                         with_error(*comparison.reference_perplexity, 4));
   }
   if (!comparison.prompt.empty()) text += fmt::format("prompt      '{}'\n", printable(comparison.prompt, 80));
+  if (!comparison.continuation.empty()) {
+    text += fmt::format("continued   '{}'\n", printable(comparison.continuation, 80));
+  }
   if (!comparison.engine.empty()) text += fmt::format("engine      {}\n", comparison.engine);
   return text;
 }
@@ -134,18 +160,27 @@ std::string describe(const compare::Flip& flip) {
                       flip.reference_margin, flip.candidate_margin, flip.near_tie ? " (a near tie)" : "");
   if (flip.attribution.empty()) return text;
   Table table({{"put back", Align::left}, {"margin then"}, {"flips back", Align::left}});
-  for (std::size_t i = 0; i < std::min(kAttributions, flip.attribution.size()); ++i) {
-    const compare::Attribution& attribution = flip.attribution[i];
-    table.add({printable(join(attribution.tensors), 72), fmt::format("{:+.4f}", attribution.margin),
-               attribution.flips_back ? "yes" : "no"});
+  for (const compare::Attribution* attribution : worst_of_each(flip.attribution)) {
+    table.add({put_back(attribution->group, attribution->name), fmt::format("{:+.4f}", attribution->margin),
+               attribution->flips_back ? "yes" : "no"});
   }
   return text + table.text();
 }
 
+std::string flip_count(const compare::CandidateResult& candidate) {
+  const std::vector<compare::Flip>& flips = candidate.prompt->flips;
+  const auto near_ties = static_cast<std::size_t>(
+      std::count_if(flips.begin(), flips.end(), [](const compare::Flip& flip) { return flip.near_tie; }));
+  return fmt::format("\n{}: {} flips and {} near ties (logits differ by {:.3g}) in {} positions\n",
+                     candidate.summary.model, flips.size() - near_ties, near_ties,
+                     candidate.prompt->typical_logit_error, candidate.prompt->positions);
+}
+
 std::string culprit_table(const compare::CandidateResult& candidate) {
   Table table({{"put back", Align::left}, {"mean KL then"}, {"share of KL"}});
-  for (const compare::Culprit& culprit : candidate.culprits) {
-    table.add({printable(join(culprit.tensors), 72), fmt::format("{:.3g}", culprit.kl), percent(culprit.kl_share)});
+  for (const compare::Culprit* culprit : worst_of_each(candidate.culprits)) {
+    table.add(
+        {put_back(culprit->group, culprit->name), fmt::format("{:.3g}", culprit->kl), percent(culprit->kl_share)});
   }
   return fmt::format("\n{}: the tensors to blame\n{}", candidate.summary.model, table.text());
 }
@@ -156,9 +191,7 @@ std::string details(const compare::CandidateResult& candidate) {
   if (!candidate.culprits.empty()) text += culprit_table(candidate);
   if (!candidate.prompt) return text;
   text += top_table(candidate);
-  if (candidate.prompt->flips.empty()) {
-    text += fmt::format("\n{}: the most likely token is the reference's at every position\n", candidate.summary.model);
-  }
+  text += flip_count(candidate);
   for (const compare::Flip& flip : candidate.prompt->flips) text += describe(flip);
   return text;
 }
