@@ -104,41 +104,61 @@ std::string text_table(const compare::Comparison& comparison) {
   return "\n" + sizes.text();
 }
 
-void add_tap(Table& table, const compare::TapDrift& tap) {
-  table.add({tap.tap, tap.weight_type, fmt::format("{:.2e}", tap.relative_error), fmt::format("{:.2e}", tap.introduced),
-             fmt::format("{:.2e}", tap.inherited), fmt::format("{:.6f}", tap.cosine),
-             fmt::format("{:.1f}", tap.sqnr_db), fmt::format("{:.4g}", tap.rms_reference),
-             fmt::format("{:.4g}", tap.rms_candidate)});
+/// A layer's output, or a tap outside the layers, and the tap of the layer that introduces most.
+void add_layer(Table& table, const compare::TapDrift& output, const compare::TapDrift& worst) {
+  table.add({output.tap, fmt::format("{:.2e}", output.relative_error), fmt::format("{:.6f}", output.cosine),
+             fmt::format("{:.1f}", output.sqnr_db), fmt::format("{:.4g}", output.rms_reference),
+             fmt::format("{:.4g}", output.rms_candidate),
+             worst.introduced > 0 ? fmt::format("{:.2e}", worst.introduced) : "",
+             worst.introduced > 0 ? worst.tap : ""});
 }
 
-Table tap_table() {
-  return Table({{"tap", Align::left},
-                {"weight", Align::left},
-                {"relative error"},
-                {"introduced"},
-                {"inherited"},
-                {"cosine"},
-                {"SQNR dB"},
-                {"rms"},
-                {"candidate's"}});
-}
-
-/// The residual stream after each layer, and the taps that introduce most.
-std::string drift_tables(const compare::CandidateResult& candidate) {
-  Table stream = tap_table();
-  for (const compare::TapDrift& tap : candidate.taps) {
-    if (tap.tap.ends_with(".out") || tap.layer < 0) add_tap(stream, tap);
+std::string layer_table(const std::vector<compare::TapDrift>& taps) {
+  Table table({{"output", Align::left},
+               {"error"},
+               {"cosine"},
+               {"SQNR dB"},
+               {"rms"},
+               {"candidate's"},
+               {"introduced"},
+               {"most at", Align::left}});
+  const compare::TapDrift* worst = nullptr;
+  for (const compare::TapDrift& tap : taps) {
+    if (worst == nullptr || worst->layer != tap.layer || tap.layer < 0 || tap.introduced > worst->introduced) {
+      worst = &tap;
+    }
+    if (tap.layer < 0 || tap.tap.ends_with(".out")) add_layer(table, tap, *worst);
   }
+  return table.text();
+}
+
+std::string introducing_table(const std::vector<compare::TapDrift>& taps) {
   std::vector<const compare::TapDrift*> worst;
-  for (const compare::TapDrift& tap : candidate.taps) worst.push_back(&tap);
-  const std::size_t shown = std::min(kMostIntroducing, worst.size());
-  std::partial_sort(worst.begin(), worst.begin() + static_cast<std::ptrdiff_t>(shown), worst.end(),
-                    [](const auto* a, const auto* b) { return a->introduced > b->introduced; });
-  Table introducing = tap_table();
-  for (std::size_t i = 0; i < shown; ++i) add_tap(introducing, *worst[i]);
-  std::string text = fmt::format("\n{}: through the layers\n{}\n{}: where most is introduced\n{}",
-                                 candidate.summary.model, stream.text(), candidate.summary.model, introducing.text());
-  for (const std::string& sentence : candidate.growth.verdict) text += fmt::format("\n  {}\n", sentence);
+  for (const compare::TapDrift& tap : taps) {
+    if (tap.introduced > 0) worst.push_back(&tap);
+  }
+  if (worst.empty()) return "";
+  std::stable_sort(worst.begin(), worst.end(),
+                   [](const auto* a, const auto* b) { return a->introduced > b->introduced; });
+  Table table(
+      {{"tap", Align::left}, {"weight", Align::left}, {"introduced"}, {"inherited"}, {"error"}, {"worst channel"}});
+  for (std::size_t i = 0; i < std::min(kMostIntroducing, worst.size()); ++i) {
+    const compare::TapDrift& tap = *worst[i];
+    table.add({tap.tap, tap.weight_type, fmt::format("{:.2e}", tap.introduced), fmt::format("{:.2e}", tap.inherited),
+               fmt::format("{:.2e}", tap.relative_error), std::to_string(tap.worst_channel)});
+  }
+  return table.text();
+}
+
+/// Layer by layer, the taps that introduce most, and what it means.
+std::string drift_tables(const compare::CandidateResult& candidate) {
+  std::string text = fmt::format("\n{}: through the layers\n{}", candidate.summary.model, layer_table(candidate.taps));
+  const std::string introducing = introducing_table(candidate.taps);
+  if (!introducing.empty()) {
+    text += fmt::format("\n{}: where most is introduced\n{}", candidate.summary.model, introducing);
+  }
+  text += fmt::format("\n{}: is it normal?\n", candidate.summary.model);
+  for (const std::string& sentence : candidate.growth.verdict) text += fmt::format("  {}\n", sentence);
   return text;
 }
 

@@ -87,6 +87,7 @@ std::vector<std::vector<float>> logits(const model::Plan& plan, const std::vecto
   const auto engine = engine::make_fast(plan, options);
   const engine::SequenceId sequence = engine->add_sequence();
   std::vector<engine::TokenInput> batch;
+  batch.reserve(tokens.size());
   for (const std::int32_t token : tokens) batch.push_back({token, sequence, true});
   engine->evaluate(batch);
   const engine::Rows rows = engine->logits();

@@ -15,7 +15,7 @@
 
 namespace {
 
-using namespace assay;
+using namespace assay;  // NOLINT(google-build-using-namespace): a program of the tests
 using Json = nlohmann::ordered_json;
 
 void dump(int argc, char** argv) {

@@ -48,17 +48,40 @@ compare::Comparison full() {
   flip.context = "In the beginning";
   flip.reference_piece = " God";
   flip.candidate_piece = " the";
-  flip.attribution = {{{"blk.0.attn_q.weight"}, 0.9, -0.1, true}};
-  candidate.culprits = {{{"output.weight"}, 0.01, 0.75}};
+  using compare::GroupKind;
+  flip.attribution = {
+      {GroupKind::tensor, "blk.0.attn_q.weight", {"blk.0.attn_q.weight"}, 0.9, -0.1, true},
+      {GroupKind::together, "2 worst", {"blk.0.attn_q.weight", "output.weight"}, 0.9, 0.1, true},
+      {GroupKind::kind, "attn_q", {"blk.0.attn_q.weight", "blk.1.attn_q.weight"}, 0.9, 0.2, true},
+      {GroupKind::layer, "blk.0", {"blk.0.attn_q.weight", "blk.0.attn_k.weight"}, 0.9, 0.3, true},
+  };
+  candidate.culprits = {{GroupKind::tensor, "output.weight", {"output.weight"}, 0.01, 0.75}};
   return comparison;
 }
 
 TEST(ComparisonText, ShowsEveryPart) {
   const std::string text = to_text(full());
-  for (const char* part : {"f16.gguf  F16, 13.7 MB, 16.01 bits a weight", "1 chunk of 512 tokens", "17.6400 +- 0.9000",
-                           "In the\\nbeginning", "oracle f64", "0.0402 +- 0.001", "81.80 %", "104", "267", "blk.0.q",
-                           "blk.0.out", "rms grows 75-fold", "' God'", "' God' becomes ' the'", "blk.0.attn_q.weight",
-                           "-0.1000", "output.weight", "75.00 %"})
+  for (const char* part : {"f16.gguf  F16, 13.7 MB, 16.01 bits a weight",
+                           "1 chunk of 512 tokens",
+                           "17.6400 +- 0.9000",
+                           "In the\\nbeginning",
+                           "oracle f64",
+                           "0.0402 +- 0.001",
+                           "81.80 %",
+                           "104",
+                           "267",
+                           "blk.0.q",
+                           "blk.0.out",
+                           "rms grows 75-fold",
+                           "' God'",
+                           "' God' becomes ' the'",
+                           "blk.0.attn_q.weight",
+                           "-0.1000",
+                           "the 2 worst",
+                           "all attn_q",
+                           "all of blk.0",
+                           "output.weight",
+                           "75.00 %"})
     EXPECT_TRUE(has(text, part)) << part;
   EXPECT_LT(text.rfind("blk.0.q "), text.rfind("blk.0.out")) << "the taps that introduce most come first";
 }
@@ -83,6 +106,7 @@ TEST(ComparisonJson, HasTheMembersOfTheSchema) {
   EXPECT_EQ(candidate["taps"][1]["tap"], "blk.0.out");
   EXPECT_EQ(candidate["growth"]["massive_channels"][0]["channel"], 7);
   EXPECT_EQ(candidate["flips"][0]["attribution"][0]["flips_back"], true);
+  EXPECT_EQ(candidate["flips"][0]["attribution"][1]["group"], "together");
   EXPECT_EQ(candidate["top"][0]["candidate_rank"], 2);
   EXPECT_EQ(candidate["culprits"][0]["kl_share"], 0.75);
 }
