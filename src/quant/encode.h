@@ -3,7 +3,7 @@
 // and for super-blocks always, it searches (search.h). Only files of this room include it.
 #pragma once
 
-#include <cfloat>
+#include <algorithm>
 #include <cstddef>
 
 #include "quant/block.h"
@@ -13,43 +13,59 @@ namespace assay::quant {
 
 using PutTogether = void (*)(const BlockIntegers& integers, std::byte* block);
 
-/// Towards zero; what does not fit 32 bits becomes their smallest number, as x86 has it.
+/// Towards zero; 0 for a value that is no number or has no place in 32 bits.
 inline int truncate(float value) {
-  constexpr float kLimit = 2147483648.0F;
-  return value >= -kLimit && value < kLimit ? static_cast<int>(value) : INT32_MIN;
+  const float finite = absolute(value) < 0x1p31F ? value : 0.0F;
+  return static_cast<int>(finite);
 }
 
 /// 1 / d, 0 for 0.
 inline float inverse_of(float d) { return d != 0.0F ? 1.0F / d : 0.0F; }
 
+struct Range {
+  float low, high;
+};
+
+/// Smallest and largest of 32 values; a zero has any sign.
+inline Range range_of(const float* x) {
+  Lanes low = {x[0], x[1], x[2], x[3]};
+  Lanes high = low;
+  for (int i = kLanes; i < 32; i += kLanes) {
+    const Lanes here = {x[i], x[i + 1], x[i + 2], x[i + 3]};
+    low = select(here < low, here, low);
+    high = select(here > high, here, high);
+  }
+  return {std::min(std::min(low[0], low[1]), std::min(low[2], low[3])),
+          std::max(std::max(high[0], high[1]), std::max(high[2], high[3]))};
+}
+
 /// Quants -half .. half - 1, d such that the extreme value is -half * d.
 inline void encode_signed_simply(const float* x, int half, BlockIntegers& integers) {
-  float magnitude;
-  const float extreme = find_extreme<32>(x, magnitude);
+  const auto [low, high] = range_of(x);
+  float extreme = -low > high ? low : high;
+  if (-low == high) {  // the sign is that of the first
+    float magnitude;
+    extreme = find_extreme<32>(x, magnitude);
+  }
   const float d = extreme / static_cast<float>(-half);
   const float inverse = inverse_of(d);
   integers.d = d;
   for (int i = 0; i < 32; ++i) {
-    const auto quant = static_cast<std::int8_t>(truncate(x[i] * inverse + (static_cast<float>(half) + 0.5F)));
-    integers.quant[i] = static_cast<std::int16_t>(std::min<int>(2 * half - 1, quant) - half);
+    const int quant = truncate(x[i] * inverse + (static_cast<float>(half) + 0.5F));
+    integers.quant[i] = static_cast<std::int16_t>(std::min(2 * half - 1, quant) - half);
   }
 }
 
 /// Quants 0 .. most from the smallest value (0) to the largest (most).
 inline void encode_affine_simply(const float* x, int most, BlockIntegers& integers) {
-  float low = FLT_MAX;
-  float high = -FLT_MAX;
-  for (int i = 0; i < 32; ++i) {
-    low = x[i] < low ? x[i] : low;
-    high = x[i] > high ? x[i] : high;
-  }
+  auto [low, high] = range_of(x);
+  if (low == 0.0F) low = *std::find(x, x + 31, 0.0F);  // the sign is that of the first
   const float d = (high - low) / static_cast<float>(most);
   const float inverse = inverse_of(d);
   integers.d = d;
   integers.dmin = low;
   for (int i = 0; i < 32; ++i) {
-    const auto quant = static_cast<std::int8_t>(truncate((x[i] - low) * inverse + 0.5F));
-    integers.quant[i] = static_cast<std::int16_t>(std::min<int>(most, quant));
+    integers.quant[i] = static_cast<std::int16_t>(std::min(most, truncate((x[i] - low) * inverse + 0.5F)));
   }
 }
 

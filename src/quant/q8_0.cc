@@ -26,9 +26,8 @@ void encode(const float* row, std::size_t width, const float* /*importance*/, st
   // Adding this with the value's sign and cutting off rounds to nearest, ties away from zero.
   constexpr float kBelowHalf = 0x1.fffffep-2F;
   for (; width != 0; width -= 32, row += 32, blocks += 34) {
-    float magnitude = 0;
-    for (int i = 0; i < 32; ++i) magnitude = std::max(magnitude, absolute(row[i]));
-    const float d = magnitude / 127.0F;
+    const auto [low, high] = range_of(row);
+    const float d = std::max(absolute(low), absolute(high)) / 127.0F;
     const float inverse = inverse_of(d);
     store_half(d, blocks);
     for (int i = 0; i < 32; ++i) {

@@ -64,14 +64,17 @@ def extreme_rows(width):
         rows += [value * np.eye(1, width, at)[0] for at in (0, 31, width - 1)]
         rows += [value * (np.arange(width) % steps - shift) / steps for steps in (4, 16, 32, 255) for shift in (0, steps / 2)]
     rows += [np.where(np.arange(width) % 32 == at, 1, 2.0 ** -at) for at in range(0, 32, 5)]
-    return np.array(rows).astype(np.float32)
+    generator = np.random.default_rng(3)
+    signs = [np.copysign(generator.integers(0, 2, width), generator.standard_normal(width)) for _ in range(8)]
+    zeros = [np.copysign(0, generator.standard_normal(width)) for _ in range(8)]
+    return np.array(rows + signs + zeros).astype(np.float32)
 
 
 def model_rows(width):
     """Rows of real weights."""
     reader = gguf.GGUFReader(MODELS / "kingjames-7m.f16.gguf")
     rows = [np.float32(tensor.data).ravel() for tensor in reader.tensors if tensor.tensor_type == 1]
-    return np.concatenate([row[:width * 12].reshape(-1, width) for row in rows])
+    return np.concatenate([row[:width * 3].reshape(-1, width) for row in rows])
 
 
 def importances(width):
