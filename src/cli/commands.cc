@@ -2,11 +2,11 @@
 
 namespace assay::cli {
 
-extern const Command kRun, kChat, kInspect, kTokenize, kTrace, kCompare, kPerplexity, kBench, kPull;
+extern const Command kRun, kChat, kInspect, kTokenize, kTrace, kCompare, kPerplexity, kQuantize, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect, &kTokenize, &kTrace,
-                                                 &kCompare, &kPerplexity, &kBench,   &kPull};
+  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect,  &kTokenize, &kTrace,
+                                                 &kCompare, &kPerplexity, &kQuantize, &kBench,    &kPull};
   return kCommands;
 }
 

@@ -1,6 +1,8 @@
 #include "gguf/writer.h"
 
+#include <cassert>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -128,6 +130,16 @@ void Writer::add(std::string_view key, const Value& value) {
 
 void Writer::add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne,
                         std::span<const std::byte> data) {
+  const auto size_bytes = ne.empty() || ne[0] % type.block_values != 0 ? std::nullopt : tensor_bytes(type, ne);
+  if (size_bytes && *size_bytes != data.size()) {
+    throw Error(ErrorKind::usage, fmt::format("tensor '{}': {} bytes of data for {} values of {}", printable(name),
+                                              data.size(), shape_text(ne), type.name));
+  }
+  add_tensor(name, type, std::move(ne));
+  tensors_.back().data = data;
+}
+
+void Writer::add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne) {
   const auto refuse = [&](const std::string& problem) {
     throw Error(ErrorKind::usage, fmt::format("tensor '{}': {}", printable(name), problem));
   };
@@ -145,11 +157,9 @@ void Writer::add_tensor(std::string_view name, const quant::Type& type, std::vec
         fmt::format("rows of {} values, no multiple of the {} in a block of {}", ne[0], type.block_values, type.name));
   }
   const auto size_bytes = tensor_bytes(type, ne);
-  if (size_bytes != data.size()) {
-    refuse(fmt::format("{} bytes of data for {} values of {}", data.size(), shape_text(ne), type.name));
-  }
+  if (!size_bytes) refuse(fmt::format("more than 2^64 bytes for {} values of {}", shape_text(ne), type.name));
   if (!tensor_names_.emplace(name).second) refuse("added twice");
-  tensors_.push_back({std::string(name), &type, std::move(ne), data});
+  tensors_.push_back({std::string(name), &type, std::move(ne), *size_bytes, {}});
 }
 
 std::vector<std::byte> Writer::head() const {
@@ -166,29 +176,38 @@ std::vector<std::byte> Writer::head() const {
     for (const std::uint64_t length : info.ne) append_number(bytes, length);
     append_number(bytes, info.type->id);
     append_number(bytes, offset);
-    offset = align_up(offset + info.data.size(), alignment_);
+    offset = align_up(offset + info.size_bytes, alignment_);
   }
   bytes.resize(static_cast<std::size_t>(align_up(bytes.size(), alignment_)));
   return bytes;
 }
 
-void Writer::put_pieces(const std::function<void(std::span<const std::byte>)>& put) const {
+void Writer::put_pieces(const DataOf& data_of, const std::function<void(std::span<const std::byte>)>& put) const {
   put(head());
-  for (const Info& info : tensors_) {
-    put(info.data);
-    put(Bytes(static_cast<std::size_t>(align_up(info.data.size(), alignment_) - info.data.size())));
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const std::uint64_t size_bytes = tensors_[i].size_bytes;
+    const std::span<const std::byte> data = data_of(i);
+    assert(data.size() == size_bytes);
+    put(data);
+    put(Bytes(static_cast<std::size_t>(align_up(size_bytes, alignment_) - size_bytes)));
   }
 }
 
-void Writer::write(const std::filesystem::path& path) const {
+Writer::DataOf Writer::own_data() const {
+  return [this](std::size_t index) { return tensors_[index].data; };
+}
+
+void Writer::write(const std::filesystem::path& path) const { write(path, own_data()); }
+
+void Writer::write(const std::filesystem::path& path, const DataOf& data_of) const {
   OutputFile file(path);
-  put_pieces([&](std::span<const std::byte> piece) { file.write(piece); });
+  put_pieces(data_of, [&](std::span<const std::byte> piece) { file.write(piece); });
   file.commit();
 }
 
 std::vector<std::byte> Writer::bytes() const {
   Bytes bytes;
-  put_pieces([&](std::span<const std::byte> piece) { append(bytes, piece); });
+  put_pieces(own_data(), [&](std::span<const std::byte> piece) { append(bytes, piece); });
   return bytes;
 }
 

@@ -34,9 +34,14 @@ class Writer {
 
   void add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne,
                   std::span<const std::byte> data);
+  /// A tensor whose data come when they are written, for files larger than memory.
+  void add_tensor(std::string_view name, const quant::Type& type, std::vector<std::uint64_t> ne);
 
   /// Writes to a temporary name and renames.
   void write(const std::filesystem::path& path) const;
+  /// With the data of the tensor `index`, in the order of add_tensor; they must live until the next call.
+  using DataOf = std::function<std::span<const std::byte>(std::size_t index)>;
+  void write(const std::filesystem::path& path, const DataOf& data_of) const;
   /// The same bytes in memory.
   std::vector<std::byte> bytes() const;
 
@@ -45,11 +50,13 @@ class Writer {
     std::string name;
     const quant::Type* type;
     std::vector<std::uint64_t> ne;
-    std::span<const std::byte> data;
+    std::uint64_t size_bytes;
+    std::span<const std::byte> data;  ///< empty when they come later
   };
   std::vector<std::byte> head() const;
   /// Calls put(bytes) with one piece of the file after the other.
-  void put_pieces(const std::function<void(std::span<const std::byte>)>& put) const;
+  void put_pieces(const DataOf& data_of, const std::function<void(std::span<const std::byte>)>& put) const;
+  DataOf own_data() const;
 
   std::vector<std::byte> metadata_;
   std::set<std::string, std::less<>> keys_;

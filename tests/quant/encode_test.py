@@ -48,11 +48,11 @@ def ours(name, rows, importance, folder):
 def random_rows(width):
     """Normal, heavy-tailed, one-sided and coarse values at many magnitudes."""
     generator = np.random.default_rng(width)
-    shape = (60, width)
+    shape = (24, width)
     kinds = [generator.standard_normal(shape), generator.standard_t(2, shape), generator.uniform(-1, 1, shape),
              np.abs(generator.standard_normal(shape)), -generator.uniform(0.5, 1, shape),
              np.rint(3 * generator.standard_normal(shape)), generator.laplace(size=shape) * (generator.random(shape) < 0.1)]
-    scales = np.exp2(generator.integers(-20, 12, (60, 1)))
+    scales = np.exp2(generator.integers(-20, 12, (24, 1)))
     return np.concatenate([kind * scales for kind in kinds]).astype(np.float32)
 
 
@@ -88,7 +88,7 @@ def importances(width):
 def test_bytes_are_ggmls(name, make_rows, tmp_path):
     width = 512 if block_of(name)[0] == 256 else 352
     rows = make_rows(width)
-    for importance in importances(width):
+    for importance in importances(width)[:2 if make_rows is model_rows else None]:
         weights = None if importance is None else importance.astype(np.float32)
         expected = theirs(name, rows, weights)
         found = ours(name, rows, weights, tmp_path)

@@ -1,0 +1,229 @@
+"""Whole files against llama.cpp's own quantizer (the PyPI package cyllama), byte for byte."""
+
+import ctypes
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+
+import gguf
+import numpy as np
+import pytest
+from cyllama.llama import llama_cpp
+
+ASSAY = os.environ["ASSAY_BINARY"]
+KINGJAMES = pathlib.Path(__file__).parents[2] / "models" / "kingjames-7m.f16.gguf"
+
+# general.file_type
+MIXES = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12,
+         "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "BF16": 32, "F32": 0, "Q2_K_S": 21}
+
+
+def ours(source, target, mix, *options):
+    return subprocess.run([ASSAY, "quantize", source, target, mix, *options], check=True, capture_output=True, text=True)
+
+
+class ImatrixData(ctypes.Structure):
+    """llama.cpp's llama_model_imatrix_data: one entry; a null name ends the list."""
+    _fields_ = [("name", ctypes.c_char_p), ("data", ctypes.POINTER(ctypes.c_float)), ("size", ctypes.c_size_t)]
+
+
+def theirs(source, target, file_type, importance=None, **options):
+    parameters = llama_cpp.LlamaModelQuantizeParams()
+    parameters.nthread = 1
+    parameters.ftype = file_type
+    for name, value in options.items():
+        setattr(parameters, name, value)
+    if importance:
+        entries = (ImatrixData * (len(importance) + 1))()
+        for entry, (name, means) in zip(entries, importance.items()):
+            entry.name, entry.size = name.encode(), means.size
+            entry.data = means.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        # The package has no setter: the C struct (nthread, ftype, two types, six flags, the pointer) is found by its start.
+        memory = bytes((ctypes.c_char * sys.getsizeof(parameters)).from_address(id(parameters)))
+        start = memory.index(struct.pack("<ii", 1, file_type), 16)
+        ctypes.c_void_p.from_address(id(parameters) + start + 24).value = ctypes.addressof(entries)
+    llama_cpp.model_quantize(str(source), str(target), parameters)
+
+
+def tensors(path):
+    return {t.name: (t.tensor_type.name, tuple(t.shape), t.data.tobytes()) for t in gguf.GGUFReader(path).tensors}
+
+
+def check_same(ours_path, theirs_path):
+    left, right = tensors(ours_path), tensors(theirs_path)
+    assert list(left) == list(right)
+    types = {name: (left[name][0], right[name][0]) for name in left if left[name][0] != right[name][0]}
+    assert not types
+    assert not [name for name in left if left[name] != right[name]]
+    assert ours_path.read_bytes() == theirs_path.read_bytes()
+
+
+def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture="llama", extra=()):
+    """A model of random weights in the shape of others."""
+    generator = np.random.default_rng(width + layers)
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(layers)
+    writer.add_context_length(128)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_vocab_size(256)
+    writer.add_tokenizer_model("no_vocab")
+    kv_width = width // heads * kv_heads
+    shapes = {"token_embd.weight": (256, width), "output_norm.weight": (width,)}
+    if not tied:
+        shapes["output.weight"] = (256, width)
+    for layer in range(layers):
+        for name, shape in {"attn_norm": (width,), "attn_q": (width, width), "attn_k": (kv_width, width),
+                            "attn_v": (kv_width, width), "attn_output": (width, width), "ffn_norm": (width,),
+                            "ffn_gate": (hidden, width), "ffn_up": (hidden, width), "ffn_down": (width, hidden)}.items():
+            shapes[f"blk.{layer}.{name}.weight"] = shape
+    for name, shape in shapes.items():
+        writer.add_tensor(name, (generator.standard_t(4, shape) * 0.05).astype(np.float16 if len(shape) > 1 else np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Rows of 32 values, which no super-block divides, but for ffn_down; tied output, as in SmolLM2."""
+    path = tmp_path_factory.mktemp("odd") / "model.gguf"
+    write_model(path, width=32, layers=17, heads=1, kv_heads=1, hidden=256, tied=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory):
+    """Four heads share their values, and the output is a matrix of its own."""
+    path = tmp_path_factory.mktemp("grouped") / "model.gguf"
+    write_model(path, width=256, layers=8, heads=8, kv_heads=2, hidden=256, tied=False)
+    return path
+
+
+def importance_of(model):
+    """Means for every matrix of the blocks."""
+    generator = np.random.default_rng(7)
+    return {t.name: generator.chisquare(1, int(t.shape[0])).astype(np.float32)
+            for t in gguf.GGUFReader(model).tensors if len(t.shape) > 1 and t.name.startswith("blk.")}
+
+
+def write_importance(path, importance):
+    writer = gguf.GGUFWriter(path, "")
+    writer.kv_data[0].clear()
+    writer.add_type("imatrix")
+    writer.add_array("imatrix.datasets", ["some text"])
+    writer.add_uint32("imatrix.chunk_count", 5)
+    writer.add_uint32("imatrix.chunk_size", 512)
+    for name, means in importance.items():
+        writer.add_tensor(name + ".in_sum2", means * 2)
+        writer.add_tensor(name + ".counts", np.float32([[2]]))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write_importance_dat(path, importance):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<i", len(importance)))
+        for name, means in importance.items():
+            file.write(struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", 4, means.size))
+            file.write((means * 4).astype(np.float32).tobytes())
+        file.write(struct.pack("<ii", 5, 9) + b"some text")
+
+
+@pytest.mark.parametrize("mix", ["F16", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K"])
+def test_kingjames_is_llama_cpps_file(mix, tmp_path):
+    ours(KINGJAMES, tmp_path / "ours.gguf", mix)
+    theirs(KINGJAMES, tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("mix", [mix for mix in MIXES if mix != "Q2_K_S"])
+def test_rows_that_no_super_block_divides(mix, odd, tmp_path):
+    ours(odd, tmp_path / "ours.gguf", mix)
+    theirs(odd, tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_L", "Q4_K_S"])
+def test_heads_in_groups_and_an_output_of_its_own(mix, grouped, tmp_path):
+    ours(grouped, tmp_path / "ours.gguf", mix)
+    theirs(grouped, tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("mix, write", [("Q4_0", write_importance), ("Q5_0", write_importance_dat),
+                                        ("Q4_K_M", write_importance), ("Q2_K_S", write_importance_dat)])
+def test_with_an_importance_matrix(mix, write, odd, tmp_path):
+    importance = importance_of(odd)
+    matrix = tmp_path / "imatrix"
+    write(matrix, importance)
+    ours(odd, tmp_path / "ours.gguf", mix, "--imatrix", matrix)
+    theirs(odd, tmp_path / "theirs.gguf", MIXES[mix], importance)
+    assert tensors(tmp_path / "ours.gguf") == tensors(tmp_path / "theirs.gguf")
+    ours(odd, tmp_path / "plain.gguf", "Q2_K" if mix == "Q2_K_S" else mix)
+    assert tensors(tmp_path / "ours.gguf") != tensors(tmp_path / "plain.gguf")
+    fields = gguf.GGUFReader(tmp_path / "ours.gguf").fields
+    told = {key: fields["quantize.imatrix." + key].contents() for key in ("file", "dataset", "entries_count", "chunks_count")}
+    assert told == {"file": str(matrix), "dataset": "some text", "entries_count": len(importance), "chunks_count": 5}
+
+
+def test_pure_and_requantized(grouped, tmp_path):
+    ours(grouped, tmp_path / "q8.gguf", "Q8_0")
+    ours(tmp_path / "q8.gguf", tmp_path / "ours.gguf", "Q4_K_M", "--allow-requantize", "--pure")
+    theirs(tmp_path / "q8.gguf", tmp_path / "theirs.gguf", MIXES["Q4_K_M"], allow_requantize=True, pure=True)
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+def test_bytes_do_not_depend_on_the_threads(grouped, tmp_path):
+    for threads in "1", "2", "5":
+        ours(grouped, tmp_path / threads, "Q3_K_S", "--threads", threads)
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes() == (tmp_path / "5").read_bytes()
+
+
+def test_a_type_for_a_pattern(odd, tmp_path):
+    plan = ours(odd, tmp_path / "ours.gguf", "Q8_0", "--tensor-type", "attn_v=Q4_0", "--tensor-type", "blk.1?.ffn_*=F16",
+                "--json")
+    types = {name: type for name, (type, _, _) in tensors(tmp_path / "ours.gguf").items()}
+    assert types == {tensor["name"]: tensor["to"] for tensor in json.loads(plan.stdout)["tensors"]}
+    assert {name for name, type in types.items() if type == "Q4_0"} == {f"blk.{i}.attn_v.weight" for i in range(17)}
+    assert {name for name, type in types.items() if type == "F16"} == {
+        f"blk.{i}.ffn_{part}.weight" for i in range(10, 17) for part in ("gate", "up", "down")}
+
+
+def test_values_that_no_type_holds(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "in.gguf", "llama")
+    values = np.ones((4, 32), np.float32)
+    values[2, 5] = 1e6
+    writer.add_tensor("large.weight", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    for mix, is_fine in (("F16", False), ("Q4_0", False), ("BF16", True)):
+        run = subprocess.run([ASSAY, "quantize", tmp_path / "in.gguf", tmp_path / "out.gguf", mix], capture_output=True, text=True)
+        assert (run.returncode == 0) == is_fine and (tmp_path / "out.gguf").exists() == is_fine
+        if not is_fine:
+            assert run.returncode == 2 and "tensor 'large.weight', row 2: a value is not finite, or too large" in run.stderr
+
+
+def test_a_damaged_importance_matrix(odd, tmp_path):
+    write_importance_dat(tmp_path / "good", {"blk.0.attn_q.weight": np.ones(32, np.float32)})
+    good = (tmp_path / "good").read_bytes()
+    cases = {"is -7, must be 0 to": struct.pack("<i", -7) + good[4:], "holds no entry": struct.pack("<i", 0),
+             "needs 128 bytes": good[:100], "which no sum of squares is": good.replace(struct.pack("<f", 4), struct.pack("<f", -4))}
+    cases["is of another model"] = good.replace(struct.pack("<ii", 4, 32), struct.pack("<ii", 4, 16))[:-4 * 16 - 17]
+    for message, data in cases.items():
+        (tmp_path / "bad").write_bytes(data)
+        run = subprocess.run([ASSAY, "quantize", odd, tmp_path / "out.gguf", "Q4_0", "--imatrix", tmp_path / "bad"],
+                             capture_output=True, text=True)
+        assert run.returncode == 2 and message in run.stderr, (message, run.stderr)
