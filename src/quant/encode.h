@@ -19,6 +19,9 @@ inline int truncate(float value) {
   return static_cast<int>(finite);
 }
 
+/// Adding this with the value's sign and cutting off rounds to nearest, ties away from zero.
+inline constexpr float kBelowHalf = 0x1.fffffep-2F;
+
 /// 1 / d, 0 for 0.
 inline float inverse_of(float d) { return d != 0.0F ? 1.0F / d : 0.0F; }
 

@@ -23,8 +23,6 @@ namespace {
 }
 
 void encode(const float* row, std::size_t width, const float* /*importance*/, std::byte* blocks) {
-  // Adding this with the value's sign and cutting off rounds to nearest, ties away from zero.
-  constexpr float kBelowHalf = 0x1.fffffep-2F;
   for (; width != 0; width -= 32, row += 32, blocks += 34) {
     const auto [low, high] = range_of(row);
     const float d = std::max(absolute(low), absolute(high)) / 127.0F;

@@ -28,10 +28,10 @@ namespace assay::quant {
   SIZE(17, IQ2_XS, 256, 74)       \
   SIZE(18, IQ3_XXS, 256, 98)      \
   SIZE(19, IQ1_S, 256, 50)        \
-  SIZE(20, IQ4_NL, 32, 18)        \
+  VALUES(iq4_nl)                  \
   SIZE(21, IQ3_S, 256, 110)       \
   SIZE(22, IQ2_S, 256, 82)        \
-  SIZE(23, IQ4_XS, 256, 136)      \
+  VALUES(iq4_xs)                  \
   SIZE(24, I8, 1, 1)              \
   SIZE(25, I16, 1, 2)             \
   SIZE(26, I32, 1, 4)             \
@@ -39,9 +39,9 @@ namespace assay::quant {
   SIZE(28, F64, 1, 8)             \
   SIZE(29, IQ1_M, 256, 56)        \
   VALUES(bf16)                    \
-  SIZE(34, TQ1_0, 256, 54)        \
-  SIZE(35, TQ2_0, 256, 66)        \
-  SIZE(39, MXFP4, 32, 17)         \
+  VALUES(tq1_0)                   \
+  VALUES(tq2_0)                   \
+  VALUES(mxfp4)                   \
   SIZE(40, NVFP4, 64, 36)         \
   SIZE(41, Q1_0, 128, 18)
 

@@ -12,7 +12,8 @@ import pytest
 
 PROGRAM = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "quant_blocks"
 MODELS = pathlib.Path(__file__).parents[2] / "models"
-ENCODABLE = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
+ENCODABLE = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
+             "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4"]
 
 GGML = ctypes.CDLL(str(next(pathlib.Path(libggml.__file__).parent.glob("lib*/libggml-base.so"))))
 FLOATS = ctypes.POINTER(ctypes.c_float)
@@ -64,10 +65,11 @@ def extreme_rows(width):
         rows += [value * np.eye(1, width, at)[0] for at in (0, 31, width - 1)]
         rows += [value * (np.arange(width) % steps - shift) / steps for steps in (4, 16, 32, 255) for shift in (0, steps / 2)]
     rows += [np.where(np.arange(width) % 32 == at, 1, 2.0 ** -at) for at in range(0, 32, 5)]
+    below = [np.nextafter(np.float32(2.0 ** power), np.float32(0)) * np.eye(1, width)[0] for power in range(-120, 16, 4)]
     generator = np.random.default_rng(3)
     signs = [np.copysign(generator.integers(0, 2, width), generator.standard_normal(width)) for _ in range(8)]
     zeros = [np.copysign(0, generator.standard_normal(width)) for _ in range(8)]
-    return np.array(rows + signs + zeros).astype(np.float32)
+    return np.array(rows + below + signs + zeros).astype(np.float32)
 
 
 def model_rows(width):

@@ -1,0 +1,71 @@
+// MXFP4: 32 values in 17 bytes, 4.25 bits a value. OCP Microscaling Formats 1.0: elements of 1 sign, 2 exponent and 1
+// fraction bits, and a power of two.
+//
+//   0  u8  e
+//   1  16 bytes: value i in the low nibble of byte i, value i + 16 in its high nibble
+//
+//   value = 2^(e - 128) * doubled[nibble]: the elements are doubled to be integers
+#include <algorithm>
+#include <cmath>
+
+#include "quant/encode.h"
+
+namespace assay::quant {
+namespace {
+
+constexpr std::int8_t kDoubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+float scale_of(std::uint8_t exponent) {
+  // 2^-128 and 2^-127 are subnormal.
+  const std::uint32_t bits = exponent < 2 ? 0x00200000U << exponent : (exponent - 1U) << 23;
+  return std::bit_cast<float>(bits);
+}
+
+[[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
+  integers.d = scale_of(as_bytes(block)[0]);
+  integers.dmin = 0;
+  integers.group_values = 32;
+  integers.scale[0] = 1;
+  integers.min[0] = 0;
+  const std::uint8_t* nibbles = as_bytes(block + 1);
+  for (int i = 0; i < 16; ++i) {
+    integers.quant[i] = kDoubled[nibbles[i] & 15];
+    integers.quant[i + 16] = kDoubled[nibbles[i] >> 4];
+  }
+}
+
+/// The exponent that lays the largest magnitude between 4 and 8 (6 is the largest element). Logarithms are rounded to
+/// float32, as the reference has them: just below a power of two they may reach it.
+std::uint8_t exponent_of(float magnitude) {
+  if (!(magnitude > 0)) return 0;
+  const auto logarithm = static_cast<float>(std::log2(static_cast<double>(magnitude)));
+  return static_cast<std::uint8_t>(static_cast<int>(std::floor(logarithm)) - 2 + 127);
+}
+
+/// Index of the nearest element; of equals the first.
+int nearest_element(float value, float scale) {
+  int best = 0;
+  for (int i = 1; i < 16; ++i) {
+    const auto distance = [&](int index) { return absolute(static_cast<float>(kDoubled[index]) * scale - value); };
+    if (distance(i) < distance(best)) best = i;
+  }
+  return best;
+}
+
+void encode(const float* row, std::size_t width, const float* /*importance*/, std::byte* blocks) {
+  for (; width != 0; width -= 32, row += 32, blocks += 17) {
+    const auto [low, high] = range_of(row);
+    const std::uint8_t exponent = exponent_of(std::max(absolute(low), absolute(high)));
+    const float scale = scale_of(exponent);
+    std::int16_t index[32];
+    for (int i = 0; i < 32; ++i) index[i] = static_cast<std::int16_t>(nearest_element(row[i], scale));
+    as_bytes(blocks)[0] = exponent;
+    pack_nibbles(index, 0, blocks + 1);
+  }
+}
+
+}  // namespace
+
+extern constinit const Type mxfp4 = quantized_type<take_apart, 32, 17>(39, "MXFP4", encode);
+
+}  // namespace assay::quant
