@@ -28,12 +28,17 @@ constexpr std::array kMixes = {
     Mix{"Q4_K_M", 15, "Q4_K", "4.8 bits: Q4_K, half of attn_v and ffn_down in Q6_K"},
     Mix{"Q4_K_S", 14, "Q4_K", "4.6 bits: Q4_K, the first attn_v and ffn_down in Q5_K"},
     Mix{"Q4_1", 3, "Q4_1", "5 bits, rows of any multiple of 32"},
+    Mix{"IQ4_NL", 25, "IQ4_NL", "4.5 bits, a codebook denser around zero, rows of any multiple of 32"},
+    Mix{"IQ4_XS", 30, "IQ4_XS", "4.25 bits, the same codebook"},
     Mix{"Q4_0", 2, "Q4_0", "4.5 bits, rows of any multiple of 32"},
     Mix{"Q3_K_L", 13, "Q3_K", "4 bits: Q3_K, attn_v, attn_output and ffn_down in Q5_K"},
     Mix{"Q3_K_M", 12, "Q3_K", "3.7 bits: Q3_K, attn_v, attn_output and ffn_down in Q4_K"},
     Mix{"Q3_K_S", 11, "Q3_K", "3.4 bits"},
     Mix{"Q2_K", 10, "Q2_K", "3 bits: Q2_K, attn_v, attn_output and ffn_down in Q3_K"},
     Mix{"Q2_K_S", 21, "Q2_K", "2.7 bits; needs an importance matrix"},
+    Mix{"TQ2_0", 37, "TQ2_0", "2.1 bits, for models trained with ternary weights"},
+    Mix{"TQ1_0", 36, "TQ1_0", "1.7 bits, for models trained with ternary weights"},
+    Mix{"MXFP4_MOE", 38, "MXFP4", "4.25 bits for experts, Q8_0 for the rest"},
 };
 
 std::string upper(std::string_view text) {
@@ -140,11 +145,13 @@ class Chooser {
   }
 
   std::string_view by_rules(const gguf::Tensor& tensor) {
+    if (mix_ == "MXFP4_MOE") return tensor.ne.size() > 2 && tensor.ne[2] > 1 ? base_ : "Q8_0";
     switch (part_of(tensor.name)) {
       case Part::output:
         return for_output(tensor);
       case Part::embedding:
-        return is_tied_ ? for_output(tensor) : base_;
+        if (is_tied_) return for_output(tensor);
+        return is_mix({"TQ1_0", "TQ2_0"}) ? "Q4_K" : base_;
       case Part::attn_v:
         return for_values();
       case Part::attn_k:

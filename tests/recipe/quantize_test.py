@@ -18,7 +18,8 @@ KINGJAMES = pathlib.Path(__file__).parents[2] / "models" / "kingjames-7m.f16.ggu
 
 # general.file_type
 MIXES = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12,
-         "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "BF16": 32, "F32": 0, "Q2_K_S": 21}
+         "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "BF16": 32, "F32": 0, "Q2_K_S": 21,
+         "IQ4_NL": 25, "IQ4_XS": 30, "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38}
 
 
 def ours(source, target, mix, *options):
@@ -154,7 +155,7 @@ def test_rows_that_no_super_block_divides(mix, odd, tmp_path):
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
 
 
-@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_L", "Q4_K_S"])
+@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_L", "Q4_K_S", "IQ4_XS", "TQ1_0"])
 def test_heads_in_groups_and_an_output_of_its_own(mix, grouped, tmp_path):
     ours(grouped, tmp_path / "ours.gguf", mix)
     theirs(grouped, tmp_path / "theirs.gguf", MIXES[mix])
@@ -162,7 +163,7 @@ def test_heads_in_groups_and_an_output_of_its_own(mix, grouped, tmp_path):
 
 
 @pytest.mark.parametrize("mix, write", [("Q4_0", write_importance), ("Q5_0", write_importance_dat),
-                                        ("Q4_K_M", write_importance), ("Q2_K_S", write_importance_dat)])
+                                        ("Q4_K_M", write_importance), ("IQ4_XS", write_importance), ("Q2_K_S", write_importance_dat)])
 def test_with_an_importance_matrix(mix, write, odd, tmp_path):
     importance = importance_of(odd)
     matrix = tmp_path / "imatrix"
