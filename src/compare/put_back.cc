@@ -36,7 +36,8 @@ class Search {
       const int layer = layer_of(tensor.candidate->name);
       if (layer >= 0) layers_[layer].push_back(weight);
     }
-    total_ = layers_.size() + kinds_.size() + std::min(differing_.size(), request.single_tensors) + request.together;
+    total_ = layers_.size() + kinds_.size() + std::min(differing_.size(), request.single_tensors);
+    for (std::size_t count = next_count(1); count != 0; count = next_count(count)) ++total_;
   }
 
   std::vector<PutBack> run() {
@@ -90,7 +91,10 @@ class Search {
     std::vector<PutBack> chosen;
     for (PutBack& tensor : expected) {
       const bool is_known = scores_.count(tensor.weights) > 0;
-      if (chosen.size() >= request_.single_tensors && !is_known) continue;
+      if (chosen.size() >= request_.single_tensors && !is_known) {
+        others_.push_back(std::move(tensor));
+        continue;
+      }
       tensor.score = score(tensor.weights);
       chosen.push_back(std::move(tensor));
     }
@@ -98,14 +102,23 @@ class Search {
     return chosen;
   }
 
+  /// How many are put back together after so many; 0: all were.
+  std::size_t next_count(std::size_t count) const {
+    if (count >= differing_.size()) return 0;
+    return std::min(count < request_.together ? count + 1 : 2 * count, differing_.size());
+  }
+
   /// `worst` is sorted.
-  std::vector<PutBack> worst_together(const std::vector<PutBack>& worst) {
+  std::vector<PutBack> worst_together(std::vector<PutBack> worst) {
     std::vector<PutBack> steps;
     if (worst.empty() || request_.is_enough(worst.front().score)) return steps;
-    PutBack step{GroupKind::together, "", worst.front().weights, worst.front().estimate, 0};
-    for (std::size_t count = 2; count <= std::min(worst.size(), request_.together); ++count) {
-      step.weights.push_back(worst[count - 1].weights.front());
-      step.estimate += worst[count - 1].estimate;
+    std::move(others_.begin(), others_.end(), std::back_inserter(worst));
+    PutBack step{GroupKind::together, "", {}, 0, 0};
+    for (std::size_t count = next_count(1); count != 0; count = next_count(count)) {
+      for (std::size_t i = step.weights.size(); i < count; ++i) {
+        step.weights.push_back(worst[i].weights.front());
+        step.estimate += worst[i].estimate;
+      }
       step.name = fmt::format("{} worst", count);
       Weights sorted = step.weights;
       std::sort(sorted.begin(), sorted.end());
@@ -127,6 +140,7 @@ class Search {
   std::map<std::string, Weights> kinds_;
   std::map<int, Weights> layers_;
   std::map<Weights, double> scores_;
+  std::vector<PutBack> others_;  // single tensors that were not run, by estimate
   std::size_t runs_ = 0;
   std::size_t total_ = 0;
 };

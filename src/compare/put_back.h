@@ -3,7 +3,8 @@
 //
 // Whole layers and whole kinds (every attn_v) are run first. As if blame were spread independently over layers and
 // kinds, the share of a tensor is then expected to be share(layer) * share(kind): that estimate chooses which single
-// tensors are run. Then the worst are put back together, one more at a time.
+// tensors are run. Then the worst are put back together, one more at a time, and after those twice as many each time,
+// in the order of the estimate.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ struct PutBackRequest {
   /// Whether a score is good enough to stop putting more back together.
   std::function<bool(double)> is_enough;
   std::size_t single_tensors = 8;  ///< run alone, besides those outside the layers
-  std::size_t together = 6;        ///< at most so many
+  std::size_t together = 6;        ///< so many one at a time
   /// Runs done, and how many there will be at most. May be empty.
   std::function<void(std::size_t done, std::size_t total)> on_run;
 };

@@ -9,8 +9,9 @@
 namespace assay::compare {
 namespace {
 
-/// Growth of reference and candidate that differs by less is called the same.
-constexpr double kSameGrowth = 0.05;
+/// Growth of reference and candidate that differs by less is called the same: coarse quantization moves it by some
+/// hundredths, faults by factors.
+constexpr double kSameGrowth = 0.25;
 /// Error that grows by less than this factor is called flat, and a peak must stand this much above the end.
 constexpr double kFlat = 1.5;
 /// A massive activation that changes by a smaller share is still there.
@@ -46,8 +47,9 @@ std::string about_growth(const Growth& growth, const TapDrift& first, const TapD
   const std::string from_to = fmt::format("from {} to {}", layer_name(first), layer_name(last));
   const double ratio = growth.candidate / growth.reference;
   if (std::abs(ratio - 1) < kSameGrowth) {
-    return fmt::format("A token's rms grows {} {}, in the reference too: that is how this model works, not an error.",
-                       fold(growth.reference), from_to);
+    return fmt::format(
+        "A token's rms grows {} {}, in the reference too ({}): that is how this model works, not an error.",
+        fold(growth.candidate), from_to, fold(growth.reference));
   }
   return fmt::format(
       "A token's rms grows {} {} in the candidate but {} in the reference: that is not the model's own way.",

@@ -222,6 +222,18 @@ TEST(PutBack, PutsTheWorstBackTogetherUntilItIsEnough) {
   EXPECT_EQ(names[3], "ffn_down");
   EXPECT_EQ(names[9], "blk.1");
   EXPECT_EQ(names[10], "blk.4");
+
+  // When it is never enough, the last step is the reference itself.
+  request.is_enough = [](double) { return false; };
+  std::vector<std::size_t> counts;
+  double last = -1;
+  for (const PutBack& group : put_back_groups(pair, request)) {
+    if (group.kind != GroupKind::together) continue;
+    counts.push_back(group.weights.size());
+    last = group.score;
+  }
+  EXPECT_EQ(counts, (std::vector<std::size_t>{2, 3, 4, 5, 6, 12, 24, 44}));
+  EXPECT_EQ(last, 0);
 }
 
 }  // namespace
