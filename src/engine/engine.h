@@ -49,6 +49,9 @@ class Observer {
   virtual ~Observer() = default;
   /// False: observe() is not called for this value, and nothing waits for it.
   virtual bool wants(const model::Value&) const { return true; }
+  /// True: observe() leaves the rows as they are. It may then be called later than right after the step, still in the
+  /// plan's order and with the step's own values, so that threads need not wait for each other at every value.
+  virtual bool only_reads() const { return false; }
   virtual void observe(const model::Value& value, const TapRows& rows) = 0;
 };
 

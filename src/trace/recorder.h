@@ -38,6 +38,7 @@ class Recorder final : public engine::Observer {
   const std::vector<TapSummary>& summaries() const { return summaries_; }
 
   bool wants(const model::Value& value) const override { return place(value) >= 0; }
+  bool only_reads() const override { return true; }
   void observe(const model::Value& value, const engine::TapRows& rows) override;
 
  private:

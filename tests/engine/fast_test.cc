@@ -1,9 +1,11 @@
 // The same request gives the same bits: whatever the number of threads, the batches it is cut into, and who else is in
 // them. Whole logits are compared, on the trained model that the repository ships.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -195,6 +197,59 @@ TEST(Fast, ObserverSeesEveryValueAndChangesNone) {
     EXPECT_TRUE(same_bits(values, recorders[3].taps().at(tap))) << tap;
   for (const auto& [tap, values] : recorders[0].taps())
     EXPECT_TRUE(same_bits(values, recorders[2].taps().at(tap))) << tap;
+}
+
+/// Only reads, and keeps its thread busy meanwhile, so that the others run ahead as far as they may.
+class SlowReader final : public Observer {
+ public:
+  bool wants(const model::Value& value) const override { return every_one || value.tap.size() % 3 == 0; }
+  bool only_reads() const override { return true; }
+  void observe(const model::Value& value, const TapRows& rows) override {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    EXPECT_TRUE(taps.emplace(value.tap, copy(rows.rows())).second) << value.tap << " twice";
+    order.push_back(value.tap);
+  }
+  bool every_one = true;
+  std::map<std::string, std::vector<float>> taps;
+  std::vector<std::string> order;
+};
+
+TEST(Fast, ReadersSeeTheSameValuesLater) {
+  const Tokens tokens = some_tokens(7);
+  std::vector<std::string> plan_order;
+  for (const model::Value& value : kingjames().plan.values) plan_order.push_back(value.tap);
+  for (const std::size_t count : {std::size_t{1}, tokens.size()}) {
+    for (const std::size_t outputs : {std::size_t{0}, std::size_t{1}, count}) {
+      const auto run = [&](int threads, Observer& observer) {
+        const auto engine = make_fast(kingjames().plan, with(threads));
+        const SequenceId sequence = engine->add_sequence();
+        std::vector<TokenInput> batch;
+        for (std::size_t i = 0; i < count; ++i) batch.push_back({tokens[i], sequence, i + outputs >= count});
+        engine->evaluate(batch, &observer);
+      };
+      Recorder expected;
+      run(1, expected);
+      for (const int threads : {1, 2, 3}) {
+        SlowReader all;
+        run(threads, all);
+        EXPECT_EQ(all.taps.size(), expected.taps().size());
+        if (outputs > 0) {
+          EXPECT_EQ(all.order, plan_order);
+        }
+        SlowReader some;
+        some.every_one = false;
+        run(threads, some);
+        EXPECT_GT(some.taps.size(), 10U);
+        EXPECT_LT(some.taps.size(), all.taps.size());
+        for (const SlowReader* reader : {&all, &some}) {
+          for (const auto& [tap, values] : reader->taps)
+            EXPECT_TRUE(same_bits(values, expected.taps().at(tap)))
+                << tap << ", " << threads << " threads, " << count << " tokens, " << outputs << " outputs";
+        }
+      }
+    }
+  }
 }
 
 /// Puts another run's rows in the place of one value, and asks for that value alone.

@@ -3,14 +3,11 @@
 #include <algorithm>
 
 namespace assay::engine::fast {
-namespace {
 
 bool collide(const Access& a, const Access& b) {
   if (a.region != b.region || (!a.writes && !b.writes)) return false;
   return a.partition.kind == Partition::Kind::any || a.partition != b.partition;
 }
-
-}  // namespace
 
 std::vector<std::uint8_t> place_barriers(std::span<const Step* const> steps, Mode mode) {
   std::vector<std::uint8_t> barriers;

@@ -10,6 +10,9 @@
 
 namespace assay::engine::fast {
 
+/// Whether one of two accesses must wait for the other when different threads make them.
+bool collide(const Access& a, const Access& b);
+
 /// One flag a step: a barrier stands before it. The first step needs none: pieces begin with a barrier.
 std::vector<std::uint8_t> place_barriers(std::span<const Step* const> steps, Mode mode);
 

@@ -16,6 +16,7 @@
 #include "engine/batch.h"
 #include "engine/fast/aligned_buffer.h"
 #include "engine/fast/head_cache.h"
+#include "engine/fast/observation.h"
 #include "engine/fast/program.h"
 #include "kernels/kernels.h"
 
@@ -85,6 +86,7 @@ class FastEngine final : public Engine {
     cut(tokens, piece_tokens);
     reserve(piece_tokens);
     observer_failure_ = nullptr;
+    if (observer != nullptr && observer->only_reads()) place_showings(*observer);
     run_team(threads_, [&](const Team& team) { run(batch, observer, team); });
     if (observer_failure_) std::rethrow_exception(observer_failure_);
     for (const auto& [sequence, length] : batch.lengths) lengths_[sequence] = length;
@@ -130,6 +132,19 @@ class FastEngine final : public Engine {
     logits_.reserve(outputs_.size() * plan_.vocabulary * sizeof(float));
   }
 
+  /// Which values a reading observer sees when; kept while it wants the same ones.
+  void place_showings(const Observer& observer) {
+    std::vector<bool> wanted;
+    for (const fast::ProgramStep& step : program_.steps()) {
+      wanted.push_back(step.value >= 0 && observer.wants(value(step)));
+    }
+    const fast::Mode mode = {token_caches_.size() == 1, outputs_.size() == 1};
+    if (wanted == wanted_ && mode == showings_mode_) return;
+    showings_ = fast::place_showings(program_.steps(), wanted, mode);
+    wanted_ = std::move(wanted);
+    showings_mode_ = mode;
+  }
+
   /// One thread's part of a batch.
   void run(const Batch& batch, Observer* observer, const Team& team) {
     for (const Piece& piece : pieces_) {
@@ -143,7 +158,26 @@ class FastEngine final : public Engine {
       frame.logits = logits_.data() + piece.outputs_begin * plan_.vocabulary * sizeof(float);
       frame.scores = score_rows_;
       team.barrier();
-      run(frame, observer, team);
+      if (observer != nullptr && observer->only_reads()) {
+        run_shown(frame, *observer, team);
+      } else {
+        run(frame, observer, team);
+      }
+    }
+  }
+
+  /// The same for an observer that only reads.
+  void run_shown(const fast::Frame& frame, Observer& observer, const Team& team) {
+    const std::vector<fast::ProgramStep>& steps = program_.steps();
+    const auto has_rows = [&](const fast::ProgramStep& step) { return frame.rows(step.row_set) > 0; };
+    for (std::size_t i = 0; i <= steps.size(); ++i) {
+      const fast::Showing& showing = showings_[i];
+      if (showing.barrier_before) team.barrier();
+      for (const std::uint32_t shown : showing.steps) {
+        if (team.thread == 0 && has_rows(steps[shown])) show(frame, steps[shown], observer);
+      }
+      if (showing.barrier_after) team.barrier();
+      if (i < steps.size() && has_rows(steps[i])) steps[i].step->run(frame, team);
     }
   }
 
@@ -172,7 +206,7 @@ class FastEngine final : public Engine {
     try {
       float* rows = frame.floats(step.place, Team{});
       observer.observe(value(step), {rows, nullptr, frame.rows(step.row_set), step.place.width});
-      if (!frame.is_own(step.place)) return;
+      if (observer.only_reads() || !frame.is_own(step.place)) return;
       for (int thread = 1; thread < threads_; ++thread) {
         std::copy_n(rows, step.place.width, frame.floats(step.place, Team{thread, threads_}));
       }
@@ -205,6 +239,9 @@ class FastEngine final : public Engine {
   fast::AlignedBuffer scores_;
   std::vector<float*> score_rows_;
   std::exception_ptr observer_failure_;
+  std::vector<bool> wanted_;  // a flag a step
+  fast::Mode showings_mode_;
+  std::vector<fast::Showing> showings_;  // for those two
 };
 
 }  // namespace

@@ -59,6 +59,7 @@ struct Mode {
   bool single_all = false;
   bool single_outputs = false;
   bool single(RowSet set) const { return set == RowSet::all ? single_all : single_outputs; }
+  bool operator==(const Mode&) const = default;
 };
 
 /// What changes from piece to piece of a batch.
