@@ -68,6 +68,14 @@ struct ExactRow {
   double (*dot)(const std::byte* row, const double* x, std::size_t width);
 };
 
+/// What a row of floats adds up to, in float64, and its extremes.
+struct RowSums {
+  double sum;
+  double sum_of_squares;
+  float min;
+  float max;
+};
+
 /// How the cache stores keys and values.
 enum class CacheFormat { f32, f16 };
 
@@ -115,6 +123,11 @@ struct Kernels {
   /// The oracle's: sum a[i] * b[i] in float64 in 16 lanes: value i in lane i % 16, indices ascending, then lane[i] +=
   /// lane[i + 8], 4, 2, 1.
   double (*dot_exact)(const double* a, const double* b, std::size_t count);
+
+  /// Sums in the order of dot_exact; extremes start at infinity and -infinity. Values that are not finite make the sum
+  /// of squares infinite or NaN; with a NaN among them min
+  /// and max mean nothing. Zeros of either sign are equal.
+  RowSums (*row_sums)(const float* x, std::size_t n);
 };
 
 /// The table chosen at start: the best this CPU and its operating system support, or the one ASSAY_ISA names

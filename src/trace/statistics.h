@@ -26,7 +26,7 @@ struct Statistics {
   void add(const Statistics& other);
 };
 
-/// Sums in float64, over eight lanes that are added in order.
+/// Sums are in float64.
 Statistics measure(const float* values, std::size_t count);
 Statistics measure(const double* values, std::size_t count);
 Statistics measure(const engine::Rows& rows, std::size_t row);

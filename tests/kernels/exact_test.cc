@@ -1,4 +1,5 @@
 // The oracle's float64 functions: every instruction set gives the bits of quant::decode_exact and of the declared sum.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -76,6 +77,24 @@ TEST_P(EveryExact, DotsHaveTheDeclaredOrder) {
     const auto a = random_doubles(count, random_);
     const auto b = random_doubles(count, random_);
     EXPECT_TRUE(same_bits(kernels_->dot_exact(a.data(), b.data(), count), declared_dot(a, b.data()))) << count;
+  }
+}
+
+TEST_P(EveryExact, RowSums) {
+  for (std::size_t count = 1; count <= 100; ++count) {
+    std::vector<float> x(count);
+    for (float& value : x) value = std::normal_distribution<float>(3, 2)(random_);
+    const std::vector<double> wide(x.begin(), x.end());
+    const std::vector<double> ones(count, 1.0);
+    const RowSums sums = kernels_->row_sums(x.data(), count);
+    EXPECT_TRUE(same_bits(sums.sum, declared_dot(wide, ones.data()))) << count;
+    EXPECT_TRUE(same_bits(sums.sum_of_squares, declared_dot(wide, wide.data()))) << count;
+    EXPECT_EQ(sums.min, *std::min_element(x.begin(), x.end())) << count;
+    EXPECT_EQ(sums.max, *std::max_element(x.begin(), x.end())) << count;
+    for (const float bad : {INFINITY, -INFINITY, NAN}) {
+      x[random_() % count] = bad;
+      EXPECT_FALSE(std::isfinite(kernels_->row_sums(x.data(), count).sum_of_squares)) << count;
+    }
   }
 }
 

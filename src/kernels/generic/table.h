@@ -5,6 +5,7 @@
 
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
+#include "kernels/generic/row_sums.h"
 #include "kernels/generic/small_block.h"
 #include "kernels/generic/super_block.h"
 #include "kernels/generic/super_block_formats.h"
@@ -27,7 +28,8 @@ constexpr Kernels make_table(const char* isa) {
                    .weighted_sum = weighted_sum,
                    .to_half = to_half,
                    .exact = {},
-                   .dot_exact = dot_exact};
+                   .dot_exact = dot_exact,
+                   .row_sums = row_sums};
   table.product[0] = float_product<F32Row>;
   table.product[1] = float_product<F16Row>;
   table.product[2] = tiled_product<SmallBlockProduct<Q40>>;

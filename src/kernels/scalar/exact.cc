@@ -1,6 +1,7 @@
 #include "kernels/scalar/exact.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace assay::kernels::scalar {
 namespace {
@@ -45,6 +46,23 @@ double row_dot_exact(const quant::Type& type, const std::byte* row, const double
     lanes.add_products(weights, x + i, count);
   }
   return lanes.total();
+}
+
+RowSums row_sums(const float* x, std::size_t n) {
+  Lanes sum;
+  Lanes squares;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  RowSums sums = {0, 0, kInfinity, -kInfinity};
+  for (std::size_t i = 0; i < n; ++i) {
+    const double wide = x[i];
+    sum.lane[i % Lanes::kCount] += wide;
+    squares.lane[i % Lanes::kCount] += wide * wide;
+    sums.min = std::min(sums.min, x[i]);
+    sums.max = std::max(sums.max, x[i]);
+  }
+  sums.sum = sum.total();
+  sums.sum_of_squares = squares.total();
+  return sums;
 }
 
 }  // namespace assay::kernels::scalar

@@ -74,7 +74,8 @@ Kernels make_table() {
                    .weighted_sum = weighted_sum,
                    .to_half = to_half,
                    .exact = {},
-                   .dot_exact = dot_exact};
+                   .dot_exact = dot_exact,
+                   .row_sums = row_sums};
   set_types(table, std::make_integer_sequence<std::uint32_t, kMaxTypes>());
   return table;
 }
