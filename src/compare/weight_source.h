@@ -1,0 +1,66 @@
+// The weights of a model, from whichever file holds them: GGUF, safetensors, or a folder of safetensors shards. Tensors
+// go by GGUF's names; Hugging Face's are mapped to them by a table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "gguf/file.h"
+#include "gguf/safetensors.h"
+
+namespace assay::compare {
+
+/// GGUF's name of a tensor of Hugging Face's, "blk.3.attn_q.weight" for "model.layers.3.self_attn.q_proj.weight".
+/// `has_four_norms`: a layer has norms before and behind both parts (Gemma 2 and 3). Nullopt for a name that is not in
+/// the table.
+std::optional<std::string> gguf_tensor_name(std::string_view hugging_face, bool has_four_norms);
+
+/// A tensor as a matrix [rows, columns]: rows are all dimensions but the contiguous one.
+struct WeightTensor {
+  std::string name;       ///< GGUF's
+  std::string file_name;  ///< the name in the file
+  std::string type;       ///< "Q4_K", "F32"
+  std::vector<std::uint64_t> shape;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  std::variant<const gguf::Tensor*, const gguf::SafeTensor*> data;
+
+  std::uint64_t values() const { return std::uint64_t{rows} * columns; }
+  bool is_decodable() const;
+  /// Null for a safetensors file's.
+  const gguf::Tensor* gguf() const;
+  /// Rows first to first + count - 1 as float64 (numerics: block formulas are exact).
+  void read_rows(std::size_t first, std::size_t count, double* values) const;
+};
+
+class WeightSource {
+ public:
+  explicit WeightSource(gguf::File file);
+  /// A file, or a folder with *.safetensors. Throws Error{io}, Error{input}.
+  static WeightSource from_safetensors(const std::filesystem::path& path);
+
+  const std::string& name() const { return name_; }
+  bool is_gguf() const { return gguf_.has_value(); }
+  std::string architecture() const;               ///< general.architecture; empty for safetensors
+  std::optional<std::size_t> head_width() const;  ///< of the attention, where metadata says it
+  /// By GGUF's names.
+  const std::map<std::string, WeightTensor>& tensors() const { return tensors_; }
+
+ private:
+  WeightSource() = default;
+  void add(const gguf::SafeTensor& tensor, bool has_four_norms);
+
+  std::string name_;
+  std::optional<gguf::File> gguf_;
+  std::vector<gguf::SafetensorsFile> shards_;
+  std::map<std::string, WeightTensor> tensors_;
+};
+
+}  // namespace assay::compare
