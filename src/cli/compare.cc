@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/compare_weights.h"
 #include "cli/model_argument.h"
 #include "cli/terminal.h"
 #include "compare/summary.h"
@@ -39,9 +40,13 @@ CompareRun open_models(const CompareOptions& options) {
 }
 
 void check(const CompareOptions& options) {
+  if (options.weights) {
+    if (options.text.file.empty() && !options.prompt) return;
+    throw Error(ErrorKind::usage, "--weights runs nothing, so it takes no --text and no -p");
+  }
   if (options.text.file.empty() && !options.prompt) {
     throw Error(ErrorKind::usage, "nothing to compare the models on",
-                "Give a text with --text, a prompt with -p, or both.");
+                "Give a text with --text, a prompt with -p, or both; or --weights.");
   }
   const bool needs_text =
       options.culprits || options.positions || options.max_kl || options.min_top1 || options.max_perplexity_ratio;
@@ -52,6 +57,7 @@ void check(const CompareOptions& options) {
 
 int execute(const CompareOptions& options) {
   check(options);
+  if (options.weights) return compare_weight_files(options.models, options.engine.threads, options.json);
   CompareRun run = open_models(options);
   if (!options.text.file.empty()) compare_text(run);
   if (options.prompt) compare_prompt(run);
@@ -98,6 +104,8 @@ Action setup(CLI::App& app) {
   add_threshold("--max-kl", options->max_kl, "Largest mean KL divergence, in nats");
   add_threshold("--min-top1", options->min_top1, "Smallest share (0 to 1) of positions with the same top token");
   add_threshold("--max-ppl-ratio", options->max_perplexity_ratio, "Largest perplexity divided by the reference's");
+  app.add_flag("--weights", options->weights,
+               "Compare the tensors' values instead, running nothing; also safetensors files or folders of them");
   app.add_flag("--positions", options->positions, "With --json: every scored position too");
   app.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
@@ -143,7 +151,8 @@ extern const Command kCompare = {"compare", "How far quantized models are from a
                                  "  assay compare f16.gguf q4_k_m.gguf --text wiki.test.raw --chunks 16\n"
                                  "  assay compare f16.gguf q8_0.gguf q6_k.gguf q4_0.gguf --text wiki.test.raw --json\n"
                                  "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --max-kl 0.02\n"
-                                 "  assay compare f16.gguf q4_0.gguf -p \"In the beginning\" -n 64",
+                                 "  assay compare f16.gguf q4_0.gguf -p \"In the beginning\" -n 64\n"
+                                 "  assay compare --weights model.safetensors model-q8_0.gguf",
                                  setup};
 
 }  // namespace assay::cli

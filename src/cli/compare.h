@@ -29,6 +29,7 @@ struct CompareOptions {
   std::optional<double> max_kl;
   std::optional<double> min_top1;
   std::optional<double> max_perplexity_ratio;
+  bool weights = false;
   bool positions = false;
   bool json = false;
 };

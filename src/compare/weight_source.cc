@@ -88,9 +88,9 @@ const gguf::Tensor* WeightTensor::gguf() const {
 
 void WeightTensor::read_rows(std::size_t first, std::size_t count, double* values) const {
   if (const gguf::Tensor* tensor = gguf()) {
-    const quant::Type& type = *tensor->type;
-    const std::byte* blocks = tensor->data.data() + first * columns / type.block_values * type.block_bytes;
-    quant::decode_exact(type, blocks, count * columns / type.block_values, values);
+    const quant::Type& format = *tensor->type;
+    const std::byte* blocks = tensor->data.data() + first * columns / format.block_values * format.block_bytes;
+    quant::decode_exact(format, blocks, count * columns / format.block_values, values);
   } else {
     gguf::read_values(*std::get<const gguf::SafeTensor*>(data), std::uint64_t{first} * columns, count * columns,
                       values);
@@ -131,6 +131,7 @@ WeightSource WeightSource::from_safetensors(const std::filesystem::path& path) {
   for (const gguf::SafetensorsFile& shard : source.shards_) {
     for (const gguf::SafeTensor& tensor : shard.tensors()) source.add(tensor, has_four_norms);
   }
+  source.name_tied_matrix();
   return source;
 }
 
@@ -144,6 +145,14 @@ void WeightSource::add(const gguf::SafeTensor& tensor, bool has_four_norms) {
     throw Error(ErrorKind::input, fmt::format("{}: two tensors are {}", name_, printable(name)),
                 "Do the files in the folder belong to one model?");
   }
+}
+
+void WeightSource::name_tied_matrix() {
+  if (tensors_.count(kTableName) > 0) return;
+  auto head = tensors_.extract(kHeadName);
+  if (head.empty()) return;
+  head.key() = head.mapped().name = kTableName;
+  tensors_.insert(std::move(head));
 }
 
 std::string WeightSource::architecture() const {

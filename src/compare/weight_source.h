@@ -22,6 +22,10 @@ namespace assay::compare {
 /// the table.
 std::optional<std::string> gguf_tensor_name(std::string_view hugging_face, bool has_four_norms);
 
+/// The table of embeddings and the output matrix. Where they are tied, a file may hold either or both.
+inline constexpr const char* kTableName = "token_embd.weight";
+inline constexpr const char* kHeadName = "output.weight";
+
 /// A tensor as a matrix [rows, columns]: rows are all dimensions but the contiguous one.
 struct WeightTensor {
   std::string name;       ///< GGUF's
@@ -56,6 +60,8 @@ class WeightSource {
  private:
   WeightSource() = default;
   void add(const gguf::SafeTensor& tensor, bool has_four_norms);
+  /// Hugging Face keeps a tied matrix under either name, GGUF under the table's.
+  void name_tied_matrix();
 
   std::string name_;
   std::optional<gguf::File> gguf_;

@@ -14,8 +14,8 @@ namespace {
 
 using Kind = Arrangement::Kind;
 
-constexpr const char* kTable = "token_embd.weight";
-constexpr const char* kHead = "output.weight";
+/// Another matrix, or another order of one, is farther off than this.
+constexpr double kSameOrder = 0.5;
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> ends) {
   return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return name.ends_with(end); });
@@ -46,7 +46,8 @@ class Judge {
 
   std::optional<std::size_t> head_width() const { return head_width_; }
 
-  void judge(WeightDifference& d) const {
+  void judge(WeightDifference& d, bool same_name) const {
+    if (!same_name) judge_tied(d);
     switch (d.arrangement.kind) {
       case Kind::same:
         judge_same(d);
@@ -79,9 +80,12 @@ class Judge {
     d.is_suspicious = d.is_suspicious || suspicious;
   }
 
+  static void judge_tied(WeightDifference& d) {
+    if (d.relative_error < kSameOrder) return say(d, "tied to token_embd.weight in one file; legal", false);
+    say(d, "one file has token_embd.weight in its place, which is another matrix", true);
+  }
+
   void judge_same(WeightDifference& d) const {
-    // Another order of a matrix would be as far off as this.
-    constexpr double kSameOrder = 0.5;
     const bool wants_pairs = converted_ != nullptr && converted_->architecture() == "llama" && is_rotated(d.name);
     if (wants_pairs && d.relative_error < kSameOrder) {
       say(d,
@@ -164,12 +168,10 @@ class Comparer {
   }
 
  private:
-  /// A file that ties its output matrix to its table of embeddings may hold either.
   static const WeightTensor* counterpart(const WeightSource& source, const std::string& name) {
     const auto& tensors = source.tensors();
     auto found = tensors.find(name);
-    if (found == tensors.end() && name == kHead) found = tensors.find(kTable);
-    if (found == tensors.end() && name == kTable) found = tensors.find(kHead);
+    if (found == tensors.end() && name == kHeadName) found = tensors.find(kTableName);
     return found == tensors.end() ? nullptr : &found->second;
   }
 
@@ -195,8 +197,7 @@ class Comparer {
     d.arrangement = *arrangement;
     SquaredNorms norms = measure(reference, candidate, d);
     if (is_norm(name) && d.relative_error > 0.1) norms = try_offsets(reference, candidate, d, norms);
-    if (reference.name != candidate.name) d.note = fmt::format("tied: {} against {}", reference.name, candidate.name);
-    judge_.judge(d);
+    judge_.judge(d, reference.name == candidate.name);
     norms_.difference += norms.difference;
     norms_.reference += norms.reference;
     result_.tensors.push_back(std::move(d));
