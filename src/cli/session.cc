@@ -44,6 +44,8 @@ void add_arithmetic_options(CLI::App& app, EngineArguments& arguments) {
   app.add_option("--cache", arguments.cache, "How the fast engine keeps keys and values: f32 or f16")
       ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
+  app.add_option("--precision", arguments.precision,
+                 "The oracle's arithmetic by step: attention=f64,*.q=f64,default=f32 (docs/precision.md)");
   app.add_option("--threads", arguments.threads, "0: all cores; never changes the result")->check(CLI::Range(0, 4096));
 }
 
@@ -88,6 +90,7 @@ std::unique_ptr<Session> open_session(const EngineArguments& arguments) {
   options.threads = arguments.threads;
   options.context_length = arguments.context;
   options.cache = arguments.cache == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
+  if (!arguments.precision.empty()) options.precision = engine::PrecisionPolicy::parse(arguments.precision);
   session->engine = engine::make_engine(arguments.engine, session->model.plan, options);
   session->sequence = session->engine->add_sequence();
   session->load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -27,12 +27,13 @@ struct EngineArguments {
   std::string model;
   std::string engine = "fast";
   std::string cache = "f32";
+  std::string precision;  ///< empty: float64 everywhere
   int threads = 0;
   std::size_t context = 0;
 };
 /// Declares the model, --ctx and add_arithmetic_options().
 void add_engine_options(CLI::App& app, EngineArguments& arguments);
-/// Declares --engine, --cache, --threads.
+/// Declares --engine, --cache, --precision, --threads.
 void add_arithmetic_options(CLI::App& app, EngineArguments& arguments);
 
 /// Declares --temp, --top-k, ..., --seed.

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/precision.h"
 #include "model/plan.h"
 
 namespace assay::engine {
@@ -61,6 +62,7 @@ struct EngineOptions {
   int threads = 0;                   ///< 0: all cores
   std::size_t context_length = 0;    ///< positions a sequence may hold; 0: the model's context_length
   CacheType cache = CacheType::f32;  ///< of the fast engine; the oracle's is always f64
+  PrecisionPolicy precision = {};    ///< of the oracle; the fast engine has one arithmetic and refuses any
 };
 
 class Engine {
@@ -82,7 +84,7 @@ class Engine {
   /// Logits of the last evaluate(): one row for every token that wanted them, in order.
   virtual Rows logits() const = 0;
 
-  /// What ran: "oracle f64", "fast avx512, 2 threads, cache f32".
+  /// What ran: "oracle f64, 2 threads", "fast avx512, 2 threads, cache f32".
   virtual std::string description() const = 0;
 };
 

@@ -1,6 +1,7 @@
 // dump_logits MODEL ENGINE OUT.npy < sequences
 // A sequence a line: "LAST id id id ...". Writes the logits of the last LAST positions of each, one row a position, as
-// float32 or float64 like the engine's. ASSAY_THREADS and ASSAY_CACHE (f32, f16) set the options.
+// float32 or float64 like the engine's. ASSAY_THREADS, ASSAY_CACHE (f32, f16) and ASSAY_PRECISION
+// set the options.
 #include <cstdlib>
 #include <exception>
 #include <fstream>
@@ -24,6 +25,7 @@ engine::EngineOptions options_from_environment() {
   if (const char* cache = std::getenv("ASSAY_CACHE")) {
     options.cache = std::string(cache) == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
   }
+  if (const char* policy = std::getenv("ASSAY_PRECISION")) options.precision = engine::PrecisionPolicy::parse(policy);
   return options;
 }
 

@@ -1,5 +1,5 @@
 // dump_taps MODEL ENGINE OUTDIR ID...: evaluates the tokens in one batch, with logits for all of them, and writes every
-// tap as OUTDIR/<tap>.npy, float64 [tokens, channels].
+// tap as OUTDIR/<tap>.npy, float64 [tokens, channels]. ASSAY_PRECISION sets the oracle's precision policy.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -51,7 +51,9 @@ class Dumper final : public engine::Observer {
 
 void dump(int argc, char** argv) {
   const model::Model model = model::load_model(gguf::File::open(argv[1]));
-  const auto engine = engine::make_engine(argv[2], model.plan, {});
+  engine::EngineOptions options;
+  if (const char* policy = std::getenv("ASSAY_PRECISION")) options.precision = engine::PrecisionPolicy::parse(policy);
+  const auto engine = engine::make_engine(argv[2], model.plan, options);
   const engine::SequenceId sequence = engine->add_sequence();
   std::vector<engine::TokenInput> batch;
   for (int i = 4; i < argc; ++i) batch.push_back({std::atoi(argv[i]), sequence, true});

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/threads.h"
 #include "engine/batch.h"
 #include "engine/fast/aligned_buffer.h"
@@ -247,6 +248,11 @@ class FastEngine final : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_fast(const model::Plan& plan, const EngineOptions& options) {
+  if (!options.precision.is_exact()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("precision '{}': the fast engine has one arithmetic", printable(options.precision.text())),
+                "Precision policies are for the oracle: --engine oracle.");
+  }
   return std::make_unique<FastEngine>(plan, options);
 }
 

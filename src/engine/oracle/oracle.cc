@@ -1,4 +1,5 @@
-// The oracle: runs a plan in float64. It says what the file, as a mathematical object, computes.
+// The oracle: runs a plan in float64. It says what the file, as a mathematical object, computes. Where a precision
+// policy names steps, it runs those in the arithmetic named.
 #include <algorithm>
 #include <cassert>
 #include <exception>
@@ -13,6 +14,8 @@
 #include "engine/engine.h"
 #include "engine/kv_cache.h"
 #include "engine/oracle/operations.h"
+#include "engine/oracle/rounded.h"
+#include "engine/precision.h"
 #include "kernels/kernels.h"
 
 namespace assay::engine {
@@ -27,7 +30,9 @@ class Oracle final : public Engine {
         cache_(plan_.layers, plan_.kv_width, context_length_),
         layout_(assign_slots(plan_)),
         slots_(layout_.slots.size()),
-        workers_(static_cast<std::size_t>(threads_)) {
+        workers_(static_cast<std::size_t>(threads_)),
+        precision_(options.precision),
+        arithmetics_(precision_.resolve(plan_)) {
     for (const gguf::Tensor* weight : plan_.weights) {
       longest_row_ = std::max(longest_row_, static_cast<std::size_t>(weight->row_values()));
     }
@@ -45,11 +50,11 @@ class Oracle final : public Engine {
     allocate(batch);
     std::exception_ptr failure;
     run_team(threads_, [&](const Team& team) {
-      for (const model::Step& step : plan_.steps) {
+      for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+        const model::Step& step = plan_.steps[i];
         const std::size_t rows = step.only_outputs ? batch.outputs.size() : batch.tokens.size();
         if (rows == 0) continue;
-        std::visit([&](const auto& operation) { oracle::run(operation, call(step, batch, rows, team)); },
-                   step.operation);
+        run(step, arithmetics_[i], call(step, batch, rows, team));
         team.barrier();
         const model::Value& value = plan_.values[index(step.output)];
         if (observer == nullptr || !observer->wants(value)) continue;
@@ -72,7 +77,7 @@ class Oracle final : public Engine {
   Rows logits() const override { return view(plan_.logits, logit_rows_); }
 
   std::string description() const override {
-    return fmt::format("oracle f64, {} thread{}", threads_, threads_ == 1 ? "" : "s");
+    return fmt::format("oracle {}, {} thread{}", precision_.text(), threads_, threads_ == 1 ? "" : "s");
   }
 
  private:
@@ -97,6 +102,15 @@ class Oracle final : public Engine {
     for (Worker& worker : workers_) {
       worker.weights.resize(longest_row_);
       worker.scratch.resize(std::max(widest_, longest));
+    }
+    if (!precision_.is_exact()) rounded_.reserve(batch.tokens.size(), widest_);
+  }
+
+  void run(const model::Step& step, Arithmetic arithmetic, const oracle::Call& call) {
+    if (arithmetic == Arithmetic::f64) {
+      std::visit([&](const auto& operation) { oracle::run(operation, call); }, step.operation);
+    } else {
+      oracle::run_rounded(arithmetic, step.operation, call, rounded_);
     }
   }
 
@@ -135,6 +149,9 @@ class Oracle final : public Engine {
   ValueSlots layout_;
   std::vector<std::vector<double>> slots_;
   std::vector<Worker> workers_;
+  PrecisionPolicy precision_;
+  std::vector<Arithmetic> arithmetics_;  // by step
+  oracle::RoundedInputs rounded_;
   std::size_t longest_row_ = 0;
   std::size_t widest_ = 0;
   std::size_t logit_rows_ = 0;

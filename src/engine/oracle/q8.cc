@@ -1,0 +1,127 @@
+#include "engine/oracle/q8.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+#include "quant/half.h"
+#include "quant/type.h"
+
+namespace assay::engine::oracle {
+namespace {
+
+float to_f16(float value) { return quant::half_to_float(quant::float_to_half(value)); }
+
+/// The first value of largest magnitude, or NaN where not all are finite.
+float largest(const float* x, std::size_t count) {
+  float largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(x[i])) return std::numeric_limits<float>::quiet_NaN();
+    if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
+  }
+  return largest;
+}
+
+struct Scales {
+  float d, sum;
+};
+
+Scales quantize_32(const float* x, float largest, std::int8_t* quants) {
+  const float d = std::fabs(largest) / 127.0F;
+  const float inverse = 127.0F / std::fabs(largest);
+  int sum = 0;
+  for (std::size_t i = 0; i < 32; ++i) {
+    quants[i] = static_cast<std::int8_t>(std::nearbyint(x[i] * inverse));
+    sum += quants[i];
+  }
+  return {to_f16(d), to_f16(static_cast<float>(sum) * d)};
+}
+
+Scales quantize_256(const float* x, float largest, std::int8_t* quants) {
+  const float scale = -127.0F / largest;
+  for (std::size_t i = 0; i < 256; ++i) {
+    quants[i] = static_cast<std::int8_t>(std::fmin(127.0F, std::nearbyint(scale * x[i])));
+  }
+  return {1.0F / scale, 0};
+}
+
+Scales quantize_block(const double* values, std::size_t count, std::int8_t* quants) {
+  float x[quant::kMaxBlockValues];
+  for (std::size_t i = 0; i < count; ++i) x[i] = static_cast<float>(values[i]);
+  const float most = largest(x, count);
+  // The inverse of a magnitude this small is infinite.
+  const bool is_zero = std::fabs(most) < 1e-36F;
+  if (is_zero || std::isnan(most)) {
+    std::fill_n(quants, count, std::int8_t{0});
+    return {is_zero ? 0.0F : most, is_zero ? 0.0F : most};
+  }
+  return count == 32 ? quantize_32(x, most, quants) : quantize_256(x, most, quants);
+}
+
+/// acc after one block.
+float add_block(float acc, const quant::BlockIntegers& weights, std::size_t count, const std::int8_t* quants,
+                const Scales& x) {
+  std::int32_t product = 0;
+  std::int32_t min = 0;
+  for (std::size_t first = 0, group = 0; first < count;
+       first += static_cast<std::size_t>(weights.group_values), ++group) {
+    std::int32_t group_product = 0;
+    std::int32_t group_sum = 0;
+    for (std::size_t i = first; i < first + static_cast<std::size_t>(weights.group_values); ++i) {
+      group_product += weights.quant[i] * quants[i];
+      group_sum += quants[i];
+    }
+    product += weights.scale[group] * group_product;
+    min += weights.min[group] * group_sum;
+  }
+  acc += weights.d * x.d * static_cast<float>(product);
+  if (count == 32) return acc - weights.dmin * static_cast<float>(weights.min[0]) * x.sum;
+  return acc - weights.dmin * x.d * static_cast<float>(min);
+}
+
+}  // namespace
+
+void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
+  const gguf::Tensor& matrix = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
+  const quant::Type& type = *matrix.type;
+  const std::size_t width = call.inputs[0].width;
+  const std::size_t count = type.block_values;
+  assert(count == 32 || count == 256);
+  const std::size_t blocks = width / count;
+  const auto [first, last] = call.team.share(call.rows);
+  for (std::size_t i = first; i < last; ++i) {
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t at = i * blocks + block;
+      const Scales scales = quantize_block(call.inputs[0].row(i) + block * count, count, x.quants.data() + at * count);
+      x.d[at] = scales.d;
+      x.sums[at] = scales.sum;
+    }
+  }
+  call.team.barrier();
+
+  if (linear.bias != model::kNoWeight) {
+    const gguf::Tensor& bias = *call.plan.weights[static_cast<std::size_t>(linear.bias)];
+    call.kernels.exact[bias.type->id].decode(bias.row(0).data(), call.width, call.scratch);
+  }
+  const auto [begin, end] = call.team.share(call.width);
+  for (std::size_t r = begin; r < end; ++r) {
+    for (std::size_t i = 0; i < call.rows; ++i) call.output[i * call.width + r] = 0;
+    for (std::size_t block = 0; block < blocks; ++block) {
+      quant::BlockIntegers weights;
+      type.take_apart(matrix.row(r).data() + block * type.block_bytes, weights);
+      for (std::size_t i = 0; i < call.rows; ++i) {
+        const std::size_t at = i * blocks + block;
+        double& sum = call.output[i * call.width + r];
+        sum = add_block(static_cast<float>(sum), weights, count, x.quants.data() + at * count, {x.d[at], x.sums[at]});
+      }
+    }
+    if (linear.bias == model::kNoWeight) continue;
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      double& sum = call.output[i * call.width + r];
+      sum = static_cast<float>(sum) + static_cast<float>(call.scratch[r]);
+    }
+  }
+}
+
+}  // namespace assay::engine::oracle
