@@ -120,3 +120,9 @@ def statistics(reference, candidate, tokens):
         "rms_dp": np.sqrt(((np.exp(q[at]) - np.exp(p[at])) ** 2).mean()),
         "same_top": same.mean(),
     }
+
+
+def join(chunks):
+    """PPL and KL over several chunks of equal length, from the statistics of each."""
+    return {"ppl": np.exp(np.mean([np.log(chunk["ppl"]) for chunk in chunks])),
+            "kl": np.mean([chunk["kl"] for chunk in chunks])}
