@@ -1,7 +1,9 @@
 """assay compare on a text: its metrics on llama.cpp's own logits, and its engines on the same chunks."""
 
 import json
+import os
 import re
+import resource
 import subprocess
 
 import gguf
@@ -201,6 +203,20 @@ def test_thresholds(threshold, sentence, text, candidates):
     result = compare(*arguments, *threshold, exit_code=1)
     assert re.search(rf"^failed: .*Q4_0.gguf: {sentence}$", result.stderr, re.MULTILINE)
     assert "mean KL" in result.stdout
+
+
+def test_writes_no_file_and_needs_no_more_memory_for_more_chunks(text):
+    peaks = []
+    for chunks in (2, 24):
+        process = subprocess.Popen(
+            [peer.BINARY, "compare", "kingjames", "kingjames", "--text", text, "--ctx", "64", "--chunks", str(chunks)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0
+        peaks.append(usage.ru_maxrss * 1024)
+    rows_of_one_chunk = 31 * 4096 * 4
+    assert peaks[1] - peaks[0] < 4 * rows_of_one_chunk  # of 22 more
 
 
 def test_another_vocabulary_is_refused(text):
