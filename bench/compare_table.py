@@ -25,7 +25,7 @@ from tests.compare import llama_perplexity as peer  # noqa: E402
 
 def our_figures(arguments, *more):
     command = [os.environ["ASSAY_BINARY"], "compare", arguments.reference, *arguments.candidates, "--text", arguments.text,
-               "--ctx", str(arguments.ctx), "--chunks", str(arguments.chunks), "--json", *more]
+               "--ctx", str(arguments.ctx), "--chunks", str(arguments.chunks), "--threads", str(arguments.threads), "--json", *more]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["candidates"]
 
 
@@ -51,6 +51,7 @@ def main():
     parser.add_argument("--text", required=True)
     parser.add_argument("--ctx", type=int, default=512)
     parser.add_argument("--chunks", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--precision", help="a policy of the oracle, for one more column")
     arguments = parser.parse_args()
     ours = our_figures(arguments)

@@ -33,11 +33,11 @@ def targets(chunks):
 
 
 def peer_logits(model, inputs):
-    """llama.cpp's logits of the scored rows, [chunks * rows, vocabulary]; float32 cache, two threads."""
+    """llama.cpp's logits of the scored rows, [chunks * rows, vocabulary]; float32 cache, one thread (its threads never sleep while they wait)."""
     parameters = cyllama.LlamaContextParams()
     context_length = inputs.shape[1]
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = max(256, context_length)
-    parameters.n_threads = parameters.n_threads_batch = 2
+    parameters.n_threads = parameters.n_threads_batch = 1
     parameters.type_k = parameters.type_v = foreign.GGML_TYPE_F32
     parameters.flash_attn_type = 0
     peer = foreign.Model(str(model))
