@@ -33,7 +33,8 @@ def targets(chunks):
 
 
 def peer_logits(model, inputs):
-    """llama.cpp's logits of the scored rows, [chunks * rows, vocabulary]; float32 cache, one thread (its threads never sleep while they wait)."""
+    """llama.cpp's logits of the scored rows, [chunks * rows, vocabulary]; float32 cache. One thread: its threads never sleep
+    while they wait."""
     parameters = cyllama.LlamaContextParams()
     context_length = inputs.shape[1]
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = max(256, context_length)
