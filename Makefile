@@ -21,6 +21,7 @@ test:
 bench: all
 	@scripts/setup --tests
 	@build/python/bin/python bench/peers.py
+	@build/python/bin/python bench/quantize_peers.py
 
 check:
 	@scripts/check

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <bit>
 #include <limits>
+#include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::uint32_t kQuantizationVersion = 2;
 constexpr std::uint64_t kChunkValues = 1U << 14;
+constexpr std::uint64_t kGroupValues = 1U << 24;
 constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
 /// The bits of the largest magnitude, infinities and NaN above all.
@@ -30,37 +33,20 @@ std::uint32_t largest_bits(const std::vector<float>& row) {
 /// Stops a run from inside the writer.
 struct Stopped {};
 
-/// Quantizes the rows of one tensor, shared by the threads of a team.
+/// Quantizes the rows of one tensor. Threads may encode different rows at once.
 class TensorJob {
  public:
-  TensorJob(const Item& item, const std::vector<float>& importance, std::vector<std::byte>& out)
+  TensorJob(const Item& item, std::vector<float> importance)
       : tensor_(*item.tensor),
         type_(*item.type),
-        importance_(importance),
+        importance_(std::move(importance)),
         row_bytes_(static_cast<std::size_t>(tensor_.ne[0] / type_.block_values) * type_.block_bytes),
-        chunk_rows_(std::max<std::uint64_t>(1, kChunkValues / tensor_.ne[0])),
-        out_(out) {
-    out_.resize(static_cast<std::size_t>(item.size_bytes()));
-  }
+        out_(static_cast<std::size_t>(item.size_bytes())) {}
 
-  /// `on_rows(done)` on the first thread; false stops all.
-  template <typename OnRows>
-  void work(const Team& team, OnRows on_rows) {
-    std::vector<float> row(static_cast<std::size_t>(tensor_.ne[0]));
-    for (;;) {
-      const std::uint64_t first = next_.fetch_add(chunk_rows_);
-      if (first >= tensor_.rows()) return;
-      const std::uint64_t end = std::min(first + chunk_rows_, tensor_.rows());
-      for (std::uint64_t index = first; index < end; ++index) encode(index, row);
-      if (team.thread == 0 && !on_rows(std::min(next_.load(), tensor_.rows()))) {
-        was_stopped_ = true;
-        next_ = tensor_.rows();
-      }
-    }
-  }
+  const gguf::Tensor& tensor() const { return tensor_; }
+  std::span<const std::byte> result() const { return out_; }
 
-  void finish(const std::string& file) const {
-    if (was_stopped_) throw Stopped();
+  void check(const std::string& file) const {
     if (bad_row_ == kNone) return;
     throw Error(ErrorKind::input,
                 fmt::format("{}: tensor '{}', row {}: a value is not finite, or too large for {}", file,
@@ -69,7 +55,6 @@ class TensorJob {
                             printable(tensor_.name)));
   }
 
- private:
   void encode(std::uint64_t index, std::vector<float>& row) {
     constexpr std::uint32_t kInfinity = 0x7F800000;
     constexpr std::uint32_t kLargestHalf = 0x477FE000;
@@ -89,14 +74,74 @@ class TensorJob {
     }
   }
 
+ private:
   const gguf::Tensor& tensor_;
   const quant::Type& type_;
-  const std::vector<float>& importance_;
+  std::vector<float> importance_;
   std::size_t row_bytes_;
-  std::uint64_t chunk_rows_;
-  std::vector<std::byte>& out_;
-  std::atomic<std::uint64_t> next_{0};
+  std::vector<std::byte> out_;
   std::atomic<std::uint64_t> bad_row_{kNone};
+};
+
+/// Consecutive tensors of a recipe that a team quantizes together: waiting for the last thread costs more than a small
+/// tensor does.
+class Group {
+ public:
+  Group(const gguf::File& file, const Recipe& recipe, const WriteOptions& options, std::size_t first)
+      : file_(file), options_(options), first_(first) {
+    std::uint64_t values = 0;
+    for (std::size_t i = first; i < recipe.items.size() && values < kGroupValues; ++i) {
+      const Item& item = recipe.items[i];
+      jobs_.push_back(nullptr);
+      if (item.is_copied()) continue;
+      std::vector<float> importance;
+      if (item.has_importance) importance = options.importance->entries.find(item.tensor->name)->second.means();
+      jobs_.back() = std::make_unique<TensorJob>(item, std::move(importance));
+      values += item.tensor->values();
+      const std::uint64_t rows = std::max<std::uint64_t>(1, kChunkValues / item.tensor->ne[0]);
+      for (std::uint64_t row = 0; row < item.tensor->rows(); row += rows)
+        chunks_.push_back({jobs_.back().get(), row, std::min(row + rows, item.tensor->rows())});
+    }
+  }
+
+  bool holds(std::size_t index) const { return index - first_ < jobs_.size(); }
+  /// Null for a tensor that is copied.
+  const TensorJob* job(std::size_t index) const { return jobs_[index - first_].get(); }
+
+  /// `done`: values of the tensors before.
+  void run(std::uint64_t done) {
+    const auto threads = std::min<std::size_t>(static_cast<std::size_t>(options_.threads), chunks_.size());
+    run_team(static_cast<int>(threads), [&](const Team& team) { work(team, done); });
+    if (was_stopped_) throw Stopped();
+    for (const auto& job : jobs_)
+      if (job != nullptr) job->check(file_.name());
+  }
+
+ private:
+  struct Chunk {
+    TensorJob* job;
+    std::uint64_t first_row, end_row;
+  };
+
+  void work(const Team& team, std::uint64_t done) {
+    std::vector<float> row;
+    for (std::size_t at = next_++; at < chunks_.size() && !was_stopped_; at = next_++) {
+      const Chunk& chunk = chunks_[at];
+      const std::uint64_t width = chunk.job->tensor().ne[0];
+      row.resize(static_cast<std::size_t>(width));
+      for (std::uint64_t index = chunk.first_row; index < chunk.end_row; ++index) chunk.job->encode(index, row);
+      const std::uint64_t values = done_ += (chunk.end_row - chunk.first_row) * width;
+      if (team.thread == 0 && options_.on_progress && !options_.on_progress(done + values)) was_stopped_ = true;
+    }
+  }
+
+  const gguf::File& file_;
+  const WriteOptions& options_;
+  std::size_t first_;
+  std::vector<std::unique_ptr<TensorJob>> jobs_;
+  std::vector<Chunk> chunks_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<std::uint64_t> done_{0};
   std::atomic<bool> was_stopped_{false};
 };
 
@@ -197,29 +242,17 @@ Recipe make_recipe(const gguf::File& file, const ChoiceRules& rules, const Impor
 bool write_quantized(const gguf::File& file, const Recipe& recipe, const WriteOptions& options,
                      const std::filesystem::path& path) {
   const gguf::Writer writer = start_file(file, recipe, options);
-  std::vector<std::byte> out;
+  std::optional<Group> group;
   std::uint64_t done = 0;
   const auto data_of = [&](std::size_t index) -> std::span<const std::byte> {
-    const Item& item = recipe.items[index];
-    const auto report = [&](std::uint64_t rows) {
-      return !options.on_progress || options.on_progress(done + rows * item.tensor->ne[0]);
-    };
-    std::span<const std::byte> data = item.tensor->data;
-    if (item.is_copied()) {
-      if (!report(item.tensor->rows())) throw Stopped();
-    } else {
-      std::vector<float> importance;
-      if (item.has_importance) importance = options.importance->entries.find(item.tensor->name)->second.means();
-      TensorJob job(item, importance, out);
-      const std::uint64_t chunks = item.tensor->values() / kChunkValues + 1;
-      const int threads =
-          static_cast<int>(std::min<std::uint64_t>(static_cast<std::uint64_t>(options.threads), chunks));
-      run_team(threads, [&](const Team& team) { job.work(team, report); });
-      job.finish(file.name());
-      data = out;
+    if (!group || !group->holds(index)) {
+      group.reset();  // before the next one takes memory
+      group.emplace(file, recipe, options, index);
+      group->run(done);
     }
+    const Item& item = recipe.items[index];
     done += item.tensor->values();
-    return data;
+    return item.is_copied() ? item.tensor->data : group->job(index)->result();
   };
   try {
     writer.write(path, data_of);

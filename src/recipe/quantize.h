@@ -1,5 +1,5 @@
-// Writes a model with other types: tensor by tensor, so that memory holds one tensor of the result and a row a thread,
-// on all cores, with the same bytes whatever their number.
+// Writes a model with other types: tensor by tensor, so that memory holds one tensor of the result (or some small ones)
+// and a row a thread, on all cores, with the same bytes whatever their number.
 #pragma once
 
 #include <cstdint>
