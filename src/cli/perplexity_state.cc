@@ -17,12 +17,6 @@ std::string digest(const std::string& text) {
   return sha.hex();
 }
 
-std::string digest(const gguf::File& model) {
-  Sha256 sha;
-  for (const std::span<const std::byte> part : model.parts()) sha.update(part);
-  return sha.hex();
-}
-
 Error broken(const std::filesystem::path& path) {
   return {ErrorKind::input, fmt::format("{}: not a state that --resume wrote", path.string()),
           "Name another file, or delete this one."};
@@ -34,7 +28,7 @@ PerplexityState::PerplexityState(std::filesystem::path path, const gguf::File& m
                                  const EngineArguments& arguments)
     : path_(std::move(path)),
       identity_({{"version", 1},
-                 {"model_sha256", digest(model)},
+                 {"model_sha256", model_sha256(model)},
                  {"text_sha256", digest(text)},
                  {"engine", arguments.engine},
                  {"cache", arguments.cache},

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace assay::cli {
 namespace {
@@ -30,6 +31,21 @@ std::string Sha256::hex() {
   std::string text;
   for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
   return text;
+}
+
+std::string model_sha256(const gguf::File& file) {
+  Progress progress("hash", file.size_bytes(), Progress::Unit::bytes);
+  Sha256 sha256;
+  std::uint64_t done = 0;
+  for (std::span<const std::byte> part : file.parts()) {
+    while (!part.empty()) {
+      const auto piece = part.first(std::min<std::size_t>(part.size(), 16 << 20));
+      sha256.update(piece);
+      part = part.subspan(piece.size());
+      progress.update(done += piece.size());
+    }
+  }
+  return sha256.hex();
 }
 
 bool is_sha256(std::string_view text) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "gguf/file.h"
+
 struct evp_md_ctx_st;
 
 namespace assay::cli {
@@ -24,6 +26,9 @@ class Sha256 {
   };
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
+
+/// Of a model's bytes, a split one's parts one after another. Shows a progress bar.
+std::string model_sha256(const gguf::File& file);
 
 /// Whether the text is a SHA-256 digest in hexadecimal (either case).
 bool is_sha256(std::string_view text);

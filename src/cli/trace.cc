@@ -44,25 +44,11 @@ struct Options {
   bool json = false;
 };
 
-std::string model_sha256(const gguf::File& file) {
-  Progress progress("hash", file.size_bytes(), Progress::Unit::bytes);
-  Sha256 sha256;
-  std::uint64_t done = 0;
-  for (std::span<const std::byte> part : file.parts()) {
-    while (!part.empty()) {
-      const auto piece = part.first(std::min<std::size_t>(part.size(), 16 << 20));
-      sha256.update(piece);
-      part = part.subspan(piece.size());
-      progress.update(done += piece.size());
-    }
-  }
-  return sha256.hex();
-}
-
 /// What matters for the values; the tokens are in the trace itself.
 std::string command_text(const Options& options) {
   std::string text = fmt::format("assay trace {} --engine {}", options.engine.model, options.engine.engine);
   if (options.engine.engine == "fast") text += fmt::format(" --cache {}", options.engine.cache);
+  if (!options.engine.precision.empty()) text += fmt::format(" --precision '{}'", options.engine.precision);
   if (options.taps != "*") text += fmt::format(" --taps '{}'", options.taps);
   if (options.prompt.text) text += fmt::format(" -p '{}'", printable(*options.prompt.text));
   if (!options.prompt.file.empty()) text += fmt::format(" -f {}", options.prompt.file);
@@ -70,7 +56,7 @@ std::string command_text(const Options& options) {
 }
 
 std::string arithmetic(const Options& options) {
-  if (options.engine.engine == "oracle") return "f64";
+  if (options.engine.engine == "oracle") return options.engine.precision.empty() ? "f64" : options.engine.precision;
   return fmt::format("f32 with 16-bit activations, cache {}", options.engine.cache);
 }
 
