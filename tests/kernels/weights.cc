@@ -21,6 +21,10 @@ std::vector<std::size_t> half_offsets(std::uint32_t id) {
       return {108};
     case 14:
       return {208};
+    case 34:  // TQ1_0
+      return {52};
+    case 35:  // TQ2_0
+      return {64};
     default:
       return {0};
   }

@@ -13,10 +13,10 @@
 
 namespace assay::kernels::test {
 
-/// Ids of the types that have products.
-inline constexpr std::uint32_t kTypeIds[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14};
-/// Of these, the quantized ones.
-inline constexpr std::uint32_t kQuantizedIds[] = {2, 3, 6, 7, 8, 10, 11, 12, 13, 14};
+/// Ids of the types that have products of their own for every instruction set.
+inline constexpr std::uint32_t kTypeIds[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
+/// The quantized ones; TQ1_0, TQ2_0 and IQ4_XS have the scalar product alone.
+inline constexpr std::uint32_t kQuantizedIds[] = {2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 34, 35};
 
 /// How wild the fields of random blocks are.
 enum class Fields {

@@ -1,4 +1,4 @@
-// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0.
+// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL.
 //
 // Here the activations are joined to 16-bit words again, x = 256 * hi + lo, and multiplied with the quants as words,
 // two blocks at a time: the first block fills the lower half of every vector, the second the upper half. A bias b of
@@ -75,6 +75,29 @@ struct Q80 {
   static constexpr bool kHasMin = false;
   static WordPair quants(const Byte* a, const Byte* b) {
     return {widen_signed(a + 2, b + 2), widen_signed(a + 18, b + 18)};
+  }
+};
+
+/// Nibbles are indices of a codebook of sixteen bytes.
+struct Iq4Nl {
+  static constexpr std::size_t kBytes = 18;
+  static constexpr int kBias = 0;
+  static constexpr bool kHasMin = false;
+  static WordPair quants(const Byte* a, const Byte* b) {
+    alignas(16) Byte looked_up[2][2][16];
+    look_up(a + 2, looked_up[0][0], looked_up[1][0]);
+    look_up(b + 2, looked_up[0][1], looked_up[1][1]);
+    return {widen_signed(looked_up[0][0], looked_up[0][1]), widen_signed(looked_up[1][0], looked_up[1][1])};
+  }
+  static void look_up(const Byte* nibbles, Byte* low, Byte* high) {
+    const __m128i codebook = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(nibbles));
+    const __m128i mask = _mm_set1_epi8(15);
+    const auto store = [&](Byte* to, __m128i index) {
+      _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_shuffle_epi8(codebook, _mm_and_si128(index, mask)));
+    };
+    store(low, packed);
+    store(high, _mm_srli_epi16(packed, 4));
   }
 };
 

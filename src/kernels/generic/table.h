@@ -42,6 +42,7 @@ constexpr Kernels make_table(const char* isa) {
   table.product[12] = tiled_product<SuperBlockProduct<Q4K>>;
   table.product[13] = tiled_product<SuperBlockProduct<Q5K>>;
   table.product[14] = tiled_product<SuperBlockProduct<Q6K>>;
+  table.product[20] = tiled_product<SmallBlockProduct<Iq4Nl>>;
   table.product[30] = float_product<Bf16Row>;
   table.exact[0] = exact_row<FloatRow<F32Row>>();
   table.exact[1] = exact_row<FloatRow<F16Row>>();
