@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -31,6 +32,7 @@ double median(std::vector<double> values) {
 struct Times {
   double prompt_s;
   double decode_s;
+  double cpu_s;  ///< of both, all threads: says more than the clock where other programs run
 };
 
 /// The same evaluations in both cases: logits of every token, since their statistics are wanted.
@@ -42,6 +44,7 @@ Times measure(engine::Engine& engine, engine::Observer* observer, std::size_t pr
   };
   std::vector<engine::TokenInput> prompt;
   for (std::size_t i = 0; i < prompt_tokens; ++i) prompt.push_back(token(i));
+  const std::clock_t cpu_start = std::clock();
   const auto prompt_start = std::chrono::steady_clock::now();
   engine.evaluate(prompt, observer);
   const double prompt_s = seconds_since(prompt_start);
@@ -50,9 +53,10 @@ Times measure(engine::Engine& engine, engine::Observer* observer, std::size_t pr
     const engine::TokenInput next = token(prompt_tokens + i);
     engine.evaluate({&next, 1}, observer);
   }
-  const Times times = {prompt_s, seconds_since(decode_start)};
+  const double decode_s = seconds_since(decode_start);
+  const double cpu_s = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
   engine.remove_sequence(sequence);
-  return times;
+  return {prompt_s, decode_s, cpu_s};
 }
 
 void compare(const std::string& path, std::size_t prompt_tokens, std::size_t decode_tokens, int rounds, int threads) {
@@ -61,22 +65,22 @@ void compare(const std::string& path, std::size_t prompt_tokens, std::size_t dec
   options.threads = threads;
   const auto engine = engine::make_fast(model.plan, options);
   measure(*engine, nullptr, prompt_tokens, 2);  // maps the file, and takes the memory
-  std::vector<double> plain[3];
-  std::vector<double> ratio[3];
+  std::vector<double> plain[4];
+  std::vector<double> ratio[4];
   for (int round = 0; round < rounds; ++round) {
     const Times without = measure(*engine, nullptr, prompt_tokens, decode_tokens);
     trace::Recorder recorder(model.plan, trace::choose_taps(model.plan, "*"), trace::Content::statistics);
     const Times with = measure(*engine, &recorder, prompt_tokens, decode_tokens);
-    const double a[] = {without.prompt_s, without.decode_s, without.prompt_s + without.decode_s};
-    const double b[] = {with.prompt_s, with.decode_s, with.prompt_s + with.decode_s};
-    for (int i = 0; i < 3; ++i) {
+    const double a[] = {without.prompt_s, without.decode_s, without.prompt_s + without.decode_s, without.cpu_s};
+    const double b[] = {with.prompt_s, with.decode_s, with.prompt_s + with.decode_s, with.cpu_s};
+    for (int i = 0; i < 4; ++i) {
       plain[i].push_back(a[i]);
       ratio[i].push_back(b[i] / a[i]);
     }
   }
   fmt::print("{}, {} rounds in turns\n", engine->description(), rounds);
-  const char* names[] = {"prompt", "decode", "both"};
-  for (int i = 0; i < 3; ++i) {
+  const char* names[] = {"prompt", "decode", "both", "CPU"};
+  for (int i = 0; i < 4; ++i) {
     fmt::print("{:<7} without {:.3f} s; with statistics of every value {:.3f} times that ({:.3f} to {:.3f})\n",
                names[i], median(plain[i]), median(ratio[i]), *std::min_element(ratio[i].begin(), ratio[i].end()),
                *std::max_element(ratio[i].begin(), ratio[i].end()));
