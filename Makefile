@@ -1,5 +1,5 @@
 # The one door: `make` builds build/assay, `make demo` shows it, `make check` is everything that CI runs.
-.PHONY: all setup demo test bench check format clean
+.PHONY: all setup demo test bench check format web clean
 .DEFAULT_GOAL := all
 
 all: setup
@@ -29,6 +29,10 @@ check:
 format:
 	@scripts/setup --tests
 	@git ls-files '*.h' '*.cc' | xargs clang-format-14 -i
+
+web:
+	@scripts/setup --tests
+	@cd web && npm run --silent check && npm run --silent build
 
 clean:
 	rm -rf build
