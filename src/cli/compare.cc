@@ -16,6 +16,7 @@
 #include "cli/terminal.h"
 #include "compare/summary.h"
 #include "report/comparison_json.h"
+#include "report/comparison_page.h"
 #include "report/comparison_text.h"
 
 namespace assay::cli {
@@ -41,8 +42,8 @@ CompareRun open_models(const CompareOptions& options) {
 
 void check(const CompareOptions& options) {
   if (options.weights) {
-    if (options.text.file.empty() && !options.prompt) return;
-    throw Error(ErrorKind::usage, "--weights runs nothing, so it takes no --text and no -p");
+    if (options.text.file.empty() && !options.prompt && options.page.empty()) return;
+    throw Error(ErrorKind::usage, "--weights runs nothing, so it takes no --text, no -p and no --html");
   }
   if (options.text.file.empty() && !options.prompt) {
     throw Error(ErrorKind::usage, "nothing to compare the models on",
@@ -64,6 +65,10 @@ int execute(const CompareOptions& options) {
   compare_depth(run);
   if (options.culprits) find_culprits(run);
   const std::vector<std::string> failed = failures(options, run.comparison);
+  if (!options.page.empty()) report::write_page(run.comparison, options.page);
+  if (!options.positions) {
+    for (compare::CandidateResult& candidate : run.comparison.candidates) candidate.positions.clear();
+  }
   if (options.json) {
     nlohmann::ordered_json document = report::to_json(run.comparison);
     document["failures"] = failed;
@@ -106,6 +111,7 @@ Action setup(CLI::App& app) {
   add_threshold("--max-ppl-ratio", options->max_perplexity_ratio, "Largest perplexity divided by the reference's");
   app.add_flag("--weights", options->weights,
                "Compare the tensors' values instead, running nothing; also safetensors files or folders of them");
+  app.add_option("--html", options->page, "Write the result as one page to this file, with all it needs inside");
   app.add_flag("--positions", options->positions, "With --json: every scored position too");
   app.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
@@ -152,7 +158,8 @@ extern const Command kCompare = {"compare", "How far quantized models are from a
                                  "  assay compare f16.gguf q8_0.gguf q6_k.gguf q4_0.gguf --text wiki.test.raw --json\n"
                                  "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --max-kl 0.02\n"
                                  "  assay compare f16.gguf q4_0.gguf -p \"In the beginning\" -n 64\n"
-                                 "  assay compare --weights model.safetensors model-q8_0.gguf",
+                                 "  assay compare --weights model.safetensors model-q8_0.gguf\n"
+                                 "  assay compare f16.gguf q4_0.gguf --text wiki.test.raw --culprits --html page.html",
                                  setup};
 
 }  // namespace assay::cli

@@ -30,6 +30,7 @@ struct CompareOptions {
   std::optional<double> min_top1;
   std::optional<double> max_perplexity_ratio;
   bool weights = false;
+  std::string page;  ///< file of --html, or empty
   bool positions = false;
   bool json = false;
 };

@@ -8,6 +8,26 @@
 #include "compare/text.h"
 
 namespace assay::cli {
+namespace {
+
+void keep_pieces(compare::Comparison& comparison, const compare::Chunks& chunks,
+                 const tokenizer::Tokenizer& tokenizer) {
+  const auto keep = [&](tokenizer::Token token) { comparison.pieces.try_emplace(token, tokenizer.piece(token)); };
+  for (std::size_t chunk = 0; chunk < chunks.count(); ++chunk) {
+    for (const tokenizer::Token token : chunks.tokens(chunk)) {
+      comparison.tokens.push_back(token);
+      keep(token);
+    }
+  }
+  for (const compare::CandidateResult& candidate : comparison.candidates) {
+    for (const compare::TextPosition& position : candidate.positions) {
+      keep(position.reference_top);
+      keep(position.candidate_top);
+    }
+  }
+}
+
+}  // namespace
 
 void compare_text(CompareRun& run) {
   const CompareOptions& options = run.options;
@@ -24,7 +44,7 @@ void compare_text(CompareRun& run) {
   request.chunks = &chunks;
   request.reference = &run.reference.model.plan;
   for (const ComparedModel& candidate : run.candidates) request.candidates.push_back(&candidate.model.plan);
-  request.keep_positions = options.positions;
+  request.keep_positions = options.positions || !options.page.empty();
   const InterruptGuard guard;
   ChunkProgress progress("compare", chunks.count());
   request.on_chunk = [&](std::size_t done, std::span<const double> mean_kl) {
@@ -43,12 +63,7 @@ void compare_text(CompareRun& run) {
     comparison.candidates[i].text = found.candidates[i].result;
     comparison.candidates[i].positions = std::move(found.candidates[i].positions);
   }
-  if (!request.keep_positions) return;
-  for (std::size_t chunk = 0; chunk < chunks.count(); ++chunk) {
-    for (const tokenizer::Token token : chunks.tokens(chunk)) {
-      comparison.pieces.push_back(run.reference.tokenizer->piece(token));
-    }
-  }
+  if (request.keep_positions) keep_pieces(comparison, chunks, *run.reference.tokenizer);
 }
 
 }  // namespace assay::cli

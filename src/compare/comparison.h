@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -177,7 +178,8 @@ struct Comparison {
   std::string continuation;  ///< what the reference says next, greedily
   std::size_t context = 0;   ///< tokens a chunk
   std::size_t chunks = 0;
-  std::vector<std::string> pieces;  ///< text of each token of the scored positions' chunks, when positions are kept
+  std::vector<std::int32_t> tokens;            ///< of all chunks, when positions are kept
+  std::map<std::int32_t, std::string> pieces;  ///< bytes of every token in `tokens` and in the positions
   std::vector<CandidateResult> candidates;
 };
 
