@@ -65,7 +65,8 @@ TEST(ScalarProduct, IsTheDotProductOfTheIntegers) {
         add(static_cast<double>(x.d[block]), [&](std::size_t i) { return activation(x, i); });
         if (x.remainder_d[block] == 0) continue;
         ++remainders;
-        add(static_cast<double>(x.remainder_d[block]), [&](std::size_t i) { return static_cast<double>(x.remainder[i]); });
+        add(static_cast<double>(x.remainder_d[block]),
+            [&](std::size_t i) { return static_cast<double>(x.remainder[i]); });
       }
       EXPECT_LE(std::fabs(static_cast<double>(out[row]) - exact), 5 * kUnitRoundoff * magnitude)
           << type.name << " row " << row;
