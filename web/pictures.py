@@ -2,6 +2,7 @@
 any English prose; the pictures in the repository show Shakespeare."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ def compare(assay, text, folder):
     (folder / "shakespeare.txt").symlink_to(text)
     names = [f"kingjames-7m.{kind.lower()}.gguf" for kind in TYPES]
     for kind, name in zip(TYPES, names):
-        subprocess.run([assay, "quantize", "kingjames-7m.f16.gguf", name, kind], cwd=folder, check=True)
+        subprocess.run([assay, "quantize", "kingjames-7m.f16.gguf", name, kind], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([assay, "compare", "kingjames-7m.f16.gguf", *names, "--text", "shakespeare.txt", "--ctx", "256", "--chunks",
                     "8", "--culprits", "-p", "And it came to pass in the days of the king, that", "-n", "48", "--html", "page.html"],
                    cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -53,10 +54,12 @@ def main(assay, text):
         path = compare(pathlib.Path(assay).resolve(), pathlib.Path(text).resolve(), pathlib.Path(folder))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         desktop = open_page(browser, path, 1280, "light")
-        picture(desktop, "compare-page.png", "header", "#heat")
+        picture(desktop, "compare-page.png", "header", "#depth")
         dark = open_page(browser, path, 1280, "dark")
-        picture(dark, "compare-page-text.png", "#text", "#text .text-area")
+        picture(dark, "compare-page-dark.png", "#heat", "#text .text-area")
         browser.close()
+    if shutil.which("optipng"):
+        subprocess.run(["optipng", "-quiet", "-o2", *(ROOT / "docs").glob("compare-page*.png")], check=True)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ export interface TopToken {
 }
 
 export interface TensorGroup {
-  name?: string;
+  group: "tensor" | "layer" | "kind" | "together";
+  name: string;
   tensors: string[];
 }
 
