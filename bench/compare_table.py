@@ -24,8 +24,9 @@ from tests.compare import llama_perplexity as peer  # noqa: E402
 
 
 def our_figures(arguments, *more):
-    command = [os.environ["ASSAY_BINARY"], "compare", arguments.reference, *arguments.candidates, "--text", arguments.text,
-               "--ctx", str(arguments.ctx), "--chunks", str(arguments.chunks), "--threads", str(arguments.threads), "--json", *more]
+    command = [os.environ["ASSAY_BINARY"], "compare", arguments.reference, *arguments.candidates, "--json", "--drift", "0"]
+    command += ["--text", arguments.text, "--ctx", str(arguments.ctx), "--chunks", str(arguments.chunks), *more]
+    command += ["--threads", str(arguments.threads)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["candidates"]
 
 

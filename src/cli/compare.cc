@@ -119,13 +119,6 @@ Action setup(CLI::App& app) {
 
 }  // namespace
 
-engine::EngineOptions CompareRun::engine_options() const {
-  engine::EngineOptions engine_options;
-  engine_options.threads = options.engine.threads;
-  engine_options.cache = options.engine.cache == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
-  return engine_options;
-}
-
 std::vector<std::string> failures(const CompareOptions& options, const compare::Comparison& comparison) {
   std::vector<std::string> sentences;
   for (const compare::CandidateResult& candidate : comparison.candidates) {

@@ -47,8 +47,6 @@ struct CompareRun {
   std::optional<compare::Chunks> chunks;    ///< of --text, once it was compared
   std::vector<std::int32_t> prompt_tokens;  ///< and its continuation, once it was compared
   compare::Comparison comparison;  ///< its models are summarized; its candidates are in the order of `candidates`
-
-  engine::EngineOptions engine_options() const;
 };
 
 /// All metrics over --text.

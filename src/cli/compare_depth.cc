@@ -47,7 +47,7 @@ std::optional<compare::PlanPair> pair_with(const CompareRun& run, std::size_t ca
 void compare_depth(CompareRun& run) {
   compare::DepthRequest request;
   request.engine = run.options.engine.engine;
-  request.options = run.engine_options();
+  request.options = engine_options(run.options.engine);
   request.texts = drift_texts(run);
   std::size_t tokens = 0;
   for (const auto& text : request.texts) tokens += text.size();
@@ -79,7 +79,7 @@ void find_culprits(CompareRun& run) {
     Progress progress(fmt::format("culprits of {}", run.options.models[i + 1]), 0, Progress::Unit::items);
     compare::CulpritRequest request;
     request.engine = run.options.engine.engine;
-    request.options = run.engine_options();
+    request.options = engine_options(run.options.engine);
     request.chunks = &chunks;
     request.on_run = [&](std::size_t done, std::size_t total) {
       progress.update(done, fmt::format("of {} runs", total));

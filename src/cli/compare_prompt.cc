@@ -37,7 +37,7 @@ void attribute_flips(CompareRun& run, std::size_t candidate, const std::vector<s
                       Progress::Unit::items);
     compare::AttributionRequest request;
     request.engine = run.options.engine.engine;
-    request.options = run.engine_options();
+    request.options = engine_options(run.options.engine);
     request.tokens = std::span(tokens).first(flips[i]->position);
     request.reference_token = flips[i]->reference_token;
     request.on_run = [&](std::size_t done, std::size_t total) {
@@ -59,7 +59,7 @@ void compare_prompt(CompareRun& run) {
   }
   compare::PromptRequest request;
   request.engine = options.engine.engine;
-  request.options = run.engine_options();
+  request.options = engine_options(run.options.engine);
   request.tokens = encode_prompt(*run.reference.tokenizer, *options.prompt, true, options.models.front());
   request.continuation = options.continuation;
   request.top = options.top;

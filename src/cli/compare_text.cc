@@ -40,7 +40,7 @@ void compare_text(CompareRun& run) {
 
   compare::TextRequest request;
   request.engine = options.engine.engine;
-  request.options = run.engine_options();
+  request.options = engine_options(run.options.engine);
   request.chunks = &chunks;
   request.reference = &run.reference.model.plan;
   for (const ComparedModel& candidate : run.candidates) request.candidates.push_back(&candidate.model.plan);

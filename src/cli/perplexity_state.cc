@@ -32,6 +32,7 @@ PerplexityState::PerplexityState(std::filesystem::path path, const gguf::File& m
                  {"text_sha256", digest(text)},
                  {"engine", arguments.engine},
                  {"cache", arguments.cache},
+                 {"precision", arguments.precision},
                  {"context", arguments.context}}) {
   if (std::filesystem::exists(path_)) read();
 }

@@ -1,8 +1,8 @@
 // What `perplexity --resume FILE` keeps between two runs: the sums of every chunk that is done, and what they belong
 // to.
 //
-//   {"version": 1, "model_sha256": "...", "text_sha256": "...", "engine": "fast", "cache": "f32", "context": 512,
-//    "chunks": [[rows, sum, square sum], ...]}
+//   {"version": 1, "model_sha256": "...", "text_sha256": "...", "engine": "fast", "cache": "f32", "precision": "",
+//    "context": 512, "chunks": [[rows, sum, square sum], ...]}
 //
 // The number of chunks is not part of it: a finished run may be continued with more of them.
 #pragma once

@@ -81,17 +81,21 @@ std::optional<std::size_t> length_limit(long long max_tokens) {
   return static_cast<std::size_t>(max_tokens);
 }
 
-std::unique_ptr<Session> open_session(const EngineArguments& arguments) {
-  const auto start = std::chrono::steady_clock::now();
-  auto session = std::make_unique<Session>(Session{model::load_model(open_model_file(arguments.model)), {}, {}});
-  for (const std::string& warning : session->model.warnings) print_note(warning);
-  session->tokenizer = tokenizer::Tokenizer::from_gguf(session->model.file);
+engine::EngineOptions engine_options(const EngineArguments& arguments) {
   engine::EngineOptions options;
   options.threads = arguments.threads;
   options.context_length = arguments.context;
   options.cache = arguments.cache == "f16" ? engine::CacheType::f16 : engine::CacheType::f32;
   if (!arguments.precision.empty()) options.precision = engine::PrecisionPolicy::parse(arguments.precision);
-  session->engine = engine::make_engine(arguments.engine, session->model.plan, options);
+  return options;
+}
+
+std::unique_ptr<Session> open_session(const EngineArguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  auto session = std::make_unique<Session>(Session{model::load_model(open_model_file(arguments.model)), {}, {}});
+  for (const std::string& warning : session->model.warnings) print_note(warning);
+  session->tokenizer = tokenizer::Tokenizer::from_gguf(session->model.file);
+  session->engine = engine::make_engine(arguments.engine, session->model.plan, engine_options(arguments));
   session->sequence = session->engine->add_sequence();
   session->load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return session;

@@ -35,6 +35,8 @@ struct EngineArguments {
 void add_engine_options(CLI::App& app, EngineArguments& arguments);
 /// Declares --engine, --cache, --precision, --threads.
 void add_arithmetic_options(CLI::App& app, EngineArguments& arguments);
+/// Throws Error{usage} for a precision that cannot be read.
+engine::EngineOptions engine_options(const EngineArguments& arguments);
 
 /// Declares --temp, --top-k, ..., --seed.
 void add_sampler_options(CLI::App& app, engine::SamplerOptions& options);
