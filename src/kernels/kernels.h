@@ -28,7 +28,7 @@
 namespace assay::kernels {
 
 inline constexpr std::size_t kMaxTypes = 64;  // indexed by ggml_type
-inline constexpr int kOutlierMean = 3072;     // of |x|, of 32767
+inline constexpr int kOutlierMean = 2560;     // of |x|, of 32767
 
 /// A batch of activation rows [tokens, width]. For quantized weights hi, lo, d, sums are set; for float weights f32.
 struct Activations {

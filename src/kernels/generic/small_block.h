@@ -198,16 +198,28 @@ struct SmallBlockProduct {
       for (std::size_t i = 0; i < kTile; ++i) blocks[i] = prepare(tile.token[i], block, is_pair);
       const TokenScales scales[] = {token_scales(tile.token, block), token_scales(tile.token, second_block)};
       const bool has_remainder = any_is_not_zero(scales[0].remainder_d) || any_is_not_zero(scales[1].remainder_d);
+      // Few tokens have a remainder in the same blocks: only theirs are multiplied, the others' products stay 0.
       SmallBlocks remainder_blocks[kTile];
-      for (std::size_t i = 0; i < kTile && has_remainder; ++i)
-        remainder_blocks[i] = prepare_remainder(tile.token[i], block, is_pair);
+      std::size_t with_remainder[kTile];
+      std::size_t remainder_count = 0;
+      Int remainder_products[kTile];
+      for (std::size_t i = 0; i < kTile && has_remainder; ++i) {
+        remainder_products[i] = zero();
+        if (tile.token[i].remainder_d[block] == 0 && tile.token[i].remainder_d[second_block] == 0) continue;
+        remainder_blocks[remainder_count] = prepare_remainder(tile.token[i], block, is_pair);
+        with_remainder[remainder_count++] = i;
+      }
       for (std::size_t row = 0; row < count; ++row) {
         const Byte* a = rows + row * row_bytes + block * Format::kBytes;
         const Byte* b = rows + row * row_bytes + second_block * Format::kBytes;
         const WordPair quants = Format::quants(a, b);
         const Integers integers = token_integers(quants, blocks);
         Integers remainders = {};
-        if (has_remainder) remainders = token_integers(quants, remainder_blocks);
+        if (has_remainder) {
+          for (std::size_t n = 0; n < remainder_count; ++n)
+            remainder_products[with_remainder[n]] = dot(quants, remainder_blocks[n]);
+          half_totals(remainder_products, remainders.block[0], remainders.block[1]);
+        }
         for (std::size_t i = 0; i < (is_pair ? 2U : 1U); ++i) {
           const WeightScales weight = same_weight_scales<Format::kHasMin>(i == 0 ? a : b);
           sums[row] = float_step<Format::kHasMin>(sums[row], weight, scales[i].d, _mm256_cvtepi32_ps(integers.block[i]),

@@ -161,17 +161,21 @@ struct SuperBlockProduct {
       const bool has_remainder = any_is_not_zero(remainder_d);
       Bias bias[kTile];
       Bias remainder_bias[kTile];
+      // Only the tokens that have a remainder here are multiplied with it, the others' sums stay 0.
+      BlockSums block_sums;
       for (std::size_t i = 0; i < kTile; ++i) {
         bias[i] = bias_of(tile.token[i].hi + first);
-        if (has_remainder) remainder_bias[i] = bias_of(tile.token[i].remainder + first);
+        if (!has_remainder) continue;
+        remainder_bias[i] = bias_of(tile.token[i].remainder + first);
+        block_sums.remainder[i] = block_sums.remainder_min[i] = zero();
       }
       for (std::size_t row = 0; row < count; ++row) {
         const Byte* block_bytes = rows + row * row_bytes + block * Format::kBytes;
         const Unpacked weights = unpack(block_bytes);
-        BlockSums block_sums;
         for (std::size_t i = 0; i < kTile; ++i) {
           add_block(weights, tile.token[i], first, bias[i], i, block_sums);
-          if (has_remainder) add_remainder(weights, tile.token[i], first, remainder_bias[i], i, block_sums);
+          if (tile.token[i].remainder_d[block] != 0)
+            add_remainder(weights, tile.token[i], first, remainder_bias[i], i, block_sums);
         }
         const WeightScales weight = same_weight_scales<Format::kHasMin>(block_bytes + Format::kScaleOffset);
         sums[row] = block_step(sums[row], weight, d, block_sums);
