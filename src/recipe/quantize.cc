@@ -173,7 +173,7 @@ bool find_importance(const gguf::File& file, const gguf::Tensor& tensor, const I
   if (importance == nullptr) return false;
   const auto found = importance->entries.find(tensor.name);
   if (found == importance->entries.end()) return false;
-  const std::uint64_t matrices = tensor.ne.size() > 2 ? tensor.ne[2] : 1;
+  const std::uint64_t matrices = tensor.ne.size() > 1 ? tensor.rows() / tensor.ne[1] : 1;
   if (found->second.sums.size() == tensor.ne[0] * matrices) return true;
   if (tensor.name == "token_embd.weight") return false;
   throw Error(ErrorKind::input,

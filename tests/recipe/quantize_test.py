@@ -62,6 +62,13 @@ def check_same(ours_path, theirs_path):
     assert ours_path.read_bytes() == theirs_path.read_bytes()
 
 
+def finish(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture="llama", extra=()):
     """A model of random weights in the shape of others."""
     generator = np.random.default_rng(width + layers)
@@ -87,10 +94,7 @@ def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture
             shapes[f"blk.{layer}.{name}.weight"] = shape
     for name, shape in shapes.items():
         writer.add_tensor(name, (generator.standard_t(4, shape) * 0.05).astype(np.float16 if len(shape) > 1 else np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +129,8 @@ def write_importance(path, importance):
     writer.add_uint32("imatrix.chunk_size", 512)
     for name, means in importance.items():
         writer.add_tensor(name + ".in_sum2", means * 2)
-        writer.add_tensor(name + ".counts", np.float32([[2]]))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+        writer.add_tensor(name + ".counts", np.full((means.size // means.shape[-1], 1), 2, np.float32))
+    finish(writer)
 
 
 def write_importance_dat(path, importance):
@@ -201,15 +202,36 @@ def test_a_type_for_a_pattern(odd, tmp_path):
         f"blk.{i}.ffn_{part}.weight" for i in range(10, 17) for part in ("gate", "up", "down")}
 
 
+def write_tensor(path, name, values):
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor(name, values)
+    finish(writer)
+
+
+def test_every_matrix_of_a_tensor_has_its_importance(tmp_path):
+    generator = np.random.default_rng(3)
+    values = generator.standard_normal((3, 2, 5, 256)).astype(np.float32)
+    write_tensor(tmp_path / "in.gguf", "some.weight", values)
+    means = generator.chisquare(1, (6, 256)).astype(np.float32)
+    write_importance(tmp_path / "imatrix", {"some.weight": means})
+    ours(tmp_path / "in.gguf", tmp_path / "all.gguf", "Q4_K", "--imatrix", tmp_path / "imatrix")
+    expected = b""
+    for matrix, mean in zip(values.reshape(6, 5, 256), means):
+        write_tensor(tmp_path / "one.gguf", "some.weight", matrix)
+        write_importance(tmp_path / "one", {"some.weight": mean})
+        ours(tmp_path / "one.gguf", tmp_path / "out.gguf", "Q4_K", "--imatrix", tmp_path / "one")
+        expected += tensors(tmp_path / "out.gguf")["some.weight"][2]
+    assert tensors(tmp_path / "all.gguf")["some.weight"][2] == expected
+    write_importance(tmp_path / "imatrix", {"some.weight": means[:2]})
+    run = subprocess.run([ASSAY, "quantize", tmp_path / "in.gguf", tmp_path / "out.gguf", "Q4_K", "--imatrix", tmp_path / "imatrix"],
+                         capture_output=True, text=True)
+    assert run.returncode == 2 and "has 1536 columns, the importance matrix 512 values" in run.stderr
+
+
 def test_values_that_no_type_holds(tmp_path):
-    writer = gguf.GGUFWriter(tmp_path / "in.gguf", "llama")
     values = np.ones((4, 32), np.float32)
     values[2, 5] = 1e6
-    writer.add_tensor("large.weight", values)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_tensor(tmp_path / "in.gguf", "large.weight", values)
     for mix, is_fine in (("F16", False), ("Q4_0", False), ("BF16", True)):
         run = subprocess.run([ASSAY, "quantize", tmp_path / "in.gguf", tmp_path / "out.gguf", mix], capture_output=True, text=True)
         assert (run.returncode == 0) == is_fine and (tmp_path / "out.gguf").exists() == is_fine
