@@ -36,6 +36,10 @@ void check_entry(const std::string& file, std::string_view name, const Importanc
   if (std::any_of(entry.counts.begin(), entry.counts.end(), is_bad)) {
     refuse(file, fmt::format("'{}': a count is negative or not finite", printable(name)));
   }
+  const std::vector<float> means = entry.means();
+  if (std::any_of(means.begin(), means.end(), is_bad)) {
+    refuse(file, fmt::format("'{}': sums divided by counts are not finite", printable(name)));
+  }
 }
 
 std::vector<float> floats(std::span<const std::byte> bytes) {

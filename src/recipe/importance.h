@@ -33,7 +33,7 @@ struct Importance {
 };
 
 /// Either format. Throws Error{io}, or Error{input} that names file, entry and byte offset for anything malformed, for
-/// sums that are not finite or negative, and for a file without entries.
+/// sums or means that are not finite or negative, and for a file without entries.
 Importance read_importance(const std::filesystem::path& path);
 
 /// In the .gguf format, or in the other one when the path ends in ".dat". Appears whole or not at all.

@@ -24,7 +24,7 @@ constexpr std::uint64_t kGroupValues = 1U << 24;
 constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
 /// The bits of the largest magnitude, infinities and NaN above all.
-std::uint32_t largest_bits(const std::vector<float>& row) {
+std::uint32_t largest_bits(std::span<const float> row) {
   std::uint32_t largest = 0;
   for (const float value : row) largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU);
   return largest;
@@ -49,32 +49,38 @@ class TensorJob {
   void check(const std::string& file) const {
     if (bad_row_ == kNone) return;
     throw Error(ErrorKind::input,
-                fmt::format("{}: tensor '{}', row {}: a value is not finite, or too large for {}", file,
-                            printable(tensor_.name), bad_row_.load(), type_.name),
+                fmt::format("{}: tensor '{}', row {}: a value is not finite, or too large for {}{}", file,
+                            printable(tensor_.name), bad_row_.load(), type_.name,
+                            importance_.empty() ? "" : ", or its importance is too large"),
                 fmt::format("Look at it: assay inspect {} {} --stats. BF16 and F32 hold what F16 scales cannot.", file,
                             printable(tensor_.name)));
   }
 
-  void encode(std::uint64_t index, std::vector<float>& row) {
+  /// `row` has the width of the tensor. Throws nothing.
+  void encode(std::uint64_t index, std::span<float> row) {
     constexpr std::uint32_t kInfinity = 0x7F800000;
     constexpr std::uint32_t kLargestHalf = 0x477FE000;
     tensor_.type->decode(tensor_.row(index).data(), row.size() / tensor_.type->block_values, row.data());
     const std::uint32_t largest = largest_bits(row);
+    if (largest >= kInfinity) return mark_bad(index);
     std::byte* blocks = out_.data() + index * row_bytes_;
     const std::uint64_t matrix = index / (tensor_.ne.size() > 1 ? tensor_.ne[1] : 1);
-    type_.encode(row.data(), row.size(), importance_.empty() ? nullptr : importance_.data() + matrix * row.size(),
-                 blocks);
+    const float* importance = importance_.empty() ? nullptr : importance_.data() + matrix * row.size();
+    type_.encode(row.data(), row.size(), importance, blocks);
+    // Only a large value, or an importance whose sums overflow, makes a scale that is not finite.
+    if (largest <= kLargestHalf && importance == nullptr) return;
     const std::size_t block_count = row.size() / type_.block_values;
-    const bool is_bad =
-        largest >= kInfinity ||
-        (largest > kLargestHalf && quant::find_non_finite_block(type_, blocks, block_count) != block_count);
-    if (!is_bad) return;
+    if (quant::find_non_finite_block(type_, blocks, block_count) != block_count) mark_bad(index);
+  }
+
+ private:
+  /// Keeps the first row that is bad.
+  void mark_bad(std::uint64_t index) {
     std::uint64_t seen = bad_row_;
     while (index < seen && !bad_row_.compare_exchange_weak(seen, index)) {
     }
   }
 
- private:
   const gguf::Tensor& tensor_;
   const quant::Type& type_;
   std::vector<float> importance_;

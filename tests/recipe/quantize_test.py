@@ -239,6 +239,16 @@ def test_values_that_no_type_holds(tmp_path):
             assert run.returncode == 2 and "tensor 'large.weight', row 2: a value is not finite, or too large" in run.stderr
 
 
+@pytest.mark.parametrize("mix", ["Q4_0", "Q4_K", "IQ4_NL"])
+def test_an_importance_that_overflows(mix, tmp_path):
+    write_tensor(tmp_path / "in.gguf", "some.weight", np.random.default_rng(1).standard_normal((4, 256)).astype(np.float32))
+    write_importance(tmp_path / "imatrix", {"some.weight": np.full(256, 3e37, np.float32)})
+    run = subprocess.run([ASSAY, "quantize", tmp_path / "in.gguf", tmp_path / "out.gguf", mix, "--imatrix", tmp_path / "imatrix"],
+                         capture_output=True, text=True)
+    assert run.returncode == 2 and not (tmp_path / "out.gguf").exists()
+    assert "tensor 'some.weight', row 0:" in run.stderr and "or its importance is too large" in run.stderr
+
+
 def test_a_damaged_importance_matrix(odd, tmp_path):
     write_importance_dat(tmp_path / "good", {"blk.0.attn_q.weight": np.ones(32, np.float32)})
     good = (tmp_path / "good").read_bytes()
@@ -250,3 +260,14 @@ def test_a_damaged_importance_matrix(odd, tmp_path):
         run = subprocess.run([ASSAY, "quantize", odd, tmp_path / "out.gguf", "Q4_0", "--imatrix", tmp_path / "bad"],
                              capture_output=True, text=True)
         assert run.returncode == 2 and message in run.stderr, (message, run.stderr)
+
+
+def test_an_importance_matrix_whose_means_are_infinite(odd, tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "bad", "")
+    writer.add_type("imatrix")
+    writer.add_tensor("blk.0.attn_q.weight.in_sum2", np.full(32, 1e30, np.float32))
+    writer.add_tensor("blk.0.attn_q.weight.counts", np.float32([[1e-30]]))
+    finish(writer)
+    run = subprocess.run([ASSAY, "quantize", odd, tmp_path / "out.gguf", "Q4_0", "--imatrix", tmp_path / "bad"],
+                         capture_output=True, text=True)
+    assert run.returncode == 2 and "'blk.0.attn_q.weight': sums divided by counts are not finite" in run.stderr
