@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -104,6 +105,7 @@ class Group {
       if (item.has_importance) importance = options.importance->entries.find(item.tensor->name)->second.means();
       jobs_.back() = std::make_unique<TensorJob>(item, std::move(importance));
       values += item.tensor->values();
+      widest_ = std::max(widest_, static_cast<std::size_t>(item.tensor->ne[0]));
       const std::uint64_t rows = std::max<std::uint64_t>(1, kChunkValues / item.tensor->ne[0]);
       for (std::uint64_t row = 0; row < item.tensor->rows(); row += rows)
         chunks_.push_back({jobs_.back().get(), row, std::min(row + rows, item.tensor->rows())});
@@ -116,8 +118,11 @@ class Group {
 
   /// `done`: values of the tensors before.
   void run(std::uint64_t done) {
+    if (chunks_.empty()) return;
     const auto threads = std::min<std::size_t>(static_cast<std::size_t>(options_.threads), chunks_.size());
+    rows_.assign(std::max<std::size_t>(threads, 1), std::vector<float>(widest_));
     run_team(static_cast<int>(threads), [&](const Team& team) { work(team, done); });
+    if (failure_) std::rethrow_exception(failure_);
     if (was_stopped_) throw Stopped();
     for (const auto& job : jobs_)
       if (job != nullptr) job->check(file_.name());
@@ -130,14 +135,23 @@ class Group {
   };
 
   void work(const Team& team, std::uint64_t done) {
-    std::vector<float> row;
+    const std::span<float> rows(rows_[static_cast<std::size_t>(team.thread)]);
     for (std::size_t at = next_++; at < chunks_.size() && !was_stopped_; at = next_++) {
       const Chunk& chunk = chunks_[at];
-      const std::uint64_t width = chunk.job->tensor().ne[0];
-      row.resize(static_cast<std::size_t>(width));
+      const auto row = rows.first(static_cast<std::size_t>(chunk.job->tensor().ne[0]));
       for (std::uint64_t index = chunk.first_row; index < chunk.end_row; ++index) chunk.job->encode(index, row);
-      const std::uint64_t values = done_ += (chunk.end_row - chunk.first_row) * width;
-      if (team.thread == 0 && options_.on_progress && !options_.on_progress(done + values)) was_stopped_ = true;
+      const std::uint64_t values = done_ += (chunk.end_row - chunk.first_row) * row.size();
+      if (team.thread == 0 && !report(done + values)) was_stopped_ = true;
+    }
+  }
+
+  /// What on_progress throws waits until the team is back.
+  bool report(std::uint64_t done) {
+    try {
+      return !options_.on_progress || options_.on_progress(done);
+    } catch (...) {
+      failure_ = std::current_exception();
+      return false;
     }
   }
 
@@ -146,6 +160,9 @@ class Group {
   std::size_t first_;
   std::vector<std::unique_ptr<TensorJob>> jobs_;
   std::vector<Chunk> chunks_;
+  std::size_t widest_ = 0;
+  std::vector<std::vector<float>> rows_;  ///< a thread's row, decoded
+  std::exception_ptr failure_;
   std::atomic<std::size_t> next_{0};
   std::atomic<std::uint64_t> done_{0};
   std::atomic<bool> was_stopped_{false};
@@ -251,6 +268,7 @@ bool write_quantized(const gguf::File& file, const Recipe& recipe, const WriteOp
   std::optional<Group> group;
   std::uint64_t done = 0;
   const auto data_of = [&](std::size_t index) -> std::span<const std::byte> {
+    if (options.on_progress && !options.on_progress(done)) throw Stopped();
     if (!group || !group->holds(index)) {
       group.reset();  // before the next one takes memory
       group.emplace(file, recipe, options, index);

@@ -42,7 +42,8 @@ struct WriteOptions {
   int threads = 1;
   const Importance* importance = nullptr;
   std::string importance_file;  ///< its name, for the metadata
-  /// Called now and then with the values that are done, on the calling thread. Returning false stops.
+  /// Called for every tensor, and now and then within one, with the values that are done, on the calling thread.
+  /// Returning false stops; what it throws comes through.
   std::function<bool(std::uint64_t done)> on_progress;
 };
 
