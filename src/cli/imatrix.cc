@@ -16,6 +16,7 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/text_options.h"
+#include "compare/chunks.h"
 #include "recipe/collect.h"
 
 namespace assay::cli {
@@ -30,12 +31,14 @@ struct Options {
 
 recipe::Importance collect(const Options& options, Session& session, const compare::Chunks& chunks) {
   const InterruptGuard guard;
+  constexpr std::size_t kTokensAtOnce = 64;
   recipe::ImportanceCollector collector(session.model.plan);
+  compare::ChunkRunner runner(*session.engine, chunks, kTokensAtOnce);
   Progress progress("imatrix", chunks.count(), Progress::Unit::items);
   for (std::size_t chunk = 0; chunk < chunks.count(); ++chunk) {
     progress.update(chunk);
     guard.throw_if_interrupted();
-    recipe::collect_chunk(*session.engine, chunks, chunk, collector);
+    runner.observe(chunk, collector);
   }
   recipe::Importance importance = collector.result();
   importance.dataset = options.text.file;

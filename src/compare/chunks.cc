@@ -49,9 +49,7 @@ ChunkRunner::ChunkRunner(engine::Engine& engine, const Chunks& chunks, std::size
 ChunkRunner::~ChunkRunner() { engine_.remove_sequence(sequence_); }
 
 void ChunkRunner::begin(std::size_t chunk) {
-  engine_.truncate(sequence_, 0);
-  chunk_ = chunk;
-  position_ = 0;
+  start(chunk);
   evaluate(chunks_.first(), false);
 }
 
@@ -60,13 +58,25 @@ engine::Rows ChunkRunner::next() {
   return engine_.logits();
 }
 
-void ChunkRunner::evaluate(std::size_t count, bool wants_logits) {
+void ChunkRunner::observe(std::size_t chunk, engine::Observer& observer) {
+  start(chunk);
+  while (position_ < chunks_.context())
+    evaluate(std::min(rows_at_once_, chunks_.context() - position_), true, &observer);
+}
+
+void ChunkRunner::start(std::size_t chunk) {
+  engine_.truncate(sequence_, 0);
+  chunk_ = chunk;
+  position_ = 0;
+}
+
+void ChunkRunner::evaluate(std::size_t count, bool wants_logits, engine::Observer* observer) {
   std::vector<engine::TokenInput> batch;
   batch.reserve(count);
   for (std::size_t i = 0; i < count; ++i, ++position_) {
     batch.push_back({chunks_.input(chunk_, position_), sequence_, wants_logits});
   }
-  engine_.evaluate(batch);
+  engine_.evaluate(batch, observer);
 }
 
 std::size_t rows_within_memory(std::size_t vocabulary) {

@@ -45,7 +45,7 @@ class Chunks {
   std::vector<tokenizer::Token> tokens_;
 };
 
-/// Runs the chunks of a text through one engine, some scored rows at a time, so that few rows of logits exist at once.
+/// Runs the chunks of a text through one engine, some rows at a time, so that few rows of logits exist at once.
 class ChunkRunner {
  public:
   /// Both must outlive the result. The engine's context must hold a chunk.
@@ -58,11 +58,14 @@ class ChunkRunner {
   void begin(std::size_t chunk);
   /// The logits of the next scored rows, `rows_at_once` or what is left of them. They stay until the next call.
   engine::Rows next();
+  /// A whole chunk for an observer, with logits of every token, so that all rows reach the last block.
+  void observe(std::size_t chunk, engine::Observer& observer);
   /// Scored rows of this chunk that next() has given.
   std::size_t scored() const { return position_ - chunks_.first(); }
 
  private:
-  void evaluate(std::size_t count, bool wants_logits);
+  void start(std::size_t chunk);
+  void evaluate(std::size_t count, bool wants_logits, engine::Observer* observer = nullptr);
 
   engine::Engine& engine_;
   const Chunks& chunks_;

@@ -1,7 +1,13 @@
 #include "recipe/collect.h"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
 
 namespace assay::recipe {
 
@@ -13,6 +19,7 @@ ImportanceCollector::ImportanceCollector(const model::Plan& plan) {
     if (!matrix.starts_with("blk.")) continue;
     const model::Value& value = plan.values[static_cast<std::size_t>(step.inputs.front())];
     Input& input = inputs_[value.tap];
+    if (input.matrices.empty()) input.place = inputs_.size();
     input.matrices.push_back(matrix);
     input.sums.resize(value.width);
   }
@@ -30,27 +37,27 @@ void ImportanceCollector::observe(const model::Value& value, const engine::TapRo
   input.rows += rows.count;
 }
 
+void ImportanceCollector::check_finite() const {
+  const Input* first = nullptr;
+  for (const auto& [tap, input] : inputs_) {
+    const bool is_finite = std::all_of(input.sums.begin(), input.sums.end(),
+                                       [](double sum) { return std::isfinite(static_cast<float>(sum)); });
+    if (!is_finite && (first == nullptr || input.place < first->place)) first = &input;
+  }
+  if (first == nullptr) return;
+  throw Error(ErrorKind::input,
+              fmt::format("what '{}' is multiplied with is not finite", printable(first->matrices[0])),
+              "The file is damaged or was converted badly; `assay inspect MODEL --stats` shows such tensors.");
+}
+
 Importance ImportanceCollector::result() const {
+  check_finite();
   Importance importance;
   for (const auto& [tap, input] : inputs_) {
     const Importance::Entry entry = {{input.sums.begin(), input.sums.end()}, {static_cast<float>(input.rows)}};
     for (const std::string_view matrix : input.matrices) importance.entries.emplace(matrix, entry);
   }
   return importance;
-}
-
-void collect_chunk(engine::Engine& engine, const compare::Chunks& chunks, std::size_t chunk,
-                   ImportanceCollector& collector) {
-  constexpr std::size_t kTokensAtOnce = 64;
-  const engine::SequenceId sequence = engine.add_sequence();
-  for (std::size_t first = 0; first < chunks.context(); first += kTokensAtOnce) {
-    std::vector<engine::TokenInput> batch;
-    const std::size_t end = std::min(first + kTokensAtOnce, chunks.context());
-    for (std::size_t position = first; position < end; ++position)
-      batch.push_back({chunks.input(chunk, position), sequence, true});
-    engine.evaluate(batch, &collector);
-  }
-  engine.remove_sequence(sequence);
 }
 
 }  // namespace assay::recipe

@@ -96,3 +96,16 @@ def test_quantize_takes_both_formats(tmp_path):
     same = sum(outputs[0][name] == data for name, data in outputs[1].items())
     # Means are stored times the calls in one format and as sums in the other: some last bits differ.
     assert same >= 0.9 * len(outputs[0])
+
+
+def test_inputs_that_are_not_finite(tmp_path):
+    model = tmp_path / "model.gguf"
+    model.write_bytes(KINGJAMES.read_bytes())
+    tensor, = (t for t in gguf.GGUFReader(KINGJAMES).tensors if t.name == "blk.3.attn_output.weight")
+    with open(model, "r+b") as file:
+        file.seek(tensor.data_offset)
+        file.write(np.float16(np.inf).tobytes())
+    run = subprocess.run([ASSAY, "imatrix", model, "--text", write_text(tmp_path), "--ctx", str(CONTEXT), "--chunks", "1", "-o",
+                          tmp_path / "imatrix.gguf"], capture_output=True, text=True)
+    assert run.returncode == 2 and not (tmp_path / "imatrix.gguf").exists()
+    assert "what 'blk.3.ffn_gate.weight' is multiplied with is not finite" in run.stderr
