@@ -72,6 +72,15 @@ TEST_P(EveryExact, RowsHaveTheSpecifiedBits) {
   }
 }
 
+TEST_P(EveryExact, ATypeWithAProductHasRows) {
+  const Kernels& scalar = *find_kernels("scalar");
+  for (std::uint32_t id = 0; id < kMaxTypes; ++id) {
+    const bool has_product = kernels_->product[id] != scalar.product[id];
+    EXPECT_EQ(kernels_->exact[id].decode != scalar.exact[id].decode, has_product) << id;
+    EXPECT_EQ(kernels_->exact[id].dot != scalar.exact[id].dot, has_product) << id;
+  }
+}
+
 TEST_P(EveryExact, DotsHaveTheDeclaredOrder) {
   for (std::size_t count = 0; count <= 100; ++count) {
     const auto a = random_doubles(count, random_);

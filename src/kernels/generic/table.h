@@ -3,6 +3,8 @@
 // Included after the instruction set's vec.h.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
 #include "kernels/generic/row_sums.h"
@@ -14,6 +16,26 @@
 
 namespace assay::kernels {
 namespace {
+
+// A type's product and its rows for the oracle, by ggml_type.
+
+template <typename Row>
+constexpr void set_float(Kernels& table, std::uint32_t id) {
+  table.product[id] = float_product<Row>;
+  table.exact[id] = exact_row<FloatRow<Row>>();
+}
+
+template <typename Format>
+constexpr void set_small(Kernels& table, std::uint32_t id) {
+  table.product[id] = tiled_product<SmallBlockProduct<Format>>;
+  table.exact[id] = exact_row<SmallBlockRow<Format>>();
+}
+
+template <typename Format>
+constexpr void set_super(Kernels& table, std::uint32_t id) {
+  table.product[id] = tiled_product<SuperBlockProduct<Format>>;
+  table.exact[id] = exact_row<SuperBlockRow<Format>>();
+}
 
 constexpr Kernels make_table(const char* isa) {
   Kernels table = {.isa = isa,
@@ -30,33 +52,20 @@ constexpr Kernels make_table(const char* isa) {
                    .exact = {},
                    .dot_exact = dot_exact,
                    .row_sums = row_sums};
-  table.product[0] = float_product<F32Row>;
-  table.product[1] = float_product<F16Row>;
-  table.product[2] = tiled_product<SmallBlockProduct<Q40>>;
-  table.product[3] = tiled_product<SmallBlockProduct<Q41>>;
-  table.product[6] = tiled_product<SmallBlockProduct<Q50>>;
-  table.product[7] = tiled_product<SmallBlockProduct<Q51>>;
-  table.product[8] = tiled_product<SmallBlockProduct<Q80>>;
-  table.product[10] = tiled_product<SuperBlockProduct<Q2K>>;
-  table.product[11] = tiled_product<SuperBlockProduct<Q3K>>;
-  table.product[12] = tiled_product<SuperBlockProduct<Q4K>>;
-  table.product[13] = tiled_product<SuperBlockProduct<Q5K>>;
-  table.product[14] = tiled_product<SuperBlockProduct<Q6K>>;
-  table.product[20] = tiled_product<SmallBlockProduct<Iq4Nl>>;
-  table.product[30] = float_product<Bf16Row>;
-  table.exact[0] = exact_row<FloatRow<F32Row>>();
-  table.exact[1] = exact_row<FloatRow<F16Row>>();
-  table.exact[2] = exact_row<SmallBlockRow<Q40>>();
-  table.exact[3] = exact_row<SmallBlockRow<Q41>>();
-  table.exact[6] = exact_row<SmallBlockRow<Q50>>();
-  table.exact[7] = exact_row<SmallBlockRow<Q51>>();
-  table.exact[8] = exact_row<SmallBlockRow<Q80>>();
-  table.exact[10] = exact_row<SuperBlockRow<Q2K>>();
-  table.exact[11] = exact_row<SuperBlockRow<Q3K>>();
-  table.exact[12] = exact_row<SuperBlockRow<Q4K>>();
-  table.exact[13] = exact_row<SuperBlockRow<Q5K>>();
-  table.exact[14] = exact_row<SuperBlockRow<Q6K>>();
-  table.exact[30] = exact_row<FloatRow<Bf16Row>>();
+  set_float<F32Row>(table, 0);
+  set_float<F16Row>(table, 1);
+  set_float<Bf16Row>(table, 30);
+  set_small<Q40>(table, 2);
+  set_small<Q41>(table, 3);
+  set_small<Q50>(table, 6);
+  set_small<Q51>(table, 7);
+  set_small<Q80>(table, 8);
+  set_small<Iq4Nl>(table, 20);
+  set_super<Q2K>(table, 10);
+  set_super<Q3K>(table, 11);
+  set_super<Q4K>(table, 12);
+  set_super<Q5K>(table, 13);
+  set_super<Q6K>(table, 14);
   return table;
 }
 
