@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 WEB = ROOT / "web"
@@ -51,8 +51,7 @@ def hostile(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium: scripts/setup --tests installs it")
+    assert CHROMIUM is not None, "no chromium: scripts/setup --tests installs it"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -257,7 +256,7 @@ def test_charts_have_tables(opened, made):
     page = opened(path)
     page.locator("#depth .figures summary").click()
     rows = page.locator("#depth .figures tbody tr")
-    assert rows.count() == 6
+    expect(rows).to_have_count(6)
     tap = next(tap for tap in comparison["candidates"][0]["taps"] if tap["tap"] == "blk.5.out")
     assert says(rows.nth(5).locator("td").nth(3).inner_text(), 100 * tap["relative_error"])
 
@@ -323,8 +322,6 @@ def test_page_appears_whole_or_not_at_all(made, tmp_path):
 
 
 def test_page_is_what_web_builds(tmp_path):
-    if not (WEB / "node_modules/vite").exists():
-        pytest.skip("no web/node_modules: scripts/setup --tests installs them where npm can reach its registry")
     built = tmp_path / "page.html"
     environment = os.environ | {"ASSAY_PAGE": str(built)}
     subprocess.run(["npm", "run", "--silent", "check"], cwd=WEB, check=True)
