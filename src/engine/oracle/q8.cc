@@ -76,8 +76,9 @@ float add_block(float acc, const quant::BlockIntegers& weights, std::size_t coun
     min += weights.min[group] * group_sum;
   }
   acc += weights.d * x.d * static_cast<float>(product);
-  if (count == 32) return acc - weights.dmin * static_cast<float>(weights.min[0]) * x.sum;
-  return acc - weights.dmin * x.d * static_cast<float>(min);
+  if (count == 256) return acc - weights.dmin * x.d * static_cast<float>(min);
+  // The sum is a float16 and may be infinite; ggml has none for types without a minimum.
+  return weights.min[0] == 0 ? acc : acc - weights.dmin * static_cast<float>(weights.min[0]) * x.sum;
 }
 
 }  // namespace
