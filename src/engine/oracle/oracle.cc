@@ -37,6 +37,11 @@ class Oracle final : public Engine {
       longest_row_ = std::max(longest_row_, static_cast<std::size_t>(weight->row_values()));
     }
     for (const model::Value& value : plan_.values) widest_ = std::max(widest_, value.width);
+    for (const model::Step& step : plan_.steps) {
+      for (const model::ValueId input : step.inputs) {
+        widest_input_ = std::max(widest_input_, plan_.values[index(input)].width);
+      }
+    }
   }
 
   SequenceId add_sequence() override { return cache_.add(); }
@@ -103,7 +108,7 @@ class Oracle final : public Engine {
       worker.weights.resize(longest_row_);
       worker.scratch.resize(std::max(widest_, longest));
     }
-    if (!precision_.is_exact()) rounded_.reserve(batch.tokens.size(), widest_);
+    if (!precision_.is_exact()) rounded_.reserve(batch.tokens.size(), widest_input_);
   }
 
   void run(const model::Step& step, Arithmetic arithmetic, const oracle::Call& call) {
@@ -153,7 +158,8 @@ class Oracle final : public Engine {
   std::vector<Arithmetic> arithmetics_;  // by step
   oracle::RoundedInputs rounded_;
   std::size_t longest_row_ = 0;
-  std::size_t widest_ = 0;
+  std::size_t widest_ = 0;        // of the values
+  std::size_t widest_input_ = 0;  // of those that a step reads
   std::size_t logit_rows_ = 0;
 };
 
