@@ -133,6 +133,13 @@ std::string printable(std::string_view text, std::size_t max_characters) {
   return line;
 }
 
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+}
+
 std::string human_bytes(std::uint64_t size_bytes) {
   constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   if (size_bytes < 1000) return fmt::format("{} B", size_bytes);

@@ -32,6 +32,9 @@ std::string replace_invalid_utf8(std::string_view text);
 /// One printable line: control characters and ill-formed bytes as escapes, cut to `max_characters` with an ellipsis.
 std::string printable(std::string_view text, std::size_t max_characters = 120);
 
+/// Without white space at both ends.
+std::string_view trim(std::string_view text);
+
 /// "14.1 MB", "636.7 MB": decimal units, four significant digits at most.
 std::string human_bytes(std::uint64_t size_bytes);
 

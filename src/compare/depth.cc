@@ -105,7 +105,7 @@ class Runner {
 void describe(const model::Plan& plan, const model::Step& step, TapDrift& drift) {
   drift.tap = plan.values[index(step.output)].tap;
   drift.layer = layer_of(drift.tap);
-  drift.operation = operation_name(step.operation);
+  drift.operation = model::name_of(step.operation);
   const model::WeightId weight = main_weight(step.operation);
   if (weight == model::kNoWeight) return;
   const gguf::Tensor& tensor = *plan.weights[index(weight)];

@@ -60,8 +60,8 @@ std::string difference(const model::Step& reference, const model::Step& candidat
   if (r.tap != c.tap) return fmt::format("a step writes {} in one and {} in the other", r.tap, c.tap);
   if (r.width != c.width) return fmt::format("{} has {} channels in one and {} in the other", r.tap, r.width, c.width);
   if (reference.operation.index() != candidate.operation.index()) {
-    return fmt::format("{} is {} in one and {} in the other", r.tap, operation_name(reference.operation),
-                       operation_name(candidate.operation));
+    return fmt::format("{} is {} in one and {} in the other", r.tap, model::name_of(reference.operation),
+                       model::name_of(candidate.operation));
   }
   if (reference.inputs != candidate.inputs || reference.output != candidate.output ||
       reference.only_outputs != candidate.only_outputs) {
@@ -152,12 +152,6 @@ int layer_of(std::string_view tap) {
   int layer = -1;
   const auto end = std::from_chars(tap.data() + kPrefix.size(), tap.data() + tap.size(), layer);
   return end.ec == std::errc{} ? layer : -1;
-}
-
-std::string_view operation_name(const model::Operation& operation) {
-  constexpr std::array<std::string_view, std::variant_size_v<model::Operation>> kNames = {
-      "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add"};
-  return kNames[operation.index()];
 }
 
 model::WeightId main_weight(const model::Operation& operation) {

@@ -48,9 +48,6 @@ class PlanPair {
 /// The layer that a tap belongs to ("blk.3.q": 3), or -1.
 int layer_of(std::string_view tap);
 
-/// "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add".
-std::string_view operation_name(const model::Operation& operation);
-
 /// The tensor that a step multiplies by, or kNoWeight.
 model::WeightId main_weight(const model::Operation& operation);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <variant>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -21,10 +20,6 @@ constexpr std::pair<std::string_view, Arithmetic> kArithmetics[] = {
     {"f64", Arithmetic::f64},   {"f32", Arithmetic::f32},       {"f16", Arithmetic::f16},
     {"bf16", Arithmetic::bf16}, {"f16acc", Arithmetic::f16acc}, {"q8", Arithmetic::q8}};
 
-/// In the order of model::Operation.
-constexpr std::array<std::string_view, std::variant_size_v<model::Operation>> kOperations = {
-    "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add"};
-
 Arithmetic find_arithmetic(std::string_view name) {
   std::string known;
   for (const auto& [text, arithmetic] : kArithmetics) {
@@ -37,7 +32,7 @@ Arithmetic find_arithmetic(std::string_view name) {
 
 /// The tap of a step's output and the name of its operation.
 std::array<std::string_view, 2> names_of(const model::Plan& plan, const model::Step& step) {
-  return {plan.values[static_cast<std::size_t>(step.output)].tap, kOperations[step.operation.index()]};
+  return {plan.values[static_cast<std::size_t>(step.output)].tap, model::name_of(step.operation)};
 }
 
 [[noreturn]] void refuse(const std::string& pattern, const model::Plan& plan) {
@@ -59,16 +54,17 @@ PrecisionPolicy PrecisionPolicy::parse(std::string_view text) {
   PrecisionPolicy policy;
   policy.text_ = text;
   for (std::string_view rest = text;;) {
-    const std::string_view rule = rest.substr(0, rest.find(','));
+    const std::string_view whole = rest.substr(0, rest.find(','));
+    const std::string_view rule = trim(whole);
     const std::size_t equals = rule.find('=');
     if (equals == std::string_view::npos || equals == 0) {
       throw Error(ErrorKind::usage,
                   fmt::format("precision: '{}' is not of the form PATTERN=ARITHMETIC", printable(rule, 60)),
                   "For example attention=f64,*.q=f64,default=f32.");
     }
-    policy.rules_.emplace_back(rule.substr(0, equals), find_arithmetic(rule.substr(equals + 1)));
-    if (rule.size() == rest.size()) return policy;
-    rest.remove_prefix(rule.size() + 1);
+    policy.rules_.emplace_back(trim(rule.substr(0, equals)), find_arithmetic(trim(rule.substr(equals + 1))));
+    if (whole.size() == rest.size()) return policy;
+    rest.remove_prefix(whole.size() + 1);
   }
 }
 

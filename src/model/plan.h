@@ -5,8 +5,10 @@
 // matrices [rows = outputs, columns = inputs] as GGUF stores them (ne[0] = inputs).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -78,6 +80,13 @@ struct GatedActivation {
 struct Add {};
 
 using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add>;
+
+/// As reports and precision policies call it: "linear".
+inline std::string_view name_of(const Operation& operation) {
+  constexpr std::array<std::string_view, std::variant_size_v<Operation>> kNames = {
+      "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add"};
+  return kNames[operation.index()];
+}
 
 struct Step {
   Operation operation;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/glob.h"
@@ -11,18 +12,9 @@
 namespace assay::trace {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
 [[noreturn]] void refuse(std::string_view pattern, std::span<const std::string> taps) {
-  std::string near;
-  for (const std::string& tap : nearest_names(pattern, taps))
-    near += fmt::format("{}{}", near.empty() ? "" : ", ", tap);
   throw Error(ErrorKind::usage, fmt::format("no tap matches '{}'", printable(pattern)),
-              fmt::format("Near it: {}.", near));
+              fmt::format("Near it: {}.", fmt::join(nearest_names(pattern, taps), ", ")));
 }
 
 }  // namespace
@@ -35,7 +27,7 @@ std::vector<bool> choose_taps(const model::Plan& plan, std::string_view patterns
   bool any_included = false;
   for (std::size_t begin = 0; begin <= patterns.size();) {
     const std::size_t end = std::min(patterns.find(',', begin), patterns.size());
-    std::string_view pattern = trimmed(patterns.substr(begin, end - begin));
+    std::string_view pattern = trim(patterns.substr(begin, end - begin));
     begin = end + 1;
     if (pattern.empty()) continue;
     const bool excludes = pattern.front() == '!';

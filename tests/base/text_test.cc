@@ -116,6 +116,13 @@ TEST(Printable, IsOneLineOfAtMostSoManyCharacters) {
   EXPECT_EQ(printable("\xC3\xA9\xC3\xA9\xC3\xA9"sv, 2), "\xC3\xA9\xC3\xA9\xE2\x80\xA6");
 }
 
+TEST(Trim, TakesWhiteSpaceFromBothEnds) {
+  EXPECT_EQ(trim(" \t a b\r\n"), "a b");
+  EXPECT_EQ(trim("a"), "a");
+  EXPECT_EQ(trim(" \n"), "");
+  EXPECT_EQ(trim(""), "");
+}
+
 TEST(HumanBytes, HasDecimalUnits) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(999), "999 B");

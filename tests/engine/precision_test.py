@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 
+import gguf
 import libggml
 import numpy as np
 import pytest
@@ -129,6 +130,25 @@ def test_q8_is_ggmls(kind, tmp_path):
     assert np.linalg.norm(exact - expected) > 1e-3 * np.linalg.norm(expected)
 
 
+@pytest.mark.parametrize("kind", [kind for kind, structure in ACTIVATIONS.items() if structure is Q8_0])
+def test_q8_with_a_massive_activation(kind, tmp_path):
+    """A block whose sum passes float16: types without a minimum have no use for the sum, and stay finite."""
+    path = tiny.make(tmp_path, f"--type {kind} {WIDE} --seed 3")
+    reader = gguf.GGUFReader(path)
+    norm = next(tensor for tensor in reader.tensors if tensor.name == "blk.0.ffn_norm.weight")
+    data = bytearray(path.read_bytes())
+    weights = np.frombuffer(data, np.float32, norm.n_elements, int(norm.data_offset)).copy()
+    weights[5] = 1e6
+    data[int(norm.data_offset):int(norm.data_offset) + weights.nbytes] = weights.tobytes()
+    path.write_bytes(data)
+    taps = oracle_taps(path, "blk.0.ffn_up=q8")
+    blocks = ggml_activations(taps["blk.0.ffn_norm"], Q8_0)
+    assert (np.abs(taps["blk.0.ffn_norm"][:, :32].sum(1)) > 65520).any()
+    weight = Model(path).weight("blk.0.ffn_up.weight").reshape(-1, blocks.shape[1], 32)
+    expected = np.einsum("rbi,tbi,tb->tr", weight, blocks["q"].astype(np.float64), blocks["d"].astype(np.float64))
+    assert np.linalg.norm(taps["blk.0.ffn_up"] - expected) <= 1e-6 * np.linalg.norm(expected)
+
+
 OPERATIONS = {"embed": ["embed"], "rms_norm": ["*_norm"], "rope": ["*_rope"], "attention": ["*.attn"],
               "linear": ["*.q", "*.k", "*.v", "*.attn_out", "*.ffn_gate", "*.ffn_up", "*.ffn_out", "logits"],
               "gated_activation": ["*.ffn_act"], "add": ["*.attn_residual", "*.out"], "none": []}
@@ -151,6 +171,7 @@ def without(*names):
     ("linear=q8", OPERATIONS["linear"], 3e-2),
     ("blk.1.k=bf16,rope=f16", ["blk.1.k", "*_rope"], 1e-2),
     ("attention=f16", ["*.attn"], 3e-3),
+    ("attention=f64, *.q=f64 , default = f32", [p for p in without("attention") if p != "*.q"], 1e-6),
     ("rms_norm=f32,blk.?.attn_norm=f64", ["*.ffn_norm", "final_norm"], 1e-6),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_policy_changes_what_it_says(policy, changed, bound, tmp_path):
