@@ -1,18 +1,32 @@
 #include "trace/recorder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "engine/sampler.h"
 
 namespace assay::trace {
 namespace {
 
 /// Bounds the memory of the values, the logits above all.
 constexpr std::size_t kPieceTokens = 128;
+
+/// The token of the last row's largest finite logit, 0 when there is none: a model that breaks is recorded to its end.
+std::int32_t greedy_token(const engine::Rows& logits) {
+  std::size_t best = 0;
+  double most = -std::numeric_limits<double>::infinity();
+  for (std::size_t token = 0; token < logits.width; ++token) {
+    const double logit = logits.at(logits.count - 1, token);
+    if (!std::isfinite(logit) || logit <= most) continue;
+    most = logit;
+    best = token;
+  }
+  return static_cast<std::int32_t>(best);
+}
 
 }  // namespace
 
@@ -75,9 +89,8 @@ std::vector<std::int32_t> record(engine::Engine& engine, Recorder& recorder, con
     engine.evaluate(batch, &recorder);
     if (request.on_progress) request.on_progress(end);
   }
-  engine::Sampler greedy({});
   for (std::size_t step = 0; step < request.decode_steps; ++step) {
-    tokens.push_back(greedy.sample(engine.logits()));
+    tokens.push_back(greedy_token(engine.logits()));
     const engine::TokenInput next{tokens.back(), request.sequence, true};
     engine.evaluate({&next, 1}, &recorder);
     if (request.on_progress) request.on_progress(tokens.size());
