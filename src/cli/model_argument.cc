@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/default_model.h"
 #include "cli/model_source.h"
 
@@ -41,6 +42,13 @@ gguf::File open_model_file(const std::string& model) {
   for (const KnownModel& known : known_models()) names += fmt::format(", {}", known.name);
   throw Error(ErrorKind::usage, fmt::format("'{}' is neither a file nor a model that has a short name", model),
               fmt::format("Short names: {}.", names));
+}
+
+void check_not_input(const gguf::File& file, const std::string& output) {
+  std::error_code error;
+  if (output.empty() || !std::filesystem::equivalent(file.name(), output, error)) return;
+  throw Error(ErrorKind::usage, fmt::format("{} is both input and output", printable(output)),
+              "Give the output another name.");
 }
 
 }  // namespace assay::cli

@@ -19,4 +19,7 @@ void add_model_argument(CLI::App& app, std::string& model);
 /// how), and whatever gguf::File::open throws.
 gguf::File open_model_file(const std::string& model);
 
+/// Throws Error{usage} when `output` is the file that is read: it would be replaced.
+void check_not_input(const gguf::File& file, const std::string& output);
+
 }  // namespace assay::cli

@@ -134,11 +134,7 @@ int execute(Options options) {
   rules.has_importance = !options.imatrix.empty();
   for (const std::string& text : options.overrides) rules.overrides.push_back(recipe::parse_override(text));
   const gguf::File file = open_model_file(options.input);
-  std::error_code error;
-  if (!options.is_dry_run && std::filesystem::equivalent(file.name(), options.output, error)) {
-    throw Error(ErrorKind::usage, fmt::format("{} is both input and output", options.output),
-                "Give the output another name.");
-  }
+  if (!options.is_dry_run) check_not_input(file, options.output);
   std::optional<recipe::Importance> importance;
   if (rules.has_importance) importance = recipe::read_importance(options.imatrix);
   const recipe::Importance* used = importance ? &*importance : nullptr;

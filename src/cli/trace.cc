@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/model_argument.h"
 #include "cli/prompt.h"
 #include "cli/session.h"
 #include "cli/sha256.h"
@@ -44,20 +45,33 @@ struct Options {
   bool json = false;
 };
 
-/// What matters for the values; the tokens are in the trace itself.
+/// One word for a shell.
+std::string shell_word(std::string_view text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
+/// Everything that matters for the values: it can be run again.
 std::string command_text(const Options& options) {
-  std::string text = fmt::format("assay trace {} --engine {}", options.engine.model, options.engine.engine);
+  std::string text = "assay trace";
+  if (!options.engine.model.empty()) text += " " + shell_word(options.engine.model);
+  text += fmt::format(" --engine {}", options.engine.engine);
   if (options.engine.engine == "fast") text += fmt::format(" --cache {}", options.engine.cache);
-  if (!options.engine.precision.empty()) text += fmt::format(" --precision '{}'", options.engine.precision);
-  if (options.taps != "*") text += fmt::format(" --taps '{}'", options.taps);
-  if (options.prompt.text) text += fmt::format(" -p '{}'", printable(*options.prompt.text));
-  if (!options.prompt.file.empty()) text += fmt::format(" -f {}", options.prompt.file);
+  if (!options.engine.precision.empty()) text += fmt::format(" --precision {}", shell_word(options.engine.precision));
+  if (options.engine.context != 0) text += fmt::format(" --ctx {}", options.engine.context);
+  if (options.taps != "*") text += fmt::format(" --taps {}", shell_word(options.taps));
+  if (options.ids) text += fmt::format(" --ids {}", shell_word(*options.ids));
+  if (options.prompt.text) text += fmt::format(" -p {}", shell_word(*options.prompt.text));
+  if (!options.prompt.file.empty()) text += fmt::format(" -f {}", shell_word(options.prompt.file));
+  if (options.no_special) text += " --no-special";
+  if (options.dtype != "f32") text += fmt::format(" --dtype {}", options.dtype);
   return text + fmt::format(" -n {}{}", options.decode_steps, options.stats ? " --stats" : "");
 }
 
 std::string arithmetic(const Options& options) {
   if (options.engine.engine == "oracle") return options.engine.precision.empty() ? "f64" : options.engine.precision;
-  return fmt::format("f32 with 16-bit activations, cache {}", options.engine.cache);
+  return fmt::format("f32 with 16-bit activations, 24-bit beside outliers, cache {}", options.engine.cache);
 }
 
 Json to_json(const trace::TapSummary& summary) {
@@ -80,6 +94,7 @@ Json to_json(const trace::TraceInfo& info) {
           {"model_sha256", info.model_sha256},
           {"engine", info.engine},
           {"arithmetic", info.arithmetic},
+          {"command", info.command},
           {"content", info.content == Content::values ? "values" : "statistics"},
           {"prompt_tokens", info.prompt_tokens}};
 }
@@ -127,6 +142,11 @@ int show_file(const Options& options) {
     summaries.push_back(std::move(summary));
     progress.update(tap + 1);
   }
+  if (!options.json) {
+    const trace::TraceInfo& info = file.info();
+    print_text(fmt::format("model    {}\nengine   {}, {}\ncommand  {}\n\n", printable(info.model),
+                           printable(info.engine), printable(info.arithmetic), printable(info.command, 400)));
+  }
   show(to_json(file.info()), {file.tokens().begin(), file.tokens().end()}, summaries, options.json);
   return 0;
 }
@@ -136,8 +156,12 @@ int execute(const Options& options) {
   if (options.output.empty() && !options.stats) {
     throw Error(ErrorKind::usage, "no output given", "-o FILE writes a trace file; --stats alone prints a table.");
   }
+  if (options.ids && (options.prompt.text || !options.prompt.file.empty())) {
+    throw Error(ErrorKind::usage, "both a text and --ids are given", "Give one of them.");
+  }
   const std::string text = options.ids ? "" : read_prompt(options.prompt);
   const auto session = open_session(options.engine);
+  check_not_input(session->model.file, options.output);
   const model::Plan& plan = session->model.plan;
   const auto chosen = trace::choose_taps(plan, options.taps);
 

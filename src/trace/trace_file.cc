@@ -46,7 +46,11 @@ TraceInfo read_info(const gguf::SafetensorsFile& file) {
   info.arithmetic = text(file, "arithmetic");
   info.command = text(file, "command");
   const std::string prompt = text(file, "prompt_tokens");
-  std::from_chars(prompt.data(), prompt.data() + prompt.size(), info.prompt_tokens);
+  const auto end = std::from_chars(prompt.data(), prompt.data() + prompt.size(), info.prompt_tokens);
+  if (end.ec != std::errc{} || end.ptr != prompt.data() + prompt.size()) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: prompt_tokens is '{}', not a number", file.name(), printable(prompt, 20)));
+  }
   return info;
 }
 
@@ -64,13 +68,23 @@ Trace Trace::open(const std::filesystem::path& path) {
   trace.info_ = read_info(trace.file_);
   trace.tokens_ = trace.read_integers("tokens");
   trace.positions_ = trace.read_integers("positions");
+  if (trace.positions_.size() != trace.tokens_.size() || trace.info_.prompt_tokens > trace.tokens_.size()) {
+    throw Error(
+        ErrorKind::input,
+        fmt::format("{}: {} tokens, {} positions, {} prompt tokens: they contradict each other", trace.file_.name(),
+                    trace.tokens_.size(), trace.positions_.size(), trace.info_.prompt_tokens));
+  }
   for (const gguf::SafeTensor& tensor : trace.file_.tensors()) {
     std::string_view name = tensor.name;
     if (name == "tokens" || name == "positions") continue;
     if (trace.info_.content == Content::values) {
       trace.check_shape(&tensor, tensor.name, 0);
     } else {
-      if (!name.ends_with(kStatisticsSuffix)) continue;
+      if (name.ends_with(kSamplesSuffix)) continue;
+      if (!name.ends_with(kStatisticsSuffix)) {
+        throw Error(ErrorKind::input, fmt::format("{}: tensor '{}' has no place in a trace of statistics",
+                                                  trace.file_.name(), printable(name)));
+      }
       name.remove_suffix(kStatisticsSuffix.size());
       trace.check_shape(&tensor, tensor.name, kStatisticsColumns);
       const std::string samples = fmt::format("{}{}", name, kSamplesSuffix);
