@@ -166,8 +166,10 @@ class Recorder final : public Observer {
     EXPECT_EQ(rows.width, value.width);
     if (value.tap == stop_at) throw Error(ErrorKind::usage, "enough");
   }
+  bool only_reads() const override { return reads_only; }
   const std::map<std::string, std::vector<float>>& taps() const { return taps_; }
   std::string stop_at;
+  bool reads_only = false;
 
  private:
   std::map<std::string, std::vector<float>> taps_;
@@ -293,12 +295,23 @@ TEST(Fast, LaterStepsReadWhatTheObserverLeaves) {
 }
 
 TEST(Fast, ObserverMayThrow) {
-  const auto engine = make_fast(kingjames().plan, with(2));
-  const TokenInput input{5, engine->add_sequence(), true};
-  Recorder recorder;
-  recorder.stop_at = "blk.1.attn_norm";
-  EXPECT_THROW(engine->evaluate({&input, 1}, &recorder), Error);
-  EXPECT_EQ(engine->length(input.sequence), 0U);
+  for (const int threads : {1, 2, 3}) {
+    const auto engine = make_fast(kingjames().plan, with(threads));
+    const TokenInput input{5, engine->add_sequence(), true};
+    engine->evaluate({&input, 1});
+    const std::vector<float> undisturbed = copy(engine->logits());
+    for (const bool only_reads : {false, true}) {
+      engine->truncate(input.sequence, 0);
+      Recorder recorder;
+      recorder.reads_only = only_reads;
+      recorder.stop_at = "blk.1.attn_norm";
+      EXPECT_THROW(engine->evaluate({&input, 1}, &recorder), Error);
+      EXPECT_EQ(recorder.taps().count("blk.2.attn_norm"), 0U);
+      EXPECT_EQ(engine->length(input.sequence), 0U);
+      engine->evaluate({&input, 1});
+      EXPECT_TRUE(same_bits(copy(engine->logits()), undisturbed)) << threads << " threads";
+    }
+  }
 }
 
 TEST(Fast, BadRequestsChangeNothing) {
