@@ -86,7 +86,9 @@ Json document(compare::Comparison comparison) {
   if (positions.empty() || positions.front().empty()) return json;
   json["tokens"] = comparison.tokens;
   Json& pieces = json["pieces"] = Json::object();
-  for (const auto& [token, bytes] : comparison.pieces) pieces[std::to_string(token)] = piece(bytes);
+  // Ids are unique; a search for each would be quadratic in an ordered object.
+  auto& members = pieces.get_ref<Json::object_t&>();
+  for (const auto& [token, bytes] : comparison.pieces) members.emplace_back(std::to_string(token), piece(bytes));
   json["text_positions"] = shared_columns(positions.front());
   for (std::size_t i = 0; i < positions.size(); ++i) {
     json["candidates"][i]["text_positions"] = candidate_columns(positions[i]);

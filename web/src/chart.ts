@@ -165,8 +165,7 @@ export function chart(options: ChartOptions): Chart {
     }
   });
   observer.observe(canvas);
-  let live = true;
-  onTheme(() => live && plot && draw());
+  const forgetTheme = onTheme(() => plot && draw());
   say(-1);
 
   const figuresTable = asTable(() => table(
@@ -175,7 +174,7 @@ export function chart(options: ChartOptions): Chart {
     "plain"));
   const element = h("figure", { class: "chart" }, readout,
     h("div", { class: "axis-name" }, options.yName), canvas, h("div", { class: "axis-name x" }, options.xName), figuresTable);
-  return { element, show, destroy: () => { live = false; observer.disconnect(); plot?.destroy(); } };
+  return { element, show, destroy: () => { forgetTheme(); observer.disconnect(); plot?.destroy(); } };
 }
 
 function writeNames(plot: uPlot, names: string[]): void {

@@ -3,10 +3,12 @@ import { choice } from "./dom";
 
 const kNames = ["auto", "light", "dark"] as const;
 const kKey = "assay-theme";
-const listeners: (() => void)[] = [];
+const listeners = new Set<() => void>();
 
-export function onTheme(listener: () => void): void {
-  listeners.push(listener);
+/** Returns what ends it. */
+export function onTheme(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** A colour of style.css as it is in the current theme. */
