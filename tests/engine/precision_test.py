@@ -189,6 +189,27 @@ def test_a_policy_changes_what_it_says(policy, changed, bound, tmp_path):
             assert error < 1e-13, (tap, error)
 
 
+def relative(values, exact):
+    return np.linalg.norm(values - exact) / np.linalg.norm(exact)
+
+
+def scale_error(values, exact):
+    """Of a row as a whole: what a sum over it, wrong by so much, does."""
+    return np.abs((values * exact).sum(1) / (exact * exact).sum(1) - 1).max()
+
+
+@pytest.mark.parametrize("operation, tap, error", [("attention", "blk.0.attn", relative), ("rms_norm", "blk.0.attn_norm", scale_error)])
+def test_float16_accumulators_cost_more_than_float16_values(operation, tap, error, tmp_path):
+    """Each of the many additions is rounded, not only what goes in and comes out."""
+    path = tiny.make(tmp_path, f"--type Q8_0 {WIDE} --seed 2")
+
+    def measure(arithmetic):
+        taps = oracle_taps(path, f"{operation}={arithmetic}")
+        return error(taps[tap], seated_taps(Model(path), taps, TOKENS)[tap])
+
+    assert measure("f16acc") > 1.2 * measure("f16"), (measure("f16acc"), measure("f16"))
+
+
 def test_same_bits_for_any_threads(tmp_path):
     path = tiny.make(tmp_path, f"--type Q4_K {WIDE}")
     for policy in ("default=f16acc", "default=q8"):

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/math.h"
+#include "engine/oracle/heads.h"
 
 namespace assay::engine::oracle {
 namespace {
@@ -99,38 +100,20 @@ void run(const model::Rope& rope, const Call& call) {
 }
 
 void run(const model::Attention& attention, const Call& call) {
-  const auto& [kernels, plan, batch, cache, team, inputs, rows, width, output, weights, scratch] = call;
-  const std::size_t kv_width = attention.kv_heads * attention.head_width;
-  const auto [begin, end] = team.share(rows);
-  for (std::size_t i = begin; i < end; ++i) {
-    const std::size_t at = batch.positions[i] * kv_width;
-    std::copy_n(inputs[1].row(i), kv_width, cache.keys(batch.tokens[i].sequence, attention.layer) + at);
-    std::copy_n(inputs[2].row(i), kv_width, cache.values(batch.tokens[i].sequence, attention.layer) + at);
-  }
-  team.barrier();
-
-  // One item is one head of one token. Dealt out in turn, because later tokens look back further.
-  const auto threads = static_cast<std::size_t>(team.threads);
-  for (std::size_t item = static_cast<std::size_t>(team.thread); item < rows * attention.heads; item += threads) {
-    const std::size_t i = item / attention.heads;
-    const std::size_t head = item % attention.heads;
-    const std::size_t kv_head = head / (attention.heads / attention.kv_heads) * attention.head_width;
-    const double* keys = cache.keys(batch.tokens[i].sequence, attention.layer) + kv_head;
-    const double* values = cache.values(batch.tokens[i].sequence, attention.layer) + kv_head;
-    const double* q = inputs[0].row(i) + head * attention.head_width;
-    double* out = output + i * width + head * attention.head_width;
-
-    const std::size_t seen = batch.positions[i] + 1;
-    for (std::size_t p = 0; p < seen; ++p) {
-      scratch[p] = kernels.dot_exact(q, keys + p * kv_width, attention.head_width) * attention.scale;
+  double* scores = call.scratch;
+  for_each_head(attention, call, [&](const Head& head) {
+    for (std::size_t p = 0; p < head.seen; ++p) {
+      const double* key = head.keys + p * head.kv_width;
+      scores[p] = call.kernels.dot_exact(head.q, key, attention.head_width) * attention.scale;
     }
-    const double sum = exponentials(scratch, seen);
-    std::fill_n(out, attention.head_width, 0.0);
-    for (std::size_t p = 0; p < seen; ++p) {
-      for (std::size_t c = 0; c < attention.head_width; ++c) out[c] += scratch[p] * values[p * kv_width + c];
+    const double sum = exponentials(scores, head.seen);
+    std::fill_n(head.out, attention.head_width, 0.0);
+    for (std::size_t p = 0; p < head.seen; ++p) {
+      const double* value = head.values + p * head.kv_width;
+      for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] += scores[p] * value[c];
     }
-    for (std::size_t c = 0; c < attention.head_width; ++c) out[c] /= sum;
-  }
+    for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] /= sum;
+  });
 }
 
 void run(const model::GatedActivation&, const Call& call) {

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/math.h"
+#include "engine/oracle/heads.h"
 #include "engine/oracle/q8.h"
 #include "quant/half.h"
 #include "quant/type.h"
@@ -94,46 +95,28 @@ class Rounded {
   }
 
   void operator()(const model::Attention& attention) const {
-    const auto& [kernels, plan, batch, cache, team, inputs, rows, width, output, weights, scores] = call_;
-    const std::size_t kv_width = attention.kv_heads * attention.head_width;
     const auto scale = static_cast<float>(attention.scale);
-    const auto [begin, end] = team.share(rows);
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t first = batch.positions[i] * kv_width;
-      std::copy_n(inputs[1].row(i), kv_width, cache.keys(batch.tokens[i].sequence, attention.layer) + first);
-      std::copy_n(inputs[2].row(i), kv_width, cache.values(batch.tokens[i].sequence, attention.layer) + first);
-    }
-    team.barrier();
-
-    // The items of run(Attention) in operations.cc.
-    const auto threads = static_cast<std::size_t>(team.threads);
-    for (std::size_t item = static_cast<std::size_t>(team.thread); item < rows * attention.heads; item += threads) {
-      const std::size_t i = item / attention.heads;
-      const std::size_t head = item % attention.heads;
-      const std::size_t kv_head = head / (attention.heads / attention.kv_heads) * attention.head_width;
-      const double* keys = cache.keys(batch.tokens[i].sequence, attention.layer) + kv_head;
-      const double* values = cache.values(batch.tokens[i].sequence, attention.layer) + kv_head;
-      const double* q = inputs[0].row(i) + head * attention.head_width;
-      double* out = output + i * width + head * attention.head_width;
-
-      const std::size_t seen = batch.positions[i] + 1;
-      for (std::size_t p = 0; p < seen; ++p) {
-        scores[p] = dot(q, keys + p * kv_width, attention.head_width) * scale;
+    double* scores = call_.scratch;
+    for_each_head(attention, call_, [&](const Head& head) {
+      for (std::size_t p = 0; p < head.seen; ++p) {
+        scores[p] = dot(head.q, head.keys + p * head.kv_width, attention.head_width) * scale;
       }
-      const auto largest = static_cast<float>(*std::max_element(scores, scores + seen));
+      const auto largest = static_cast<float>(*std::max_element(scores, scores + head.seen));
       float sum = 0;
-      for (std::size_t p = 0; p < seen; ++p) {
+      for (std::size_t p = 0; p < head.seen; ++p) {
         scores[p] = static_cast<float>(portable_exp(static_cast<double>(at(scores, p) - largest)));
         sum = kSum(sum + at(scores, p));
       }
-      std::fill_n(out, attention.head_width, 0.0);
-      for (std::size_t p = 0; p < seen; ++p) {
+      std::fill_n(head.out, attention.head_width, 0.0);
+      for (std::size_t p = 0; p < head.seen; ++p) {
         const float weight = at(scores, p);
-        const double* value = values + p * kv_width;
-        for (std::size_t c = 0; c < attention.head_width; ++c) out[c] = kSum(at(out, c) + weight * at(value, c));
+        const double* value = head.values + p * head.kv_width;
+        for (std::size_t c = 0; c < attention.head_width; ++c) {
+          head.out[c] = kSum(at(head.out, c) + weight * at(value, c));
+        }
       }
-      for (std::size_t c = 0; c < attention.head_width; ++c) out[c] = kResult(at(out, c) / sum);
-    }
+      for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] = kResult(at(head.out, c) / sum);
+    });
   }
 
   void operator()(const model::GatedActivation& /*gated*/) const {
