@@ -50,7 +50,7 @@ class EveryExact : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(EveryExact, RowsHaveTheSpecifiedBits) {
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const std::size_t units : {1, 2, 3, 7, 16, 17, 31, 100}) {
       const std::size_t width = units * type.block_values;

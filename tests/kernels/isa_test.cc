@@ -71,7 +71,7 @@ std::vector<std::size_t> widths(const quant::Type& type) {
 }
 
 TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const std::size_t width : widths(type)) {
       for (const std::size_t tokens : {1, 2, 3, 7, 8, 17}) {
@@ -90,7 +90,7 @@ TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
 }
 
 TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = type.block_values == 256 ? 512 : 96;
     const std::size_t bytes = test::row_bytes(type, width);
@@ -114,7 +114,7 @@ TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
 }
 
 TEST_P(EveryIsa, ProductsNeedNoAlignment) {
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = 256;
     const std::size_t bytes = test::row_bytes(type, width);
@@ -150,7 +150,7 @@ TEST_P(EveryIsa, ProductsNeedNoAlignment) {
 }
 
 TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = type.block_values == 256 ? 1024 : 576;
     const std::size_t bytes = test::row_bytes(type, width);
@@ -182,7 +182,7 @@ TEST_P(EveryIsa, ProductsOfExtremeActivations) {
                            std::numeric_limits<float>::max(),
                            std::numeric_limits<float>::infinity(),
                            std::nanf("")};
-  for (const std::uint32_t id : test::kTypeIds) {
+  for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = 512;
     const auto weights = test::random_rows(type, 9, width, Fields::extreme, random_);
@@ -223,18 +223,23 @@ TEST_P(EveryIsa, LanesThatAreMinusZeroStaySo) {
 }
 
 TEST_P(EveryIsa, LargestIntegersDoNotOverflow) {
-  for (const std::uint32_t id : test::kQuantizedIds) {
+  for (const std::uint32_t id : test::quantized_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const int byte : {0x00, 0x7F, 0x80, 0xFF, 0x3F, 0xF0, 0x0F}) {
       for (const float value : {1.0F, -1.0F}) {
         const std::size_t width = 512;
-        const std::vector<std::byte> weights(test::row_bytes(type, width) * 9, static_cast<std::byte>(byte));
-        Batch batch(*kernels_, std::vector<float>(width * 8, value), 8, type.block_values);
         const std::size_t bytes = test::row_bytes(type, width);
+        std::vector<std::byte> weights(bytes * 9, static_cast<std::byte>(byte));
+        for (std::size_t at = 0; at < weights.size(); at += type.block_bytes)
+          test::set_scales_to_one(type, weights.data() + at);
+        Batch batch(*kernels_, std::vector<float>(width * 8, value), 8, type.block_values);
         for (const std::size_t tokens : {1, 8}) {
           const Activations x = batch.view(0, tokens);
-          EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, x),
-                                product(scalar(), id, weights.data(), bytes, 9, x)))
+          const auto specified = product(scalar(), id, weights.data(), bytes, 9, x);
+          EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, x), specified))
+              << type.name << " of bytes " << byte;
+          const auto exact = test::exact_product(type, weights.data(), x);
+          EXPECT_LE(std::fabs(static_cast<double>(specified[0]) - exact.value), 0x1p-24 * exact.roundings)
               << type.name << " of bytes " << byte;
         }
       }

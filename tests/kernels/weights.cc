@@ -1,11 +1,14 @@
 #include "tests/kernels/weights.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "quant/half.h"
 
 namespace assay::kernels::test {
 namespace {
+
+constexpr std::uint32_t kMxfp4 = 39;  // its scale is a byte, the exponent of a power of two
 
 /// Byte offsets of the f16 scales in a block, by type id.
 std::vector<std::size_t> half_offsets(std::uint32_t id) {
@@ -25,6 +28,8 @@ std::vector<std::size_t> half_offsets(std::uint32_t id) {
       return {52};
     case 35:  // TQ2_0
       return {64};
+    case kMxfp4:
+      return {};
     default:
       return {0};
   }
@@ -54,6 +59,19 @@ void fill_float(const quant::Type& type, std::byte* value, Fields fields, std::m
 
 }  // namespace
 
+std::vector<std::uint32_t> type_ids() {
+  std::vector<std::uint32_t> ids;
+  for (const quant::Type* type : quant::all_types())
+    if (type->is_decodable()) ids.push_back(type->id);
+  return ids;
+}
+
+std::vector<std::uint32_t> quantized_ids() {
+  std::vector<std::uint32_t> ids = type_ids();
+  std::erase_if(ids, [](std::uint32_t id) { return !quant::find_type(id)->is_quantized(); });
+  return ids;
+}
+
 std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, std::size_t width, Fields fields,
                                    std::mt19937_64& random) {
   std::vector<std::byte> bytes(rows * row_bytes(type, width));
@@ -74,8 +92,44 @@ std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, st
       const std::uint16_t half = random_half(fields, random);
       std::memcpy(block + offset, &half, sizeof half);
     }
+    if (type.id == kMxfp4 && fields == Fields::plain) block[0] = static_cast<std::byte>(112 + random() % 16);
   }
   return bytes;
+}
+
+void set_scales_to_one(const quant::Type& type, std::byte* block) {
+  const std::uint16_t one = quant::float_to_half(1.0F);
+  for (const std::size_t offset : half_offsets(type.id)) std::memcpy(block + offset, &one, sizeof one);
+  if (type.id == kMxfp4) block[0] = std::byte{128};
+}
+
+ExactProduct exact_product(const quant::Type& type, const std::byte* row, const Activations& x) {
+  ExactProduct result;
+  quant::BlockIntegers integers;
+  const std::size_t values = type.block_values;
+  // Both terms by themselves, because each is rounded before they cancel: five roundings a block.
+  const auto add = [&](double d, auto&& integer) {
+    double scaled = 0;
+    double min = 0;
+    for (std::size_t i = 0; i < values; ++i) {
+      const auto group = i / static_cast<std::size_t>(integers.group_values);
+      scaled += integer(i) * integers.scale[group] * integers.quant[i];
+      min += integer(i) * integers.min[group];
+    }
+    scaled *= static_cast<double>(integers.d) * d;
+    min *= static_cast<double>(integers.dmin) * d;
+    result.value += scaled - min;
+    result.roundings += 5 * (std::fabs(scaled) + std::fabs(min) + 0.5 * (std::fabs(result.value) + std::fabs(scaled)));
+  };
+  for (std::size_t block = 0; block < x.width / values; ++block) {
+    type.take_apart(row + block * type.block_bytes, integers);
+    add(static_cast<double>(x.d[block]), [&](std::size_t i) { return activation(x, block * values + i); });
+    if (x.remainder_d[block] == 0) continue;
+    ++result.remainders;
+    add(static_cast<double>(x.remainder_d[block]),
+        [&](std::size_t i) { return static_cast<double>(x.remainder[block * values + i]); });
+  }
+  return result;
 }
 
 std::vector<float> random_values(std::size_t count, std::mt19937_64& random, float outlier) {

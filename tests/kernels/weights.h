@@ -13,21 +13,23 @@
 
 namespace assay::kernels::test {
 
-/// Ids of the types that have products of their own for every instruction set.
-inline constexpr std::uint32_t kTypeIds[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
-/// The quantized ones; TQ1_0, TQ2_0 and IQ4_XS have the scalar product alone.
-inline constexpr std::uint32_t kQuantizedIds[] = {2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 34, 35};
+/// Ids of all types that can be decoded.
+std::vector<std::uint32_t> type_ids();
+/// The quantized ones among them.
+std::vector<std::uint32_t> quantized_ids();
 
 /// How wild the fields of random blocks are.
 enum class Fields {
-  plain,    ///< quants and sub-scales over their whole range, f16 scales around 2^-7
-  extreme,  ///< now and then every bit of a block set or clear, and f16 scales that are 0, subnormal, huge, infinite or
-            ///< NaN
+  plain,    ///< quants and sub-scales over their whole range, f16 scales around 2^-7, powers of two around it
+  extreme,  ///< now and then every bit of a block set or clear, and scales that are 0, subnormal, huge, infinite or NaN
 };
 
 /// `rows` rows of `width` values, row_bytes apart (the natural distance).
 std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, std::size_t width, Fields fields,
                                    std::mt19937_64& random);
+
+/// Every scale of a block is 1.
+void set_scales_to_one(const quant::Type& type, std::byte* block);
 
 inline std::size_t row_bytes(const quant::Type& type, std::size_t width) {
   return width / type.block_values * type.block_bytes;
@@ -35,6 +37,17 @@ inline std::size_t row_bytes(const quant::Type& type, std::size_t width) {
 
 /// Normal values; one in fifty is `outlier` times as large.
 std::vector<float> random_values(std::size_t count, std::mt19937_64& random, float outlier = 30);
+
+/// One output of a product: the exact dot product of a row's integers with those of token 0 of x, in float64.
+struct ExactProduct {
+  double value = 0;
+  double roundings = 0;        ///< what the float32 steps of the specification may add up to in units of 2^-24
+  std::size_t remainders = 0;  ///< blocks that have one
+};
+ExactProduct exact_product(const quant::Type& type, const std::byte* row, const Activations& x);
+
+/// Activation `i` of token 0 as the integer it was made.
+inline double activation(const Activations& x, std::size_t i) { return 256.0 * x.hi[i] + x.lo[i]; }
 
 /// Activations that own their memory.
 class Batch {
