@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -52,6 +53,8 @@ int execute(const Options& options) {
   EngineArguments arguments = options.engine;
   arguments.context = options.text.context;
   const auto session = open_session(arguments);
+  check_not_input(session->model.file, options.output);
+  { const OutputFile probe(options.output); }  // a place that cannot be written is known before the work
   const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
   const auto start = std::chrono::steady_clock::now();
   const recipe::Importance importance = collect(options, *session, chunks);

@@ -98,14 +98,23 @@ def test_quantize_takes_both_formats(tmp_path):
     assert same >= 0.9 * len(outputs[0])
 
 
-def test_inputs_that_are_not_finite(tmp_path):
+def refused(folder, model, output):
+    run = subprocess.run([ASSAY, "imatrix", model, "--text", write_text(folder), "--ctx", str(CONTEXT), "--chunks", "1", "-o",
+                          output], capture_output=True, text=True)
+    assert run.returncode == 2 and (output == model or not output.exists())
+    return run.stderr
+
+
+def test_inputs_that_are_not_finite_and_outputs_that_cannot_be(tmp_path):
     model = tmp_path / "model.gguf"
     model.write_bytes(KINGJAMES.read_bytes())
     tensor, = (t for t in gguf.GGUFReader(KINGJAMES).tensors if t.name == "blk.3.attn_output.weight")
     with open(model, "r+b") as file:
         file.seek(tensor.data_offset)
         file.write(np.float16(np.inf).tobytes())
-    run = subprocess.run([ASSAY, "imatrix", model, "--text", write_text(tmp_path), "--ctx", str(CONTEXT), "--chunks", "1", "-o",
-                          tmp_path / "imatrix.gguf"], capture_output=True, text=True)
-    assert run.returncode == 2 and not (tmp_path / "imatrix.gguf").exists()
-    assert "what 'blk.3.ffn_gate.weight' is multiplied with is not finite" in run.stderr
+    data = model.read_bytes()
+    assert "what 'blk.3.ffn_gate.weight' is multiplied with is not finite" in refused(tmp_path, model, tmp_path / "out.gguf")
+    # Before the work, or its error would come first.
+    assert "both input and output" in refused(tmp_path, model, model) and model.read_bytes() == data
+    assert "none/out.gguf" in refused(tmp_path, model, tmp_path / "none" / "out.gguf")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.gguf", "text.txt"]
