@@ -64,11 +64,41 @@ Part part_of(std::string_view name) {
 
 /// Matrices, but for those that are small and that everything hangs on.
 bool is_quantized(const gguf::Tensor& tensor) {
-  constexpr std::array<std::string_view, 12> kKept = {
-      "_norm.weight", "ffn_gate_inp.weight", "altup",      "laurel",    "per_layer_model_proj", "ssm_conv1d",
-      "shortconv",    "time_mix_",           "attn_rel_b", "position_", "token_types",          ".patch_embd"};
+  constexpr std::array<std::string_view, 30> kKept = {
+      "_norm.weight",
+      "ffn_gate_inp.weight",
+      "altup",
+      "laurel",
+      "per_layer_model_proj",
+      "ssm_conv1d",
+      "shortconv.conv.weight",
+      "time_mix_first.weight",
+      "time_mix_w0.weight",
+      "time_mix_w1.weight",
+      "time_mix_w2.weight",
+      "time_mix_v0.weight",
+      "time_mix_v1.weight",
+      "time_mix_v2.weight",
+      "time_mix_a0.weight",
+      "time_mix_a1.weight",
+      "time_mix_a2.weight",
+      "time_mix_g1.weight",
+      "time_mix_g2.weight",
+      "time_mix_decay_w1.weight",
+      "time_mix_decay_w2.weight",
+      "time_mix_lerp_fused.weight",
+      "attn_rel_b.weight",
+      ".position_embd",
+      "sam.pos_embd",
+      "sam.neck.",
+      "sam.net_",
+      ".rel_pos",
+      ".patch_embd",
+      ".patch_merger",
+  };
   const auto dimensions = std::find_if(tensor.ne.rbegin(), tensor.ne.rend(), [](auto length) { return length != 1; });
   if (tensor.ne.rend() - dimensions < 2 || !tensor.name.ends_with("weight")) return false;
+  if (tensor.name == "position_embd.weight" || tensor.name == "token_types.weight") return false;
   return std::none_of(kKept.begin(), kKept.end(),
                       [&](std::string_view piece) { return tensor.name.find(piece) != std::string_view::npos; });
 }
@@ -98,6 +128,7 @@ struct Shape {
   std::size_t heads_a_group;  ///< query heads that share keys and values
   std::size_t experts;
   bool is_70b;
+  bool is_falcon;
 
   explicit Shape(const gguf::File& file) {
     const std::string architecture(file.get_string("general.architecture").value_or(""));
@@ -106,7 +137,10 @@ struct Shape {
     const std::size_t heads = first_number(file, architecture + ".attention.head_count", 0);
     const std::size_t kv_heads = first_number(file, architecture + ".attention.head_count_kv", heads);
     heads_a_group = kv_heads == 0 ? 0 : heads / kv_heads;
-    is_70b = architecture == "llama" && layers == 80 && heads != kv_heads;
+    const bool is_llama = architecture == "llama" || architecture == "llama-embed";
+    const bool has_a_70b = architecture == "qwen2" || architecture == "olmo" || architecture == "deci";
+    is_70b = layers == 80 && (has_a_70b || (is_llama && heads != kv_heads));
+    is_falcon = architecture == "falcon";
   }
 };
 
@@ -167,7 +201,7 @@ class Chooser {
 
   std::string_view for_output(const gguf::Tensor& tensor) const {
     const bool fits = tensor.row_values() % quant::find_type(base_)->block_values == 0;
-    return fits && base_ != "Q8_0" ? "Q6_K" : "Q8_0";
+    return fits && base_ != "Q8_0" && !shape_.is_falcon ? "Q6_K" : "Q8_0";
   }
 
   std::string_view for_values() {
@@ -186,6 +220,7 @@ class Chooser {
   }
 
   std::string_view for_attention_output() const {
+    if (shape_.is_falcon) return mix_ == "Q3_K_L" ? "Q4_K" : base_;
     if (shape_.experts == 8) {
       return is_mix({"Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "IQ4_NL", "IQ4_XS"}) ? "Q5_K" : base_;
     }
@@ -200,6 +235,13 @@ class Chooser {
     const std::size_t layer = shape_.experts > 1 ? static_cast<std::size_t>(layer_of(tensor.name)) : seen;
     const std::size_t layers = shape_.layers;
     const bool is_early = layer < layers / 8;
+    if (shape_.is_falcon) {
+      const bool is_more = uses_more_bits(layer, layers);
+      if (mix_ == "Q3_K_M") return layer < layers / 16 ? "Q5_K" : is_more ? "Q4_K" : "Q3_K";
+      if (mix_ == "Q3_K_L") return "Q4_K";
+      if (mix_ == "Q4_K_M") return layer < layers / 16 ? "Q6_K" : is_more ? "Q5_K" : "Q4_K";
+      if (mix_ == "Q4_K_S") return base_;
+    }
     if (mix_ == "Q2_K") return "Q3_K";
     if (mix_ == "Q3_K_M") return layer < layers / 16 ? "Q5_K" : "Q4_K";
     if (mix_ == "Q3_K_L") return "Q5_K";

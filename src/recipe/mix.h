@@ -1,5 +1,7 @@
 // The standard mixes of types, under llama.cpp's names: a recipe says which type each tensor gets. Rules and numbers
-// are those of llama.cpp's quantizer (src/llama-quant.cpp), so that a file of ours is the file that it would write.
+// are those of llama.cpp's quantizer (src/llama-quant.cpp), so that a file of ours is the file that it would write:
+// experts, 70B models and Falcon have rules of their own. They are the rules of the version that the tests compare with
+// (the PyPI package cyllama); a later one may keep further tensors of architectures that are new then.
 #pragma once
 
 #include <cstdint>

@@ -69,8 +69,10 @@ def finish(writer):
     writer.close()
 
 
-def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture="llama", extra=()):
-    """A model of random weights in the shape of others."""
+def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture="llama", extra=(), blocks=None,
+                tensors=()):
+    """A model of random weights in the shape of others; `extra`: further metadata, `blocks`: the tensors of a layer, `tensors`:
+    further ones."""
     generator = np.random.default_rng(width + layers)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(layers)
@@ -80,17 +82,22 @@ def write_model(path, width, layers, heads, kv_heads, hidden, tied, architecture
     writer.add_head_count(heads)
     writer.add_head_count_kv(kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_layer_norm_eps(1e-5)
     writer.add_rope_dimension_count(width // heads)
     writer.add_vocab_size(256)
     writer.add_tokenizer_model("no_vocab")
+    for key, value in extra:
+        writer.add_uint32(f"{architecture}.{key}", value)
     kv_width = width // heads * kv_heads
+    blocks = blocks or {"attn_norm": (width,), "attn_q": (width, width), "attn_k": (kv_width, width),
+                        "attn_v": (kv_width, width), "attn_output": (width, width), "ffn_norm": (width,),
+                        "ffn_gate": (hidden, width), "ffn_up": (hidden, width), "ffn_down": (width, hidden)}
     shapes = {"token_embd.weight": (256, width), "output_norm.weight": (width,)}
     if not tied:
         shapes["output.weight"] = (256, width)
+    shapes |= {f"{name}.weight": shape for name, shape in dict(tensors).items()}
     for layer in range(layers):
-        for name, shape in {"attn_norm": (width,), "attn_q": (width, width), "attn_k": (kv_width, width),
-                            "attn_v": (kv_width, width), "attn_output": (width, width), "ffn_norm": (width,),
-                            "ffn_gate": (hidden, width), "ffn_up": (hidden, width), "ffn_down": (width, hidden)}.items():
+        for name, shape in blocks.items():
             shapes[f"blk.{layer}.{name}.weight"] = shape
     for name, shape in shapes.items():
         writer.add_tensor(name, (generator.standard_t(4, shape) * 0.05).astype(np.float16 if len(shape) > 1 else np.float32))
@@ -113,10 +120,21 @@ def grouped(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory):
+    """Eight experts a layer; the quantizer asks for no shapes that fit together, so few rows do."""
+    path = tmp_path_factory.mktemp("experts") / "model.gguf"
+    blocks = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (2, 256))
+    blocks |= {"ffn_gate_inp": (8, 256)} | dict.fromkeys(("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"), (8, 2, 256))
+    write_model(path, width=256, layers=17, heads=8, kv_heads=2, hidden=256, tied=False,
+                extra=[("expert_count", 8), ("expert_used_count", 2)], blocks=blocks)
+    return path
+
+
 def importance_of(model):
     """Means for every matrix of the blocks."""
     generator = np.random.default_rng(7)
-    return {t.name: generator.chisquare(1, int(t.shape[0])).astype(np.float32)
+    return {t.name: generator.chisquare(1, (*map(int, t.shape[:1:-1]), int(t.shape[0]))).astype(np.float32)
             for t in gguf.GGUFReader(model).tensors if len(t.shape) > 1 and t.name.startswith("blk.")}
 
 
@@ -160,6 +178,57 @@ def test_rows_that_no_super_block_divides(mix, odd, tmp_path):
 def test_heads_in_groups_and_an_output_of_its_own(mix, grouped, tmp_path):
     ours(grouped, tmp_path / "ours.gguf", mix)
     theirs(grouped, tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("mix", ["MXFP4_MOE", "Q2_K", "Q3_K_M", "Q4_K_M", "IQ4_NL"])
+def test_experts(mix, experts, tmp_path):
+    ours(experts, tmp_path / "ours.gguf", mix)
+    theirs(experts, tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+def test_experts_with_an_importance_matrix(experts, tmp_path):
+    importance = importance_of(experts)
+    assert importance["blk.0.ffn_down_exps.weight"].shape == (8, 256)
+    write_importance(tmp_path / "imatrix", importance)
+    ours(experts, tmp_path / "ours.gguf", "Q2_K_S", "--imatrix", tmp_path / "imatrix")
+    theirs(experts, tmp_path / "theirs.gguf", MIXES["Q2_K_S"], importance)
+    assert tensors(tmp_path / "ours.gguf") == tensors(tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("architecture, kv_heads", [("qwen2", 2), ("qwen2", 8), ("olmo", 8), ("deci", 2), ("llama", 2), ("llama", 8),
+                                                    ("qwen3", 2)])
+def test_eighty_layers(architecture, kv_heads, tmp_path):
+    write_model(tmp_path / "in.gguf", width=256, layers=80, heads=8, kv_heads=kv_heads, hidden=256, tied=False,
+                architecture=architecture, blocks=dict.fromkeys(("attn_q", "attn_v", "ffn_down"), (2, 256)))
+    ours(tmp_path / "in.gguf", tmp_path / "ours.gguf", "Q3_K_S")
+    theirs(tmp_path / "in.gguf", tmp_path / "theirs.gguf", MIXES["Q3_K_S"])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_M", "IQ4_XS", "Q8_0"])
+def test_falcon(mix, tmp_path):
+    write_model(tmp_path / "in.gguf", width=256, layers=32, heads=8, kv_heads=8, hidden=256, tied=False, architecture="falcon",
+                blocks=dict.fromkeys(("attn_qkv", "attn_output", "ffn_up", "ffn_down"), (2, 256)))
+    ours(tmp_path / "in.gguf", tmp_path / "ours.gguf", mix)
+    theirs(tmp_path / "in.gguf", tmp_path / "theirs.gguf", MIXES[mix])
+    check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+def test_tensors_that_are_kept(tmp_path):
+    """Names of both sides of every rule, all of them matrices."""
+    time_mix = ["first", "w0", "w1", "w2", "v0", "v1", "v2", "a0", "a1", "a2", "g1", "g2", "decay_w1", "decay_w2", "lerp_fused",
+                "key", "value", "receptance", "gate", "output", "lerp_x"]
+    names = [*(f"time_mix_{name}" for name in time_mix), "shortconv.conv", "shortconv.in_proj", "shortconv.out_proj", "ssm_conv1d",
+             "ssm_conv1d_q", "ssm_in", "ssm_x", "attn_q_norm", "ffn_gate_inp", "ffn_gate_inp_shexp", "altup_proj", "laurel_l",
+             "attn_rel_b", "position_embd", "token_types", "channel_mix_key"]
+    others = ["per_layer_model_proj", "position_embd", "token_types", "token_embd_norm", "position_bias", "pos_embd", "cls",
+              "v.position_embd", "v.patch_embd", "mm.patch_merger", "sam.pos_embd", "sam.neck.0", "sam.net_2", "v.rel_pos_h"]
+    write_model(tmp_path / "in.gguf", width=256, layers=1, heads=8, kv_heads=8, hidden=256, tied=False,
+                blocks=dict.fromkeys(names, (2, 32)), tensors=dict.fromkeys(others, (2, 32)))
+    ours(tmp_path / "in.gguf", tmp_path / "ours.gguf", "Q4_0")
+    theirs(tmp_path / "in.gguf", tmp_path / "theirs.gguf", MIXES["Q4_0"])
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
 
 
