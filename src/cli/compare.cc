@@ -122,6 +122,11 @@ Action setup(CLI::App& app) {
 std::vector<std::string> failures(const CompareOptions& options, const compare::Comparison& comparison) {
   std::vector<std::string> sentences;
   for (const compare::CandidateResult& candidate : comparison.candidates) {
+    for (const std::string* failure : {&candidate.failure, candidate.prompt ? &candidate.prompt->failure : nullptr}) {
+      if (failure != nullptr && !failure->empty()) {
+        sentences.push_back(fmt::format("{}: {}", candidate.summary.model, *failure));
+      }
+    }
     if (!candidate.text) continue;
     const auto check = [&](bool kept, const char* what, double value, const char* side, const char* option,
                            double limit) {

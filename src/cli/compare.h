@@ -64,7 +64,7 @@ void find_culprits(CompareRun& run);
 /// The plans of the reference and a candidate. Nothing, and a note, when they are not the same network.
 std::optional<compare::PlanPair> pair_with(const CompareRun& run, std::size_t candidate);
 
-/// One sentence for every threshold that a candidate does not keep.
+/// One sentence for every threshold that a candidate does not keep, and where its logits are not finite.
 std::vector<std::string> failures(const CompareOptions& options, const compare::Comparison& comparison);
 
 }  // namespace assay::cli

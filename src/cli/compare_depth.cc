@@ -74,6 +74,7 @@ void find_culprits(CompareRun& run) {
   const compare::Chunks chunks(*run.reference.tokenizer, read_text(run.options.text), run.chunks->context(), count);
   const InterruptGuard guard;
   for (std::size_t i = 0; i < run.candidates.size(); ++i) {
+    if (!run.comparison.candidates[i].text) continue;  // its logits are not finite
     const auto pair = pair_with(run, i);
     if (!pair) continue;
     Progress progress(fmt::format("culprits of {}", run.options.models[i + 1]), 0, Progress::Unit::items);

@@ -60,6 +60,8 @@ void compare_text(CompareRun& run) {
   comparison.chunks = chunks.count();
   comparison.reference_perplexity = found.reference_perplexity;
   for (std::size_t i = 0; i < found.candidates.size(); ++i) {
+    comparison.candidates[i].failure = found.candidates[i].failure;
+    if (!found.candidates[i].failure.empty()) continue;
     comparison.candidates[i].text = found.candidates[i].result;
     comparison.candidates[i].positions = std::move(found.candidates[i].positions);
   }

@@ -144,6 +144,7 @@ struct Flip {
 
 /// A candidate on a prompt and its continuation, which is the reference's own.
 struct PromptResult {
+  std::string failure;             ///< where its logits are not finite, and which weight; nothing else is set then
   std::vector<TopToken> top;       ///< behind the prompt: the reference's first ones and the candidate's first, by rank
   std::size_t positions = 0;       ///< that were compared
   double typical_logit_error = 0;  ///< median over them, as in TextResult
@@ -161,6 +162,7 @@ struct Culprit {
 
 struct CandidateResult {
   ModelSummary summary;
+  std::string failure;  ///< where its logits on the text are not finite, and which weight; `text` is empty
   std::optional<TextResult> text;
   std::vector<TextPosition> positions;  ///< of the text, when asked for (the page shows them)
   std::vector<TapDrift> taps;           ///< in the plan's order

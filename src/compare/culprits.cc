@@ -1,5 +1,7 @@
 #include "compare/culprits.h"
 
+#include <limits>
+
 #include "compare/put_back.h"
 #include "compare/text.h"
 
@@ -13,7 +15,8 @@ std::vector<Culprit> find_culprits(const PlanPair& pair, const CulpritRequest& r
     text.chunks = request.chunks;
     text.reference = &pair.reference();
     text.candidates = {&plan};
-    return compare_text(text).candidates.front().result.kl.mean.mean;
+    const CandidateText found = compare_text(text).candidates.front();
+    return found.failure.empty() ? found.result.kl.mean.mean : std::numeric_limits<double>::infinity();
   };
   const double kl = mean_kl(pair.candidate());
   PutBackRequest search;

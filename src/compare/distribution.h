@@ -31,6 +31,7 @@ class ReferenceRow {
   void set(const engine::Rows& logits, std::size_t row);
   /// Both rows have the same width. A logit that is not finite, in either, makes kl not finite.
   RowMetrics compare(const engine::Rows& logits, std::size_t row, std::int32_t token) const;
+  std::int32_t top() const { return top_; }
 
  private:
   engine::Rows logits_;

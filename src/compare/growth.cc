@@ -16,7 +16,10 @@ namespace {
 constexpr double kMassive = 100;
 constexpr double kMassiveTimesMedian = 1000;
 
+/// Of those that are numbers: NaN has no place in an order.
 double median(std::vector<double> values) {
+  values.erase(std::remove_if(values.begin(), values.end(), [](double value) { return std::isnan(value); }),
+               values.end());
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return percentile(values, 0.5);

@@ -1,7 +1,6 @@
 #include "compare/prompt.h"
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "compare/chunks.h"
 #include "compare/distribution.h"
+#include "compare/logits_check.h"
 #include "compare/statistics.h"
 
 namespace assay::compare {
@@ -31,8 +31,8 @@ struct Row {
 
 class Side {
  public:
-  Side(const PromptRequest& request, const model::Plan& plan, std::size_t context_length)
-      : engine_(make(request, plan, context_length)), sequence_(engine_->add_sequence()) {}
+  Side(const PromptRequest& request, const model::Plan& of, std::size_t context_length)
+      : plan(of), engine_(make(request, of, context_length)), sequence_(engine_->add_sequence()) {}
 
   /// Logits of all these tokens.
   engine::Rows evaluate(std::span<const std::int32_t> tokens) {
@@ -43,8 +43,10 @@ class Side {
   }
   const engine::Engine& engine() const { return *engine_; }
 
+  const model::Plan& plan;
   std::vector<Row> rows;
   std::vector<TopToken> top;
+  std::string failure;  // not empty: no longer run
 
  private:
   static std::unique_ptr<engine::Engine> make(const PromptRequest& request, const model::Plan& plan,
@@ -92,12 +94,7 @@ class PromptRun {
     const std::size_t length = tokens_.size() + request.continuation;
     reference_ = std::make_unique<Side>(request, *request.reference, length);
     for (const model::Plan* plan : request.candidates) {
-      if (plan->vocabulary != request.reference->vocabulary) {
-        throw Error(ErrorKind::input,
-                    fmt::format("candidate {} has logits for {} tokens, the reference for {}", candidates_.size() + 1,
-                                plan->vocabulary, request.reference->vocabulary),
-                    "Only models with the same vocabulary can be compared.");
-      }
+      check_vocabulary(*request.reference, *plan, candidates_.size() + 1);
       candidates_.push_back(std::make_unique<Side>(request, *plan, length));
     }
   }
@@ -126,25 +123,32 @@ class PromptRun {
   void compare(std::size_t begin, std::size_t count, bool ends_prompt) {
     const auto tokens = std::span<const std::int32_t>(tokens_).subspan(begin, count);
     const engine::Rows reference = reference_->evaluate(tokens);
-    for (const auto& side : candidates_) {
-      const engine::Rows candidate = side->evaluate(tokens);
-      for (std::size_t row = 0; row < count; ++row) {
-        side->rows.push_back(compare_row(reference, candidate, row, begin + row + 1));
-      }
-      if (ends_prompt) side->top = top_tokens(reference, candidate, count - 1);
+    for (std::size_t row = 0; row < count; ++row) {
+      if (!is_finite(reference, row)) throw non_finite_reference(*request_.reference, behind(begin + row + 1));
     }
-    next_ = best_tokens(reference, count - 1, 1).front();
+    for (const auto& side : candidates_) {
+      if (!side->failure.empty()) continue;
+      const engine::Rows candidate = side->evaluate(tokens);
+      for (std::size_t row = 0; row < count && side->failure.empty(); ++row) {
+        if (is_finite(candidate, row)) {
+          side->rows.push_back(compare_row(reference, candidate, row));
+        } else {
+          side->failure = non_finite_logits(side->plan, behind(begin + row + 1));
+        }
+      }
+      if (ends_prompt && side->failure.empty()) side->top = top_tokens(reference, candidate, count - 1);
+    }
+    reference_row_.set(reference, count - 1);
+    next_ = reference_row_.top();
     if (request_.on_progress) request_.on_progress(begin + count, request_.tokens.size() + request_.continuation);
   }
 
-  Row compare_row(const engine::Rows& reference, const engine::Rows& candidate, std::size_t row, std::size_t position) {
+  static std::string behind(std::size_t tokens) { return fmt::format("behind {} tokens of the prompt", tokens); }
+
+  Row compare_row(const engine::Rows& reference, const engine::Rows& candidate, std::size_t row) {
     reference_row_.set(reference, row);
     Row found;
     found.metrics = reference_row_.compare(candidate, row, 0);
-    if (!std::isfinite(found.metrics.kl)) {
-      throw Error(ErrorKind::input, fmt::format("logits behind {} tokens of the prompt are not finite", position),
-                  "`inspect --stats` finds weights that are no numbers; the drift says where they arise.");
-    }
     const std::size_t r = index(found.metrics.reference_top);
     const std::size_t c = index(found.metrics.candidate_top);
     found.reference_margin = reference.at(row, r) - reference.at(row, c);
@@ -177,6 +181,8 @@ class PromptRun {
 
   PromptResult result_of(const Side& side) const {
     PromptResult result;
+    result.failure = side.failure;
+    if (!side.failure.empty()) return result;
     result.top = side.top;
     result.positions = side.rows.size();
     std::vector<double> errors;

@@ -35,8 +35,8 @@ struct PromptComparison {
   std::vector<PromptResult> candidates;
 };
 
-/// Flips have no attribution yet. Throws Error{usage} without tokens, Error{input} when logits are not finite (and says
-/// where), and what engines throw.
+/// Flips have no attribution yet. A candidate whose logits are not finite fails alone. Throws Error{usage} without
+/// tokens, Error{input} when the reference's logits are not finite (and says where), and what engines throw.
 PromptComparison compare_prompt(const PromptRequest& request);
 
 }  // namespace assay::compare

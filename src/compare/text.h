@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,18 +30,20 @@ struct TextRequest {
 };
 
 struct CandidateText {
+  std::string
+      failure;  ///< where its logits are not finite, and which weight; it was not run beyond, nothing else is set
   TextResult result;
   std::vector<TextPosition> positions;  ///< empty without keep_positions
 };
 
 struct TextComparison {
-  std::string engine;  ///< Engine::description()
-  Estimate reference_perplexity;
+  std::string engine;                            ///< Engine::description()
+  std::optional<Estimate> reference_perplexity;  ///< none when every candidate failed: the run ends there
   std::vector<CandidateText> candidates;
 };
 
-/// Throws Error{input} when the logits of a model are not finite, or a vocabulary has another size than the
-/// reference's. No figure depends on the threads.
+/// A candidate whose logits are not finite fails alone. Throws Error{input} when those of the reference are not, or a
+/// vocabulary has another size than the reference's. No figure depends on the threads.
 TextComparison compare_text(const TextRequest& request);
 
 /// Throws Error{input} that names the first difference when the two do not have the same tokens, or cut `text`

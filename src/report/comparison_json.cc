@@ -156,10 +156,12 @@ Json to_json(const compare::Flip& flip) {
 
 Json to_json(const compare::CandidateResult& candidate) {
   Json json = to_json(candidate.summary);
+  if (!candidate.failure.empty()) json["failure"] = candidate.failure;
   if (candidate.text) add(json, *candidate.text);
   json["taps"] = list_of(candidate.taps);
   if (!candidate.taps.empty()) json["growth"] = to_json(candidate.growth);
-  if (candidate.prompt) {
+  if (candidate.prompt && !candidate.prompt->failure.empty()) json["prompt_failure"] = candidate.prompt->failure;
+  if (candidate.prompt && candidate.prompt->failure.empty()) {
     json["top"] = list_of(candidate.prompt->top);
     json["prompt_positions"] = candidate.prompt->positions;
     json["prompt_typical_logit_error"] = candidate.prompt->typical_logit_error;

@@ -207,9 +207,13 @@ std::string culprit_table(const compare::CandidateResult& candidate) {
 
 std::string details(const compare::CandidateResult& candidate) {
   std::string text;
+  if (!candidate.failure.empty()) text += fmt::format("\n{}: {}\n", candidate.summary.model, candidate.failure);
   if (!candidate.taps.empty()) text += drift_tables(candidate);
   if (!candidate.culprits.empty()) text += culprit_table(candidate);
   if (!candidate.prompt) return text;
+  if (!candidate.prompt->failure.empty()) {
+    return text + fmt::format("\n{}: {}\n", candidate.summary.model, candidate.prompt->failure);
+  }
   text += top_table(candidate);
   text += flip_count(candidate);
   for (const compare::Flip& flip : candidate.prompt->flips) text += describe(flip);
