@@ -41,16 +41,18 @@ CompareRun open_models(const CompareOptions& options) {
 }
 
 void check(const CompareOptions& options) {
+  const bool needs_text =
+      options.culprits || options.positions || options.max_kl || options.min_top1 || options.max_perplexity_ratio;
   if (options.weights) {
-    if (options.text.file.empty() && !options.prompt && options.page.empty()) return;
-    throw Error(ErrorKind::usage, "--weights runs nothing, so it takes no --text, no -p and no --html");
+    if (options.text.file.empty() && !options.prompt && options.page.empty() && !needs_text) return;
+    throw Error(ErrorKind::usage,
+                "--weights runs nothing, so it takes no --text, no -p, no --html, no --culprits, no --positions and no "
+                "thresholds");
   }
   if (options.text.file.empty() && !options.prompt) {
     throw Error(ErrorKind::usage, "nothing to compare the models on",
                 "Give a text with --text, a prompt with -p, or both; or --weights.");
   }
-  const bool needs_text =
-      options.culprits || options.positions || options.max_kl || options.min_top1 || options.max_perplexity_ratio;
   if (options.text.file.empty() && needs_text) {
     throw Error(ErrorKind::usage, "--culprits, --positions and thresholds need a text", "Give one with --text.");
   }
