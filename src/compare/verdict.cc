@@ -94,7 +94,8 @@ std::string about_course(const std::vector<const TapDrift*>& outputs) {
       ends, faster ? "faster" : "no faster", fold(independent), layer_name(*half));
 }
 
-/// Which kinds of step introduce most, over the layers: "v 6.9 %, ffn_out 6.7 %, ffn_up 6.1 %".
+/// Which kinds of step introduce most, over the layers: "v 6.9 %, ffn_out 6.7 %, ffn_up 6.1 %". Empty when no layer
+/// introduces any.
 std::string worst_kinds(const std::vector<TapDrift>& taps) {
   constexpr std::size_t kNamed = 3;
   struct Kind {
@@ -130,10 +131,13 @@ void describe_drift(const std::vector<TapDrift>& taps, std::vector<std::string>&
   const auto sources = std::count_if(taps.begin(), taps.end(), [](const TapDrift& tap) { return tap.introduced > 0; });
   std::string introduced =
       fmt::format("The largest error is introduced at {}: {}", name_of(worst), percent(worst.introduced));
+  const std::string kinds = worst_kinds(taps);
   if (sources == 1) {
     introduced += "; no other step introduces any.";
+  } else if (kinds.empty()) {
+    introduced += "; the layers introduce none.";
   } else {
-    introduced += fmt::format("; over the layers most comes from {}.", worst_kinds(taps));
+    introduced += fmt::format("; over the layers most comes from {}.", kinds);
   }
   sentences.push_back(introduced);
   const auto lost = std::find_if(taps.begin(), taps.end(), [](const TapDrift& tap) { return tap.relative_error >= 1; });
