@@ -70,8 +70,7 @@ void compare_depth(CompareRun& run) {
 void find_culprits(CompareRun& run) {
   // Every group of tensors is a run over these chunks.
   constexpr std::size_t kChunks = 2;
-  const std::size_t count = std::min(kChunks, run.chunks->count());
-  const compare::Chunks chunks(*run.reference.tokenizer, read_text(run.options.text), run.chunks->context(), count);
+  const compare::Chunks chunks = run.chunks->head(kChunks);
   const InterruptGuard guard;
   for (std::size_t i = 0; i < run.candidates.size(); ++i) {
     if (!run.comparison.candidates[i].text) continue;  // its logits are not finite

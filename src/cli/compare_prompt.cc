@@ -53,9 +53,10 @@ void attribute_flips(CompareRun& run, std::size_t candidate, const std::vector<s
 void compare_prompt(CompareRun& run) {
   const CompareOptions& options = run.options;
   check_utf8("the prompt", *options.prompt);
+  const std::vector<tokenizer::Token> tokens = compare::encode_text(*run.reference.tokenizer, *options.prompt);
   for (std::size_t i = 0; i < run.candidates.size(); ++i) {
     compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1],
-                                  *options.prompt);
+                                  *options.prompt, tokens);
   }
   compare::PromptRequest request;
   request.engine = options.engine.engine;

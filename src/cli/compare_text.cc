@@ -32,10 +32,12 @@ void keep_pieces(compare::Comparison& comparison, const compare::Chunks& chunks,
 void compare_text(CompareRun& run) {
   const CompareOptions& options = run.options;
   const std::string text = read_text(options.text);
+  std::vector<tokenizer::Token> tokens = compare::encode_text(*run.reference.tokenizer, text);
   for (std::size_t i = 0; i < run.candidates.size(); ++i) {
-    compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1], text);
+    compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1], text,
+                                  tokens);
   }
-  run.chunks.emplace(*run.reference.tokenizer, text, options.text.context, options.text.chunks);
+  run.chunks.emplace(*run.reference.tokenizer, std::move(tokens), options.text.context, options.text.chunks);
   const compare::Chunks& chunks = *run.chunks;
 
   compare::TextRequest request;

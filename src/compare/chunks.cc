@@ -11,16 +11,23 @@ namespace assay::compare {
 
 using tokenizer::Token;
 
+std::vector<Token> encode_text(const tokenizer::Tokenizer& tokenizer, std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return tokenizer.encode(text, {.add_special = true, .parse_special = false});
+}
+
 Chunks::Chunks(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::size_t context,
                std::optional<std::size_t> limit)
-    : context_(context) {
+    : Chunks(tokenizer, encode_text(tokenizer, text), context, limit) {}
+
+Chunks::Chunks(const tokenizer::Tokenizer& tokenizer, std::vector<Token> text, std::size_t context,
+               std::optional<std::size_t> limit)
+    : context_(context), tokens_(std::move(text)) {
   constexpr std::size_t kSmallestContext = 4;  // at least one scored row
   if (context < kSmallestContext) {
     throw Error(ErrorKind::usage, fmt::format("a context of {} tokens is too short to score any", context),
                 "The usual choice is 512.");
   }
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  tokens_ = tokenizer.encode(text, {.add_special = true, .parse_special = false});
   if (tokenizer.adds_eos() && !tokens_.empty() && tokens_.back() == tokenizer.eos()) tokens_.pop_back();
   if (tokenizer.adds_bos()) bos_ = tokenizer.bos();
   text_tokens_ = tokens_.size();
@@ -32,6 +39,13 @@ Chunks::Chunks(const tokenizer::Tokenizer& tokenizer, std::string_view text, std
   }
   count_ = std::min(count_, limit.value_or(count_));
   tokens_.resize(count_ * context);
+}
+
+Chunks Chunks::head(std::size_t count) const {
+  Chunks first = *this;
+  first.count_ = std::min(count, count_);
+  first.tokens_.resize(first.count_ * context_);
+  return first;
 }
 
 std::span<const Token> Chunks::tokens(std::size_t chunk) const {

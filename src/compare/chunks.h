@@ -20,13 +20,20 @@ namespace assay::compare {
 
 inline constexpr std::size_t kDefaultContext = 512;
 
+/// The tokens that chunks are cut from. Drops one line feed at the text's end, as llama-perplexity does.
+std::vector<tokenizer::Token> encode_text(const tokenizer::Tokenizer& tokenizer, std::string_view text);
+
 class Chunks {
  public:
-  /// `limit`: at most so many chunks. Drops one line feed at the text's end, as llama-perplexity does. Throws
-  /// Error{usage} when `context` is below 4, Error{input} when the text does not fill a chunk (and says how many tokens
-  /// it has).
+  /// Of what encode_text() gave. `limit`: at most so many chunks. Throws Error{usage} when `context` is below 4,
+  /// Error{input} when the text does not fill a chunk (and says how many tokens it has).
+  Chunks(const tokenizer::Tokenizer& tokenizer, std::vector<tokenizer::Token> text, std::size_t context,
+         std::optional<std::size_t> limit);
   Chunks(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::size_t context,
          std::optional<std::size_t> limit);
+
+  /// The first chunks, at most `count`.
+  Chunks head(std::size_t count) const;
 
   std::size_t count() const { return count_; }
   std::size_t context() const { return context_; }

@@ -47,8 +47,10 @@ struct TextComparison {
 TextComparison compare_text(const TextRequest& request);
 
 /// Throws Error{input} that names the first difference when the two do not have the same tokens, or cut `text`
-/// differently: logits can only be compared over the same vocabulary and the same ids.
+/// differently: logits can only be compared over the same vocabulary and the same ids. `tokens` are the reference's, by
+/// encode_text().
 void check_same_tokenizer(const tokenizer::Tokenizer& reference, const tokenizer::Tokenizer& candidate,
-                          const std::string& candidate_name, std::string_view text);
+                          const std::string& candidate_name, std::string_view text,
+                          std::span<const tokenizer::Token> tokens);
 
 }  // namespace assay::compare
