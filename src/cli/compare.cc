@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/compare_weights.h"
 #include "cli/model_argument.h"
@@ -61,23 +62,25 @@ void check(const CompareOptions& options) {
 int execute(const CompareOptions& options) {
   check(options);
   if (options.weights) return compare_weight_files(options.models, options.engine.threads, options.json);
+  // What cannot be written is found out before the work, not after.
+  if (!options.page.empty()) OutputFile{options.page};
   CompareRun run = open_models(options);
   if (!options.text.file.empty()) compare_text(run);
   if (options.prompt) compare_prompt(run);
   compare_depth(run);
   if (options.culprits) find_culprits(run);
   const std::vector<std::string> failed = failures(options, run.comparison);
-  if (!options.page.empty()) report::write_page(run.comparison, options.page);
-  if (!options.positions) {
-    for (compare::CandidateResult& candidate : run.comparison.candidates) candidate.positions.clear();
-  }
   if (options.json) {
     nlohmann::ordered_json document = report::to_json(run.comparison);
+    for (nlohmann::ordered_json& candidate : document["candidates"]) {
+      if (!options.positions) candidate.erase("text_positions");
+    }
     document["failures"] = failed;
     print_json(document);
   } else {
     print_text(report::to_text(run.comparison));
   }
+  if (!options.page.empty()) report::write_page(run.comparison, options.page);
   const Style& style = style_of(stderr);
   for (const std::string& failure : failed) fmt::print(stderr, "{}failed:{} {}\n", style.red, style.reset, failure);
   return failed.empty() ? 0 : 1;
