@@ -198,8 +198,10 @@ def scale_error(values, exact):
     return np.abs((values * exact).sum(1) / (exact * exact).sum(1) - 1).max()
 
 
-@pytest.mark.parametrize("operation, tap, error", [("attention", "blk.0.attn", relative), ("rms_norm", "blk.0.attn_norm", scale_error)])
-def test_float16_accumulators_cost_more_than_float16_values(operation, tap, error, tmp_path):
+@pytest.mark.parametrize("operation, tap, error, times", [
+    ("attention", "blk.0.attn", relative, 1.7),  # 1.5 when only the products with the keys are rounded
+    ("rms_norm", "blk.0.attn_norm", scale_error, 4)])
+def test_float16_accumulators_cost_more_than_float16_values(operation, tap, error, times, tmp_path):
     """Each of the many additions is rounded, not only what goes in and comes out."""
     path = tiny.make(tmp_path, f"--type Q8_0 {WIDE} --seed 2")
 
@@ -207,7 +209,7 @@ def test_float16_accumulators_cost_more_than_float16_values(operation, tap, erro
         taps = oracle_taps(path, f"{operation}={arithmetic}")
         return error(taps[tap], seated_taps(Model(path), taps, TOKENS)[tap])
 
-    assert measure("f16acc") > 1.2 * measure("f16"), (measure("f16acc"), measure("f16"))
+    assert measure("f16acc") > times * measure("f16"), (measure("f16acc"), measure("f16"))
 
 
 def test_same_bits_for_any_threads(tmp_path):
