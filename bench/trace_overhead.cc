@@ -1,5 +1,6 @@
 // trace_overhead MODEL PROMPT_TOKENS DECODE_TOKENS [ROUNDS [THREADS]]: what statistics of every value cost the fast
-// engine. Runs without and with them in turns, and prints medians and the ratio of neighbouring runs.
+// engine, beside a run as `assay run` does it (logits of the last token only) and beside one that makes the same values
+// (logits of every token). The three take turns; medians, and ratios of neighbouring runs.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -35,12 +37,12 @@ struct Times {
   double cpu_s;  ///< of both, all threads: says more than the clock where other programs run
 };
 
-/// The same evaluations in both cases: logits of every token, since their statistics are wanted.
-Times measure(engine::Engine& engine, engine::Observer* observer, std::size_t prompt_tokens,
+Times measure(engine::Engine& engine, bool all_logits, engine::Observer* observer, std::size_t prompt_tokens,
               std::size_t decode_tokens) {
   const engine::SequenceId sequence = engine.add_sequence();
   const auto token = [&](std::size_t i) {
-    return engine::TokenInput{static_cast<std::int32_t>(i * 7 % 1000 + 3), sequence, true};
+    return engine::TokenInput{static_cast<std::int32_t>(i * 7 % 1000 + 3), sequence,
+                              all_logits || i + 1 >= prompt_tokens};
   };
   std::vector<engine::TokenInput> prompt;
   for (std::size_t i = 0; i < prompt_tokens; ++i) prompt.push_back(token(i));
@@ -59,32 +61,43 @@ Times measure(engine::Engine& engine, engine::Observer* observer, std::size_t pr
   return {prompt_s, decode_s, cpu_s};
 }
 
+void print_ratios(const char* beside, const std::vector<Times>& without, const std::vector<Times>& with) {
+  const std::pair<const char*, double (*)(const Times&)> figures[] = {
+      {"prompt", [](const Times& t) { return t.prompt_s; }},
+      {"decode", [](const Times& t) { return t.decode_s; }},
+      {"both", [](const Times& t) { return t.prompt_s + t.decode_s; }},
+      {"CPU", [](const Times& t) { return t.cpu_s; }}};
+  for (const auto& [name, figure] : figures) {
+    std::vector<double> seconds;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < with.size(); ++i) {
+      seconds.push_back(figure(without[i]));
+      ratios.push_back(figure(with[i]) / seconds.back());
+    }
+    const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
+    fmt::print("{:<23} {:<6} {:.3f} s without, {:.3f} times that with ({:.3f} to {:.3f})\n", beside, name,
+               median(seconds), median(ratios), *least, *most);
+  }
+}
+
 void compare(const std::string& path, std::size_t prompt_tokens, std::size_t decode_tokens, int rounds, int threads) {
   const model::Model model = model::load_model(gguf::File::open(path));
   engine::EngineOptions options;
   options.threads = threads;
   const auto engine = engine::make_fast(model.plan, options);
-  measure(*engine, nullptr, prompt_tokens, 2);  // maps the file, and takes the memory
-  std::vector<double> plain[4];
-  std::vector<double> ratio[4];
+  measure(*engine, true, nullptr, prompt_tokens, 2);  // maps the file, and takes the memory
+  std::vector<Times> run;
+  std::vector<Times> same;
+  std::vector<Times> traced;
   for (int round = 0; round < rounds; ++round) {
-    const Times without = measure(*engine, nullptr, prompt_tokens, decode_tokens);
+    run.push_back(measure(*engine, false, nullptr, prompt_tokens, decode_tokens));
+    same.push_back(measure(*engine, true, nullptr, prompt_tokens, decode_tokens));
     trace::Recorder recorder(model.plan, trace::choose_taps(model.plan, "*"), trace::Content::statistics);
-    const Times with = measure(*engine, &recorder, prompt_tokens, decode_tokens);
-    const double a[] = {without.prompt_s, without.decode_s, without.prompt_s + without.decode_s, without.cpu_s};
-    const double b[] = {with.prompt_s, with.decode_s, with.prompt_s + with.decode_s, with.cpu_s};
-    for (int i = 0; i < 4; ++i) {
-      plain[i].push_back(a[i]);
-      ratio[i].push_back(b[i] / a[i]);
-    }
+    traced.push_back(measure(*engine, true, &recorder, prompt_tokens, decode_tokens));
   }
-  fmt::print("{}, {} rounds in turns\n", engine->description(), rounds);
-  const char* names[] = {"prompt", "decode", "both", "CPU"};
-  for (int i = 0; i < 4; ++i) {
-    fmt::print("{:<7} without {:.3f} s; with statistics of every value {:.3f} times that ({:.3f} to {:.3f})\n",
-               names[i], median(plain[i]), median(ratio[i]), *std::min_element(ratio[i].begin(), ratio[i].end()),
-               *std::max_element(ratio[i].begin(), ratio[i].end()));
-  }
+  fmt::print("{}, {} rounds in turns; statistics of every value\n", engine->description(), rounds);
+  print_ratios("beside a run", run, traced);
+  print_ratios("beside the same values", same, traced);
 }
 
 }  // namespace
