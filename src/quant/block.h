@@ -35,6 +35,22 @@ inline const std::int8_t* as_signed_bytes(const std::byte* field) {
   return reinterpret_cast<const std::int8_t*>(field);
 }
 
+/// Begins a block of `values` values d * quant.
+[[gnu::always_inline]] inline void start_block(float d, int values, BlockIntegers& integers) {
+  integers.d = d;
+  integers.dmin = 0;
+  integers.group_values = values;
+  integers.scale[0] = 1;
+  integers.min[0] = 0;
+}
+
+/// Begins a block of `values` values d * quant + m.
+[[gnu::always_inline]] inline void start_block(float d, float m, int values, BlockIntegers& integers) {
+  start_block(d, values, integers);
+  integers.dmin = m;
+  integers.min[0] = -1;
+}
+
 /// The 32 quants of Q5_0 and Q5_1, plus `bias`: 4 bytes of fifth bits (bit i of the word belongs to value i), then 16
 /// bytes of nibbles (value i in the low nibble of byte i, value i + 16 in its high nibble).
 [[gnu::always_inline]] inline void unpack_five_bits(const std::byte* field, int bias, std::int16_t* quant) {
@@ -68,6 +84,15 @@ inline void pack_five_bits(const std::int16_t* quant, int bias, std::byte* field
 inline void pack_nibbles(const std::int16_t* quant, int bias, std::byte* field) {
   for (int i = 0; i < 16; ++i)
     as_bytes(field)[i] = static_cast<std::uint8_t>((quant[i] + bias) | (quant[i + 16] + bias) << 4);
+}
+
+/// The other way round: quant_of(nibble) is the quant.
+template <typename QuantOf>
+[[gnu::always_inline]] inline void unpack_nibbles(const std::byte* field, QuantOf quant_of, std::int16_t* quant) {
+  for (int i = 0; i < 16; ++i) {
+    quant[i] = static_cast<std::int16_t>(quant_of(as_bytes(field)[i] & 15));
+    quant[i + 16] = static_cast<std::int16_t>(quant_of(as_bytes(field)[i] >> 4));
+  }
 }
 
 /// 256 quants 0 .. 3 in 64 bytes: value 128 h + 32 s + l is bits 2s, 2s + 1 of byte 32 h + l   (h 0..1, s 0..3, l

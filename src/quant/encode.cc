@@ -22,29 +22,25 @@ void gather_all(const float* values, Lanes* lanes) {
   for (int i = 0; i < kGroup; ++i) lanes[i] = gather(values, kGroup, i);
 }
 
-/// For each four blocks of 32 values of a row: encode_four(values, weights, integers of the four). The last blocks of a
-/// row that has no multiple of four stand several times in a four.
+/// For each four blocks of 32 values of a row: encode_four(values, weights, integers of the four).
 template <typename EncodeFour>
 void in_fours(const float* row, std::size_t width, const float* importance, PutTogether put, std::size_t block_bytes,
               std::byte* blocks, EncodeFour encode_four) {
   const float variance = sum_of_squares(row, width) / static_cast<float>(width);
-  const std::size_t block_count = width / 32;
-  for (std::size_t first = 0; first < block_count; first += kLanes) {
-    const std::size_t used = std::min<std::size_t>(kLanes, block_count - first);
+  const auto weights_of = [&](std::size_t at, float* block_weights) {
+    importance_weights(row + at, importance + at, variance, 32, block_weights);
+  };
+  for (std::size_t first = 0; first < width; first += 32 * kLanes) {
     float x[32 * kLanes];
     float weights[32 * kLanes];
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const std::size_t at = 32 * (first + std::min(lane, used - 1));
-      std::copy_n(row + at, 32, x + 32 * lane);
-      importance_weights(row + at, importance + at, variance, 32, weights + 32 * lane);
-    }
+    const std::size_t used = take_four_blocks(row, width, first, weights_of, x, weights);
     Lanes values[32];
     Lanes lane_weights[32];
     gather_all<32>(x, values);
     gather_all<32>(weights, lane_weights);
     BlockIntegers integers[kLanes];
     encode_four(values, lane_weights, integers);
-    for (std::size_t lane = 0; lane < used; ++lane) put(integers[lane], blocks + (first + lane) * block_bytes);
+    for (std::size_t lane = 0; lane < used; ++lane, blocks += block_bytes) put(integers[lane], blocks);
   }
 }
 

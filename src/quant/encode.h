@@ -72,6 +72,20 @@ inline void encode_affine_simply(const float* x, int most, BlockIntegers& intege
   }
 }
 
+/// The next four blocks of 32 values of a row, from value `first` on, and weights_of(at, weights) for the values `at`
+/// to at + 31 of each. Where fewer than four are left, the last stands several times. -> how many there are.
+template <typename WeightsOf>
+std::size_t take_four_blocks(const float* row, std::size_t width, std::size_t first, WeightsOf weights_of, float* x,
+                             float* weights) {
+  const std::size_t used = std::min<std::size_t>(kLanes, (width - first) / 32);
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    const std::size_t at = first + 32 * std::min(lane, used - 1);
+    std::copy_n(row + at, 32, x + 32 * lane);
+    weights_of(at, weights + 32 * lane);
+  }
+  return used;
+}
+
 /// A row of blocks of 32 values with an importance; the row's mean square damps the weights.
 void encode_signed_row(const float* row, std::size_t width, const float* importance, int half, PutTogether put,
                        std::size_t block_bytes, std::byte* blocks);

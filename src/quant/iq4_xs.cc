@@ -23,12 +23,8 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
     const int low = as_bytes(block + 4)[group / 2] >> (4 * (group % 2)) & 15;
     integers.scale[group] = static_cast<std::int16_t>((low | (upper >> (2 * group) & 3) << 4) - 32);
     integers.min[group] = 0;
-    const std::uint8_t* nibbles = as_bytes(block + 8 + 16 * group);
-    std::int16_t* quant = integers.quant + 32 * group;
-    for (int i = 0; i < 16; ++i) {
-      quant[i] = kCodebook[nibbles[i] & 15];
-      quant[i + 16] = kCodebook[nibbles[i] >> 4];
-    }
+    const auto quant_of = [](int nibble) { return kCodebook[nibble]; };
+    unpack_nibbles(block + 8 + 16 * group, quant_of, integers.quant + 32 * group);
   }
 }
 

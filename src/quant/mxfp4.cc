@@ -22,16 +22,9 @@ float scale_of(std::uint8_t exponent) {
 }
 
 [[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
-  integers.d = scale_of(as_bytes(block)[0]);
-  integers.dmin = 0;
-  integers.group_values = 32;
-  integers.scale[0] = 1;
-  integers.min[0] = 0;
-  const std::uint8_t* nibbles = as_bytes(block + 1);
-  for (int i = 0; i < 16; ++i) {
-    integers.quant[i] = kDoubled[nibbles[i] & 15];
-    integers.quant[i + 16] = kDoubled[nibbles[i] >> 4];
-  }
+  start_block(scale_of(as_bytes(block)[0]), 32, integers);
+  unpack_nibbles(
+      block + 1, [](int nibble) { return kDoubled[nibble]; }, integers.quant);
 }
 
 /// The exponent that lays the largest magnitude between 4 and 8 (6 is the largest element). Logarithms are rounded to

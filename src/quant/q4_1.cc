@@ -11,16 +11,9 @@ namespace assay::quant {
 namespace {
 
 [[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
-  integers.d = load_half(block);
-  integers.dmin = load_half(block + 2);
-  integers.group_values = 32;
-  integers.scale[0] = 1;
-  integers.min[0] = -1;
-  const std::uint8_t* nibbles = as_bytes(block + 4);
-  for (int i = 0; i < 16; ++i) {
-    integers.quant[i] = static_cast<std::int16_t>(nibbles[i] & 15);
-    integers.quant[i + 16] = static_cast<std::int16_t>(nibbles[i] >> 4);
-  }
+  start_block(load_half(block), load_half(block + 2), 32, integers);
+  unpack_nibbles(
+      block + 4, [](int nibble) { return nibble; }, integers.quant);
 }
 
 inline void put_together(const BlockIntegers& integers, std::byte* block) {

@@ -11,11 +11,7 @@ namespace assay::quant {
 namespace {
 
 [[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
-  integers.d = load_half(block);
-  integers.dmin = 0;
-  integers.group_values = 32;
-  integers.scale[0] = 1;
-  integers.min[0] = 0;
+  start_block(load_half(block), 32, integers);
   unpack_five_bits(block + 2, -16, integers.quant);
 }
 

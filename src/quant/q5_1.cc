@@ -12,11 +12,7 @@ namespace assay::quant {
 namespace {
 
 [[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
-  integers.d = load_half(block);
-  integers.dmin = load_half(block + 2);
-  integers.group_values = 32;
-  integers.scale[0] = 1;
-  integers.min[0] = -1;
+  start_block(load_half(block), load_half(block + 2), 32, integers);
   unpack_five_bits(block + 4, 0, integers.quant);
 }
 

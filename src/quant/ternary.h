@@ -9,19 +9,11 @@
 
 namespace assay::quant {
 
-inline void start_ternary(float d, BlockIntegers& integers) {
-  integers.d = d;
-  integers.dmin = 0;
-  integers.group_values = 256;
-  integers.scale[0] = 1;
-  integers.min[0] = 0;
-}
-
 /// Ties are rounded away from zero.
 inline void encode_ternary(const float* x, const float* /*importance*/, BlockIntegers& integers) {
   float d = 0;
   for (int i = 0; i < 256; ++i) d = std::max(d, absolute(x[i]));
-  start_ternary(d, integers);
+  start_block(d, 256, integers);
   const float inverse = inverse_of(d);
   for (int i = 0; i < 256; ++i)
     integers.quant[i] = static_cast<std::int16_t>(truncate(x[i] * inverse + std::copysign(kBelowHalf, x[i])));

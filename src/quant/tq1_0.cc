@@ -20,7 +20,7 @@ constexpr Run kRuns[] = {{0, 0, 32, 5}, {160, 32, 16, 5}, {240, 48, 4, 4}};
 
 void take_apart(const std::byte* block, BlockIntegers& integers) {
   constexpr int kPowers[] = {1, 3, 9, 27, 81};
-  start_ternary(load_half(block + 52), integers);
+  start_block(load_half(block + 52), 256, integers);
   for (const Run& run : kRuns) {
     for (int digit = 0; digit < run.digits; ++digit) {
       for (int l = 0; l < run.bytes; ++l) {

@@ -11,7 +11,7 @@ namespace assay::quant {
 namespace {
 
 void take_apart(const std::byte* block, BlockIntegers& integers) {
-  start_ternary(load_half(block + 64), integers);
+  start_block(load_half(block + 64), 256, integers);
   for (int i = 0; i < 256; ++i) {
     const std::uint8_t packed = as_bytes(block)[32 * (i / 128) + i % 32];
     integers.quant[i] = static_cast<std::int16_t>((packed >> (2 * (i / 32 % 4)) & 3) - 1);
