@@ -4,7 +4,6 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
 namespace assay::quant {
@@ -26,11 +25,6 @@ Real all(float value) {
 
 inline float absolute(float value) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU); }
 inline Lanes absolute(Lanes value) { return std::bit_cast<Lanes>(std::bit_cast<LaneBits>(value) & 0x7FFFFFFF); }
-
-inline float square_root(float value) { return std::sqrt(value); }
-inline Lanes square_root(Lanes value) {
-  return Lanes{std::sqrt(value[0]), std::sqrt(value[1]), std::sqrt(value[2]), std::sqrt(value[3])};
-}
 
 /// Nearest integer, ties to even, as the reference finds it: the low bits of value + 1.5 * 2^23. Beyond 2^22 those bits
 /// say something else, and a file must hold exactly that.

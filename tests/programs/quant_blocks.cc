@@ -1,6 +1,6 @@
 // What the quant room makes of bytes, as raw little-endian arrays for numpy.
 //
-//   quant_blocks list                      id, name, values a block, bytes a block, decodable: one line a type
+//   quant_blocks list                      id, name, values a block, bytes a block, decodable, encodable: a line a type
 //   quant_blocks decode  TYPE IN OUT       blocks -> float32 values
 //   quant_blocks exact   TYPE IN OUT       blocks -> float64 values
 //   quant_blocks apart   TYPE IN OUT       blocks -> int16: group_values, scale[16], min[16], quant[256] a block
@@ -43,8 +43,8 @@ void convert(const std::string& in, const std::string& out, Convert convert_one)
 
 void list() {
   for (const quant::Type* type : quant::all_types()) {
-    std::printf("%u %s %u %u %d\n", type->id, std::string(type->name).c_str(), type->block_values, type->block_bytes,
-                type->is_decodable() ? 1 : 0);
+    std::printf("%u %s %u %u %d %d\n", type->id, std::string(type->name).c_str(), type->block_values, type->block_bytes,
+                type->is_decodable() ? 1 : 0, type->is_encodable() ? 1 : 0);
   }
 }
 

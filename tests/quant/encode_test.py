@@ -85,6 +85,11 @@ def importances(width):
     return [None, spread, np.where(generator.random(width) < 0.3, 0, spread), np.zeros(width), np.full(width, 1e-20)]
 
 
+def test_every_type_that_can_be_written_is_tested():
+    types = [line.split() for line in subprocess.check_output([PROGRAM, "list"], text=True).splitlines()]
+    assert sorted(name for _, name, *_, encodable in types if encodable == "1") == sorted(ENCODABLE)
+
+
 @pytest.mark.parametrize("make_rows", [random_rows, extreme_rows, model_rows])
 @pytest.mark.parametrize("name", ENCODABLE)
 def test_bytes_are_ggmls(name, make_rows, tmp_path):
