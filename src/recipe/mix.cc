@@ -282,6 +282,14 @@ class Chooser {
   bool is_tied_ = true;
 };
 
+/// A type or mix of ggml's that is not written here, in capitals.
+void refuse_codebooks(std::string_view name) {
+  if (!name.starts_with("IQ1") && !name.starts_with("IQ2") && !name.starts_with("IQ3")) return;
+  throw Error(ErrorKind::unsupported, fmt::format("{} is not written here", printable(name)),
+              "IQ1, IQ2 and IQ3 types need an importance matrix and ggml's codebooks. Q2_K_S --imatrix FILE is the "
+              "smallest that Assay writes.");
+}
+
 void check_override(const Override& override, std::span<const gguf::Tensor* const> tensors) {
   std::vector<std::string> names;
   for (const gguf::Tensor* tensor : tensors) {
@@ -303,11 +311,7 @@ const Mix& find_mix(std::string_view name) {
   if (wanted == "Q3_K" || wanted == "Q4_K" || wanted == "Q5_K") wanted += "_M";
   for (const Mix& mix : kMixes)
     if (mix.name == wanted) return mix;
-  if (wanted.starts_with("IQ1") || wanted.starts_with("IQ2") || wanted.starts_with("IQ3")) {
-    throw Error(ErrorKind::unsupported, fmt::format("{} is not written here", wanted),
-                "IQ1, IQ2 and IQ3 types need an importance matrix and ggml's codebooks. Q2_K_S --imatrix FILE is the "
-                "smallest that Assay writes.");
-  }
+  refuse_codebooks(wanted);
   std::string names;
   for (const Mix& mix : kMixes) names += fmt::format("{}{}", names.empty() ? "" : ", ", mix.name);
   throw Error(ErrorKind::usage, fmt::format("'{}' is no type to quantize to", printable(name)),
@@ -325,6 +329,7 @@ Override parse_override(std::string_view text) {
     throw Error(ErrorKind::usage, fmt::format("'{}' is not PATTERN=TYPE", printable(text)),
                 "For example --tensor-type attn_v=Q8_0 or --tensor-type 'blk.0.*=Q6_K'.");
   }
+  refuse_codebooks(upper(text.substr(equals + 1)));
   const quant::Type* type = quant::find_type(text.substr(equals + 1));
   if (type == nullptr || !type->is_encodable()) {
     std::string names;

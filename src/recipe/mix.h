@@ -36,7 +36,7 @@ struct Override {
 
   bool matches(std::string_view tensor_name) const;
 };
-/// Throws Error{usage}.
+/// Throws Error{usage}, and for a type that cannot be written here says why.
 Override parse_override(std::string_view text);
 
 /// What a tensor becomes.
