@@ -58,7 +58,8 @@ struct Outcome {
     return bytes;
   }
   double bits_per_weight(std::uint64_t bytes) const {
-    return 8.0 * static_cast<double>(bytes) / static_cast<double>(recipe.values());
+    const std::uint64_t values = recipe.values();
+    return values == 0 ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(values);
   }
 };
 

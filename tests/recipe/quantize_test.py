@@ -297,6 +297,13 @@ def test_every_matrix_of_a_tensor_has_its_importance(tmp_path):
     assert run.returncode == 2 and "has 1536 columns, the importance matrix 512 values" in run.stderr
 
 
+def test_a_file_without_tensors(tmp_path):
+    finish(gguf.GGUFWriter(tmp_path / "in.gguf", "llama"))
+    run = ours(tmp_path / "in.gguf", tmp_path / "out.gguf", "Q4_0")
+    assert "0.00 bits a weight" in run.stdout and "nan" not in run.stdout
+    assert not tensors(tmp_path / "out.gguf")
+
+
 def test_values_that_no_type_holds(tmp_path):
     values = np.ones((4, 32), np.float32)
     values[2, 5] = 1e6
