@@ -132,12 +132,11 @@ int execute(Options options) {
   recipe::ChoiceRules rules;
   rules.mix = &recipe::find_mix(options.type);
   rules.is_pure = options.is_pure;
-  rules.has_importance = !options.imatrix.empty();
   for (const std::string& text : options.overrides) rules.overrides.push_back(recipe::parse_override(text));
   const gguf::File file = open_model_file(options.input);
   if (!options.is_dry_run) check_not_input(file, options.output);
   std::optional<recipe::Importance> importance;
-  if (rules.has_importance) importance = recipe::read_importance(options.imatrix);
+  if (!options.imatrix.empty()) importance = recipe::read_importance(options.imatrix);
   const recipe::Importance* used = importance ? &*importance : nullptr;
   const recipe::Recipe made = recipe::make_recipe(file, rules, used, options.may_requantize);
   Outcome outcome = {options, file, made, used, rules.mix->name};

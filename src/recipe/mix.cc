@@ -146,8 +146,9 @@ struct Shape {
 
 class Chooser {
  public:
-  Chooser(const gguf::File& file, std::span<const gguf::Tensor* const> tensors, const ChoiceRules& rules)
-      : rules_(rules), shape_(file), mix_(rules.mix->name), base_(rules.mix->type) {
+  Chooser(const gguf::File& file, std::span<const gguf::Tensor* const> tensors, const ChoiceRules& rules,
+          bool has_importance)
+      : rules_(rules), has_importance_(has_importance), shape_(file), mix_(rules.mix->name), base_(rules.mix->type) {
     for (const gguf::Tensor* tensor : tensors) {
       value_tensors_ += part_of(tensor->name) == Part::attn_v ? 1 : 0;
       is_tied_ = is_tied_ && part_of(tensor->name) != Part::output;
@@ -249,9 +250,9 @@ class Chooser {
     if (!is_early) return base_;
     if (mix_ == "Q2_K_S") return "Q4_K";
     if (mix_ == "Q4_K_S") return "Q5_K";
-    if (is_mix({"IQ4_NL", "IQ4_XS"}) && !rules_.has_importance) return "Q5_K";
-    if (mix_ == "Q4_0" && rules_.has_importance) return "Q4_1";
-    return mix_ == "Q5_0" && rules_.has_importance ? "Q5_1" : base_;
+    if (is_mix({"IQ4_NL", "IQ4_XS"}) && !has_importance_) return "Q5_K";
+    if (mix_ == "Q4_0" && has_importance_) return "Q4_1";
+    return mix_ == "Q5_0" && has_importance_ ? "Q5_1" : base_;
   }
 
   /// The type, or for rows that its block does not divide the nearest one with blocks of 32 values, or F16.
@@ -273,6 +274,7 @@ class Chooser {
   }
 
   const ChoiceRules& rules_;
+  bool has_importance_;
   Shape shape_;
   std::string_view mix_;
   std::string_view base_;
@@ -352,9 +354,9 @@ std::vector<const gguf::Tensor*> in_layer_order(const gguf::File& file) {
 }
 
 std::vector<Choice> choose_types(const gguf::File& file, std::span<const gguf::Tensor* const> tensors,
-                                 const ChoiceRules& rules) {
+                                 const ChoiceRules& rules, bool has_importance) {
   for (const Override& override : rules.overrides) check_override(override, tensors);
-  Chooser chooser(file, tensors, rules);
+  Chooser chooser(file, tensors, rules, has_importance);
   std::vector<Choice> choices;
   choices.reserve(tensors.size());
   for (const gguf::Tensor* tensor : tensors) choices.push_back(chooser.choose(*tensor));

@@ -47,17 +47,16 @@ struct Choice {
 
 struct ChoiceRules {
   const Mix* mix;
-  bool is_pure = false;         ///< the mix's own type everywhere
-  bool has_importance = false;  ///< some rules ask for it
+  bool is_pure = false;  ///< the mix's own type everywhere
   std::vector<Override> overrides;
 };
 
 /// By layer, then by name: the order in which rules count layers, and in which tensors are written.
 std::vector<const gguf::Tensor*> in_layer_order(const gguf::File& file);
 
-/// One choice a tensor of in_layer_order(file). Throws Error{usage} when an override matches no tensor that is
-/// quantized.
+/// One choice a tensor of in_layer_order(file). Some rules ask whether there is an importance matrix. Throws
+/// Error{usage} when an override matches no tensor that is quantized.
 std::vector<Choice> choose_types(const gguf::File& file, std::span<const gguf::Tensor* const> tensors,
-                                 const ChoiceRules& rules);
+                                 const ChoiceRules& rules, bool has_importance);
 
 }  // namespace assay::recipe

@@ -244,7 +244,7 @@ std::uint64_t Recipe::size_bytes() const {
 Recipe make_recipe(const gguf::File& file, const ChoiceRules& rules, const Importance* importance,
                    bool may_requantize) {
   const std::vector<const gguf::Tensor*> tensors = in_layer_order(file);
-  const std::vector<Choice> choices = choose_types(file, tensors, rules);
+  const std::vector<Choice> choices = choose_types(file, tensors, rules, importance != nullptr);
   Recipe recipe = {rules.mix->file_type, {}};
   bool is_used = importance == nullptr;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
