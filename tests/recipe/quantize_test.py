@@ -338,12 +338,24 @@ def test_a_damaged_importance_matrix(odd, tmp_path):
         assert run.returncode == 2 and message in run.stderr, (message, run.stderr)
 
 
-def test_an_importance_matrix_whose_means_are_infinite(odd, tmp_path):
+NAME = "blk.0.attn_q.weight"
+
+
+@pytest.mark.parametrize("message, kind, entry", [
+    ("whose general.type is not 'imatrix'", "model", {".in_sum2": np.ones(32, np.float32), ".counts": np.ones(1, np.float32)}),
+    (f"no tensor '{NAME}.counts'", "imatrix", {".in_sum2": np.ones(32, np.float32)}),
+    (f"tensor '{NAME}.in_sum2' is F16, must be F32", "imatrix",
+     {".in_sum2": np.ones(32, np.float16), ".counts": np.ones(1, np.float32)}),
+    (f"'{NAME}': 32 sums for 3 counts", "imatrix", {".in_sum2": np.ones(32, np.float32), ".counts": np.ones(3, np.float32)}),
+    (f"'{NAME}': a count is negative", "imatrix", {".in_sum2": np.ones(32, np.float32), ".counts": -np.ones(1, np.float32)}),
+    (f"'{NAME}': sums divided by counts are not finite", "imatrix",
+     {".in_sum2": np.full(32, 1e30, np.float32), ".counts": np.full(1, 1e-30, np.float32)})])
+def test_an_importance_matrix_that_is_wrong(message, kind, entry, odd, tmp_path):
     writer = gguf.GGUFWriter(tmp_path / "bad", "")
-    writer.add_type("imatrix")
-    writer.add_tensor("blk.0.attn_q.weight.in_sum2", np.full(32, 1e30, np.float32))
-    writer.add_tensor("blk.0.attn_q.weight.counts", np.float32([[1e-30]]))
+    writer.add_type(kind)
+    for ending, values in entry.items():
+        writer.add_tensor(NAME + ending, values)
     finish(writer)
     run = subprocess.run([ASSAY, "quantize", odd, tmp_path / "out.gguf", "Q4_0", "--imatrix", tmp_path / "bad"],
                          capture_output=True, text=True)
-    assert run.returncode == 2 and "'blk.0.attn_q.weight': sums divided by counts are not finite" in run.stderr
+    assert run.returncode == 2 and message in run.stderr, run.stderr
