@@ -38,7 +38,11 @@ double margin(const model::Plan& plan, const AttributionRequest& request) {
 std::vector<Attribution> attribute(const PlanPair& pair, const AttributionRequest& request) {
   if (request.tokens.empty()) throw Error(ErrorKind::usage, "a flip needs tokens before it");
   PutBackRequest search;
-  search.score = [&](const model::Plan& plan) { return margin(plan, request); };
+  search.score = [&](std::span<const model::Plan> plans) {
+    std::vector<double> margins;
+    for (const model::Plan& plan : plans) margins.push_back(margin(plan, request));
+    return margins;
+  };
   search.reference_score = margin(pair.reference(), request);
   search.candidate_score = margin(pair.candidate(), request);
   search.is_enough = [](double score) { return score > 0; };

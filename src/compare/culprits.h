@@ -18,8 +18,10 @@ struct CulpritRequest {
   std::string engine = "fast";
   engine::EngineOptions options;
   const Chunks* chunks = nullptr;
-  std::size_t single_tensors = 8;                                   ///< run alone, besides those outside the layers
-  std::function<void(std::size_t done, std::size_t total)> on_run;  ///< may be empty
+  std::size_t single_tensors = 8;  ///< run alone, besides those outside the layers
+  /// Runs done, and how many there will be at most (0: not known yet). After every chunk and every run; what it throws
+  /// ends the search. May be empty.
+  std::function<void(std::size_t done, std::size_t total)> on_run;
 };
 
 /// Single tensors first, then the worst together, kinds, and layers; each most to blame first. Throws what

@@ -41,6 +41,10 @@ class Search {
   }
 
   std::vector<PutBack> run() {
+    std::vector<Weights> groups;
+    for (const auto& [layer, weights] : layers_) groups.push_back(weights);
+    for (const auto& [kind, weights] : kinds_) groups.push_back(weights);
+    score_all(groups);
     std::vector<PutBack> layers;
     for (const auto& [layer, weights] : layers_) add(layers, GroupKind::layer, fmt::format("blk.{}", layer), weights);
     std::vector<PutBack> kinds;
@@ -56,14 +60,30 @@ class Search {
   }
 
  private:
-  double score(const Weights& weights) {
-    const auto known = scores_.find(weights);
-    if (known != scores_.end()) return known->second;
-    const double scored = request_.score(pair_.put_back(weights));
-    ++runs_;
-    if (request_.on_run) request_.on_run(runs_, std::max(total_, runs_));
-    return scores_[weights] = scored;
+  /// Runs those that are not known yet, several at a time.
+  void score_all(std::vector<Weights> groups) {
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    groups.erase(std::remove_if(groups.begin(), groups.end(),
+                                [&](const Weights& weights) { return scores_.count(weights) > 0; }),
+                 groups.end());
+    for (std::size_t begin = 0; begin < groups.size(); begin += kPlansAtOnce) {
+      const std::size_t end = std::min(begin + kPlansAtOnce, groups.size());
+      std::vector<model::Plan> plans;
+      for (std::size_t i = begin; i < end; ++i) plans.push_back(pair_.put_back(groups[i]));
+      const std::vector<double> scores = request_.score(plans);
+      for (std::size_t i = begin; i < end; ++i) scores_[groups[i]] = scores[i - begin];
+      runs_ += plans.size();
+      if (request_.on_run) request_.on_run(runs_, std::max(total_, runs_));
+    }
   }
+
+  double score(const Weights& weights) {
+    score_all({weights});
+    return scores_.at(weights);
+  }
+
+  bool is_enough(double score) const { return request_.is_enough && request_.is_enough(score); }
 
   /// Of the way from the candidate to the reference.
   double share(double scored) const {
@@ -95,9 +115,12 @@ class Search {
         others_.push_back(std::move(tensor));
         continue;
       }
-      tensor.score = score(tensor.weights);
       chosen.push_back(std::move(tensor));
     }
+    std::vector<Weights> groups;
+    for (const PutBack& tensor : chosen) groups.push_back(tensor.weights);
+    score_all(groups);
+    for (PutBack& tensor : chosen) tensor.score = score(tensor.weights);
     sort(chosen);
     return chosen;
   }
@@ -111,8 +134,9 @@ class Search {
   /// `worst` is sorted.
   std::vector<PutBack> worst_together(std::vector<PutBack> worst) {
     std::vector<PutBack> steps;
-    if (worst.empty() || request_.is_enough(worst.front().score)) return steps;
+    if (worst.empty() || is_enough(worst.front().score)) return steps;
     std::move(others_.begin(), others_.end(), std::back_inserter(worst));
+    std::vector<Weights> groups;
     PutBack step{GroupKind::together, "", {}, 0, 0};
     for (std::size_t count = next_count(1); count != 0; count = next_count(count)) {
       for (std::size_t i = step.weights.size(); i < count; ++i) {
@@ -120,11 +144,16 @@ class Search {
         step.estimate += worst[i].estimate;
       }
       step.name = fmt::format("{} worst", count);
-      Weights sorted = step.weights;
-      std::sort(sorted.begin(), sorted.end());
-      step.score = score(sorted);
       steps.push_back(step);
-      if (request_.is_enough(step.score)) break;
+      groups.push_back(step.weights);
+      std::sort(groups.back().begin(), groups.back().end());
+    }
+    if (!request_.is_enough) score_all(groups);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      steps[i].score = score(groups[i]);
+      if (!is_enough(steps[i].score)) continue;
+      steps.resize(i + 1);
+      break;
     }
     return steps;
   }

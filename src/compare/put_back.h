@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,15 @@ struct PutBack {
   double score = 0;     ///< of a real run
 };
 
+/// A model of its own is run for every plan, so not all groups are run at once.
+inline constexpr std::size_t kPlansAtOnce = 8;
+
 struct PutBackRequest {
   double reference_score = 0;
   double candidate_score = 0;
-  /// Of a plan; higher is better. Called once for every group.
-  std::function<double(const model::Plan&)> score;
-  /// Whether a score is good enough to stop putting more back together.
+  /// Of each of these plans, at most kPlansAtOnce; higher is better. Every group is scored once.
+  std::function<std::vector<double>(std::span<const model::Plan>)> score;
+  /// Whether a score is good enough to stop putting more back together. Empty: none is.
   std::function<bool(double)> is_enough;
   std::size_t single_tensors = 8;  ///< run alone, besides those outside the layers
   std::size_t together = 6;        ///< so many one at a time

@@ -201,7 +201,15 @@ TEST(PutBack, PutsTheWorstBackTogetherUntilItIsEnough) {
     return sum;
   };
   PutBackRequest request;
-  request.score = score;
+  std::size_t most = 0;
+  std::size_t scored = 0;
+  request.score = [&](std::span<const model::Plan> plans) {
+    most = std::max(most, plans.size());
+    scored += plans.size();
+    std::vector<double> scores;
+    for (const model::Plan& plan : plans) scores.push_back(score(plan));
+    return scores;
+  };
   request.candidate_score = score(spoiled.plan);
   request.is_enough = [&](double reached) { return reached >= request.candidate_score + 11.9; };
   const std::vector<PutBack> found = put_back_groups(pair, request);
@@ -223,8 +231,12 @@ TEST(PutBack, PutsTheWorstBackTogetherUntilItIsEnough) {
   EXPECT_EQ(names[9], "blk.1");
   EXPECT_EQ(names[10], "blk.4");
 
+  EXPECT_EQ(most, kPlansAtOnce);
+  // Each once: 6 layers, 9 kinds, of the 8 likeliest tensors the 7 that are no kind of their own, 2 steps together.
+  EXPECT_EQ(scored, 6U + 9U + 7U + 2U);
+
   // When it is never enough, the last step is the reference itself.
-  request.is_enough = [](double) { return false; };
+  request.is_enough = nullptr;
   std::vector<std::size_t> counts;
   double last = -1;
   for (const PutBack& group : put_back_groups(pair, request)) {
