@@ -85,7 +85,10 @@ void find_culprits(CompareRun& run) {
       progress.update(done, fmt::format("of {} runs", total));
       guard.throw_if_interrupted();
     };
-    run.comparison.candidates[i].culprits = compare::find_culprits(*pair, request);
+    compare::Culprits found = compare::find_culprits(*pair, request);
+    run.comparison.candidates[i].culprits = std::move(found.groups);
+    run.comparison.candidates[i].culprits_kl = found.kl;
+    run.comparison.candidates[i].culprits_chunks = chunks.count();
   }
 }
 

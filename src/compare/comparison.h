@@ -157,7 +157,7 @@ struct Culprit {
   std::string name;  ///< as in Attribution
   std::vector<std::string> tensors;
   double kl = 0;        ///< mean KL with these put back
-  double kl_share = 0;  ///< how much of the candidate's KL goes away, 0..1
+  double kl_share = 0;  ///< how much of the candidate's KL on the same chunks goes away; below 0 where it grows
 };
 
 struct CandidateResult {
@@ -169,6 +169,8 @@ struct CandidateResult {
   Growth growth;
   std::optional<PromptResult> prompt;
   std::vector<Culprit> culprits;
+  double culprits_kl = 0;           ///< mean KL of the candidate on the chunks that `culprits` are measured on
+  std::size_t culprits_chunks = 0;  ///< how many: the first ones of the text
 };
 
 struct Comparison {

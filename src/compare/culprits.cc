@@ -14,7 +14,7 @@ class CulpritSearch {
  public:
   CulpritSearch(const PlanPair& pair, const CulpritRequest& request) : pair_(pair), request_(request) {}
 
-  std::vector<Culprit> run() {
+  Culprits run() {
     const double kl = mean_kl({&pair_.candidate()}).front();
     PutBackRequest search;
     search.reference_score = 0;
@@ -32,10 +32,10 @@ class CulpritSearch {
       total_ = total;
       report();
     };
-    std::vector<Culprit> culprits;
+    Culprits culprits{kl, {}};
     for (const PutBack& group : put_back_groups(pair_, search)) {
-      culprits.push_back({group.kind, group.name, tensor_names(pair_, group.weights), -group.score,
-                          kl > 0 ? (kl + group.score) / kl : 0});
+      culprits.groups.push_back({group.kind, group.name, tensor_names(pair_, group.weights), -group.score,
+                                 kl > 0 ? (kl + group.score) / kl : 0});
     }
     return culprits;
   }
@@ -69,7 +69,7 @@ class CulpritSearch {
 
 }  // namespace
 
-std::vector<Culprit> find_culprits(const PlanPair& pair, const CulpritRequest& request) {
+Culprits find_culprits(const PlanPair& pair, const CulpritRequest& request) {
   return CulpritSearch(pair, request).run();
 }
 

@@ -24,8 +24,13 @@ struct CulpritRequest {
   std::function<void(std::size_t done, std::size_t total)> on_run;
 };
 
+struct Culprits {
+  double kl = 0;  ///< mean KL of the candidate as it is, on the same chunks
+  std::vector<Culprit> groups;
+};
+
 /// Single tensors first, then the worst together, kinds, and layers; each most to blame first. Throws what
 /// compare_text() throws.
-std::vector<Culprit> find_culprits(const PlanPair& pair, const CulpritRequest& request);
+Culprits find_culprits(const PlanPair& pair, const CulpritRequest& request);
 
 }  // namespace assay::compare

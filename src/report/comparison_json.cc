@@ -167,7 +167,11 @@ Json to_json(const compare::CandidateResult& candidate) {
     json["prompt_typical_logit_error"] = candidate.prompt->typical_logit_error;
   }
   json["flips"] = candidate.prompt ? list_of(candidate.prompt->flips) : Json::array();
-  if (!candidate.culprits.empty()) json["culprits"] = list_of(candidate.culprits);
+  if (!candidate.culprits.empty()) {
+    json["culprits"] = list_of(candidate.culprits);
+    json["culprits_kl"] = candidate.culprits_kl;
+    json["culprits_chunks"] = candidate.culprits_chunks;
+  }
   if (!candidate.positions.empty()) json["text_positions"] = list_of(candidate.positions);
   return json;
 }

@@ -202,7 +202,10 @@ std::string culprit_table(const compare::CandidateResult& candidate) {
     table.add(
         {put_back(culprit->group, culprit->name), fmt::format("{:.3g}", culprit->kl), percent(culprit->kl_share)});
   }
-  return fmt::format("\n{}: the tensors to blame\n{}", candidate.summary.model, table.text());
+  return fmt::format("\n{}: the tensors to blame (mean KL {:.3g} on the text's first {})\n{}", candidate.summary.model,
+                     candidate.culprits_kl,
+                     candidate.culprits_chunks == 1 ? "chunk" : fmt::format("{} chunks", candidate.culprits_chunks),
+                     table.text());
 }
 
 std::string details(const compare::CandidateResult& candidate) {

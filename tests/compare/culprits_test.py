@@ -27,9 +27,9 @@ def rounded(path, levels):
     return path
 
 
-def compare(candidate, *arguments):
+def compare(candidate, *arguments, chunks=2):
     run = subprocess.run([os.environ["ASSAY_BINARY"], "compare", KINGJAMES, candidate, "--text", ROOT / "CONTRIBUTING.md",
-                          "--ctx", "32", "--chunks", "2", "--drift", "0", "--json", *arguments],
+                          "--ctx", "32", "--chunks", str(chunks), "--drift", "0", "--json", *arguments],
                          check=True, capture_output=True, text=True)
     return json.loads(run.stdout)["candidates"][0]
 
@@ -39,6 +39,7 @@ def test_a_planted_tensor_is_the_first_culprit(tmp_path):
     culprits = result["culprits"]
     assert (culprits[0]["group"], culprits[0]["name"], culprits[0]["tensors"]) == ("tensor", PLANTED, [PLANTED])
     kl = result["kl"]["mean"]
+    assert (result["culprits_kl"], result["culprits_chunks"]) == (kl, 2)
     for culprit in culprits:
         assert abs(culprit["kl_share"] - (kl - culprit["kl"]) / kl) < 1e-12
 
@@ -48,3 +49,13 @@ def test_a_planted_tensor_is_the_first_culprit(tmp_path):
     layer = next(culprit for culprit in culprits if culprit["group"] == "layer" and culprit["name"] == "blk.3")
     whole = compare(rounded(tmp_path / "layer.gguf", lambda name: None if name in layer["tensors"] else 32))
     assert layer["kl"] == whole["kl"]["mean"] and len(layer["tensors"]) == 7
+
+
+def test_shares_are_of_the_same_chunks(tmp_path):
+    candidate = rounded(tmp_path / "planted.gguf", lambda name: 4 if name == PLANTED else None)
+    result = compare(candidate, "--culprits", chunks=3)
+    kl = compare(candidate)["kl"]["mean"]
+    assert kl != result["kl"]["mean"]
+    assert (result["culprits_kl"], result["culprits_chunks"]) == (kl, 2)
+    culprit, = result["culprits"]
+    assert (culprit["name"], culprit["kl"], culprit["kl_share"]) == (PLANTED, 0, 1)

@@ -56,6 +56,8 @@ compare::Comparison full() {
       {GroupKind::layer, "blk.0", {"blk.0.attn_q.weight", "blk.0.attn_k.weight"}, 0.9, 0.3, true},
   };
   candidate.culprits = {{GroupKind::tensor, "output.weight", {"output.weight"}, 0.01, 0.75}};
+  candidate.culprits_kl = 0.04;
+  candidate.culprits_chunks = 2;
   return comparison;
 }
 
@@ -81,6 +83,7 @@ TEST(ComparisonText, ShowsEveryPart) {
                            "all attn_q",
                            "all of blk.0",
                            "output.weight",
+                           "the tensors to blame (mean KL 0.04 on the text's first 2 chunks)",
                            "75.00 %"})
     EXPECT_TRUE(has(text, part)) << part;
   EXPECT_LT(text.rfind("blk.0.q "), text.rfind("blk.0.out")) << "the taps that introduce most come first";
@@ -109,6 +112,8 @@ TEST(ComparisonJson, HasTheMembersOfTheSchema) {
   EXPECT_EQ(candidate["flips"][0]["attribution"][1]["group"], "together");
   EXPECT_EQ(candidate["top"][0]["candidate_rank"], 2);
   EXPECT_EQ(candidate["culprits"][0]["kl_share"], 0.75);
+  EXPECT_EQ(candidate["culprits_kl"], 0.04);
+  EXPECT_EQ(candidate["culprits_chunks"], 2);
 }
 
 TEST(ComparisonJson, TapsAndFlipsAreAlwaysThere) {
