@@ -144,9 +144,11 @@ int compare_weight_files(const std::vector<std::string>& models, int threads, bo
     {
       Progress progress("weights", values, Progress::Unit::items);
       comparison = compare::compare_weights(reference, candidate, threads > 0 ? threads : available_threads(),
-                                            [&](std::uint64_t done) { progress.update(done); });
+                                            [&](std::uint64_t done) {
+                                              progress.update(done);
+                                              guard.throw_if_interrupted();
+                                            });
     }
-    guard.throw_if_interrupted();
     faults = faults || comparison.has_faults();
     if (json) {
       candidates.push_back(to_json(models[i], comparison));

@@ -1,6 +1,7 @@
 #include "compare/distribution.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
@@ -35,7 +36,7 @@ double log_sum_exp(const engine::Rows& logits, std::size_t row) {
 void ReferenceRow::set(const engine::Rows& logits, std::size_t row) {
   logits_ = logits;
   row_ = row;
-  probabilities_.resize(logits.width);
+  assert(logits.width == probabilities_.size());
   with_row(logits, row, [&](const auto* values) {
     const std::size_t top = top_of(values, logits.width);
     const double top_logit = values[top];

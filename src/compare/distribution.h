@@ -24,9 +24,11 @@ struct RowMetrics {
   std::int32_t candidate_top = 0;
 };
 
-/// One row of the reference, ready to be compared with a row of every candidate. Reuses its memory.
+/// One row of the reference, ready to be compared with a row of every candidate.
 class ReferenceRow {
  public:
+  /// For rows of so many tokens. Nothing is allocated afterwards, so that the rest may run inside a thread team.
+  explicit ReferenceRow(std::size_t vocabulary) : probabilities_(vocabulary) {}
   /// `logits` must outlive the calls of compare().
   void set(const engine::Rows& logits, std::size_t row);
   /// Both rows have the same width. A logit that is not finite, in either, makes kl not finite.

@@ -87,7 +87,8 @@ int rank_of(const engine::Rows& logits, std::size_t row, std::int32_t token) {
 
 class PromptRun {
  public:
-  explicit PromptRun(const PromptRequest& request) : request_(request), tokens_(request.tokens) {
+  explicit PromptRun(const PromptRequest& request)
+      : request_(request), tokens_(request.tokens), reference_row_(request.reference->vocabulary) {
     if (tokens_.empty()) {
       throw Error(ErrorKind::usage, "the prompt has no tokens", "an empty text needs at least the BOS token");
     }

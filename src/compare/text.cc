@@ -46,7 +46,7 @@ class TextRun {
       : request_(request),
         chunks_(*request.chunks),
         threads_(engine::resolve_threads(request.options)),
-        reference_rows_(static_cast<std::size_t>(threads_)) {
+        reference_rows_(static_cast<std::size_t>(threads_), ReferenceRow(request.reference->vocabulary)) {
     const std::size_t rows_at_once = rows_within_memory(request.reference->vocabulary);
     reference_ = std::make_unique<Side>(request, *request.reference, rows_at_once);
     for (const model::Plan* plan : request.candidates) {

@@ -1,7 +1,6 @@
 #include "compare/weight_meter.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -31,6 +30,8 @@ struct Partial {
   std::uint64_t saturated_scales = 0;
   std::vector<WorstBlock> worst;  // `share` is still the sum of squares
 
+  Partial() { worst.reserve(kWorstBlocks + 1); }
+
   void add(const Partial& other) {
     reference_squares += other.reference_squares;
     candidate_squares += other.candidate_squares;
@@ -51,24 +52,29 @@ struct Partial {
     if (block.error <= 0) return;
     const auto better = std::find_if(worst.begin(), worst.end(), [&](const auto& w) { return w.error < block.error; });
     if (better == worst.end() && worst.size() == kWorstBlocks) return;
-    worst.insert(better, block);
+    worst.insert(better, block);  // within its memory
     if (worst.size() > kWorstBlocks) worst.pop_back();
   }
 };
 
-/// One thread's work on bands of rows.
+/// One thread's work on bands of rows. All its memory is there before the team starts, in which nothing may throw.
 class Bands {
  public:
-  Bands(const WeightTensor& reference, const WeightTensor& candidate, const WeightDifference& difference)
-      : reference_(reference), candidate_(candidate), difference_(difference) {}
+  Bands(const WeightTensor& reference, const WeightTensor& candidate, const WeightDifference& difference,
+        std::size_t band_rows)
+      : reference_(reference),
+        candidate_(candidate),
+        difference_(difference),
+        expected_(band_rows * candidate.columns),
+        actual_(band_rows * candidate.columns) {
+    // A band, and the rows of the reference that it begins and ends in.
+    scratch_.reserve(band_rows * candidate.columns + 2 * reference.columns);
+  }
 
-  Partial look_at(std::size_t first, std::size_t rows) {
+  void look_at(std::size_t first, std::size_t rows, Partial& partial) {
     const std::size_t columns = candidate_.columns;
-    expected_.resize(rows * columns);
-    actual_.resize(rows * columns);
     read_arranged(reference_, candidate_, difference_.arrangement, first, rows, scratch_, expected_.data());
     candidate_.read_rows(first, rows, actual_.data());
-    Partial partial;
     const std::size_t block_values = static_cast<std::size_t>(difference_.block_values);
     const std::size_t blocks_a_row = (columns + block_values - 1) / block_values;
     for (std::size_t row = 0; row < rows; ++row) {
@@ -79,7 +85,6 @@ class Bands {
       }
     }
     count_saturated(first, rows, partial);
-    return partial;
   }
 
  private:
@@ -137,7 +142,7 @@ class Bands {
 }  // namespace
 
 SquaredNorms measure_weights(const WeightTensor& reference, const WeightTensor& candidate, int threads,
-                             const std::function<void(std::uint64_t)>& on_values, WeightDifference& d) {
+                             WeightDifference& d) {
   const gguf::Tensor* blocks = candidate.gguf();
   d.block_values = blocks != nullptr && blocks->type->is_quantized() ? blocks->type->block_values : kPlainBlock;
   d.values = candidate.values();
@@ -146,18 +151,17 @@ SquaredNorms measure_weights(const WeightTensor& reference, const WeightTensor& 
       std::max<std::size_t>(1, (transposed ? kTransposedBandValues : kBandValues) / candidate.columns);
   const std::size_t bands = (candidate.rows + band_rows - 1) / band_rows;
   std::vector<Partial> partials(bands);
-  std::atomic<std::uint64_t> done{0};
-  run_team(std::min(threads, static_cast<int>(std::min<std::size_t>(bands, 4096))), [&](const Team& team) {
-    Bands worker(reference, candidate, d);
+  const int team_threads = std::min(threads, static_cast<int>(std::min<std::size_t>(bands, 4096)));
+  std::vector<Bands> workers;
+  for (int i = 0; i < team_threads; ++i) workers.emplace_back(reference, candidate, d, band_rows);
+  run_team(team_threads, [&](const Team& team) {
+    Bands& worker = workers[static_cast<std::size_t>(team.thread)];
     const Team::Range share = team.share(bands);
     for (std::size_t band = share.begin; band < share.end; ++band) {
       const std::size_t rows = std::min(band_rows, candidate.rows - band * band_rows);
-      partials[band] = worker.look_at(band * band_rows, rows);
-      done += rows * candidate.columns;
-      if (team.thread == 0) on_values(done.exchange(0));
+      worker.look_at(band * band_rows, rows, partials[band]);
     }
   });
-  on_values(done.exchange(0));
 
   Partial total;
   for (const Partial& partial : partials) total.add(partial);

@@ -1,22 +1,18 @@
 // Measures two tensors whose arrangement is known, on all threads.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
 #include "compare/arrangement.h"
 #include "compare/weights.h"
 
 namespace assay::compare {
 
 /// Fills in what is counted and summed; `difference.arrangement` and `difference.offset` say what to expect. The number
-/// of threads changes no digit. `on_values(n)`: n further values were looked at; on the calling thread.
-/// Returns the squared norms of the difference and of the reference.
+/// of threads changes no digit. Returns the squared norms of the difference and of the reference.
 struct SquaredNorms {
   double difference = 0;
   double reference = 0;
 };
 SquaredNorms measure_weights(const WeightTensor& reference, const WeightTensor& candidate, int threads,
-                             const std::function<void(std::uint64_t)>& on_values, WeightDifference& difference);
+                             WeightDifference& difference);
 
 }  // namespace assay::compare

@@ -152,6 +152,8 @@ class Comparer {
       } else if (!is_computed(name)) {
         result_.missing.push_back(name);
       }
+      done_ += tensor.values();
+      if (on_progress_) on_progress_(done_);
     }
     for (const auto& [name, tensor] : candidate_.tensors()) {
       if (reference_.tensors().count(name) > 0) continue;
@@ -195,21 +197,12 @@ class Comparer {
     d.candidate_type = candidate.type;
     d.shape = candidate.shape;
     d.arrangement = *arrangement;
-    SquaredNorms norms = measure(reference, candidate, d);
+    SquaredNorms norms = measure_weights(reference, candidate, threads_, d);
     if (is_norm(name) && d.relative_error > 0.1) norms = try_offsets(reference, candidate, d, norms);
     judge_.judge(d, reference.name == candidate.name);
     norms_.difference += norms.difference;
     norms_.reference += norms.reference;
     result_.tensors.push_back(std::move(d));
-  }
-
-  SquaredNorms measure(const WeightTensor& reference, const WeightTensor& candidate, WeightDifference& d) {
-    return measure_weights(
-        reference, candidate, threads_,
-        [&](std::uint64_t values) {
-          if (on_progress_) on_progress_(done_ += values);
-        },
-        d);
   }
 
   SquaredNorms try_offsets(const WeightTensor& reference, const WeightTensor& candidate, WeightDifference& d,
@@ -219,7 +212,7 @@ class Comparer {
       WeightDifference other = d;
       other.arrangement = {};
       other.offset = offset;
-      const SquaredNorms with_offset = measure(reference, candidate, other);
+      const SquaredNorms with_offset = measure_weights(reference, candidate, threads_, other);
       if (with_offset.difference >= kByFar * kByFar * norms.difference) continue;
       d = std::move(other);
       return with_offset;

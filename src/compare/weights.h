@@ -70,7 +70,8 @@ struct WeightComparison {
   bool has_faults() const;
 };
 
-/// `on_progress(values)`: how many values were looked at in all, now and then, on the calling thread.
+/// `on_progress(values)`: how many of the reference's values are done, after each of its tensors. What it throws ends
+/// the comparison.
 WeightComparison compare_weights(const WeightSource& reference, const WeightSource& candidate, int threads,
                                  const std::function<void(std::uint64_t)>& on_progress);
 

@@ -33,7 +33,7 @@ int run(const std::vector<float>& reference, const std::vector<float>& candidate
         std::size_t chunk_rows) {
   const std::vector<std::int32_t> tokens{std::istream_iterator<std::int32_t>(std::cin), {}};
   if (reference.size() != tokens.size() * width || candidate.size() != reference.size()) return 2;
-  compare::ReferenceRow reference_row;
+  compare::ReferenceRow reference_row(width);
   std::vector<compare::RowMetrics> rows;
   for (std::size_t row = 0; row < tokens.size(); ++row) {
     reference_row.set({reference.data(), nullptr, tokens.size(), width}, row);
