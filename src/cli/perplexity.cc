@@ -65,7 +65,7 @@ int execute(const Options& options) {
   const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
   std::unique_ptr<PerplexityState> state;
   if (!options.resume.empty()) {
-    state = std::make_unique<PerplexityState>(options.resume, session->model.file, text, arguments);
+    state = std::make_unique<PerplexityState>(options.resume, session->model.file, text, arguments, chunks.scored());
   }
 
   const auto start = std::chrono::steady_clock::now();

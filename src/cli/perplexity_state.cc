@@ -1,5 +1,6 @@
 #include "cli/perplexity_state.h"
 
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,7 +26,7 @@ Error broken(const std::filesystem::path& path) {
 }  // namespace
 
 PerplexityState::PerplexityState(std::filesystem::path path, const gguf::File& model, const std::string& text,
-                                 const EngineArguments& arguments)
+                                 const EngineArguments& arguments, std::size_t scored)
     : path_(std::move(path)),
       identity_({{"version", 1},
                  {"model_sha256", model_sha256(model)},
@@ -34,10 +35,10 @@ PerplexityState::PerplexityState(std::filesystem::path path, const gguf::File& m
                  {"cache", arguments.cache},
                  {"precision", arguments.precision},
                  {"context", arguments.context}}) {
-  if (std::filesystem::exists(path_)) read();
+  if (std::filesystem::exists(path_)) read(scored);
 }
 
-void PerplexityState::read() {
+void PerplexityState::read(std::size_t scored) {
   constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
   const nlohmann::ordered_json state =
       nlohmann::ordered_json::parse(read_file(path_, kMaxBytes), nullptr, /*allow_exceptions=*/false);
@@ -56,7 +57,10 @@ void PerplexityState::read() {
         !chunk[2].is_number()) {
       throw broken(path_);
     }
-    scores_.push_back({chunk[0].get<std::size_t>(), chunk[1].get<double>(), chunk[2].get<double>()});
+    const compare::ChunkScore score{chunk[0].get<std::size_t>(), chunk[1].get<double>(), chunk[2].get<double>()};
+    const auto is_sum = [](double sum) { return std::isfinite(sum) && sum >= 0; };
+    if (score.rows != scored || !is_sum(score.sum) || !is_sum(score.square_sum)) throw broken(path_);
+    scores_.push_back(score);
   }
 }
 

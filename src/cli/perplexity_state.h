@@ -21,17 +21,17 @@ namespace assay::cli {
 
 class PerplexityState {
  public:
-  /// Reads the file where it exists. Throws Error{input} when it is no such file, Error{usage} that names what differs
-  /// when it belongs to another run.
+  /// Reads the file where it exists. `scored`: the rows of every chunk. Throws Error{input} when it is no such file or
+  /// holds sums that no run can have, Error{usage} that names what differs when it belongs to another run.
   PerplexityState(std::filesystem::path path, const gguf::File& model, const std::string& text,
-                  const EngineArguments& arguments);
+                  const EngineArguments& arguments, std::size_t scored);
 
   const std::vector<compare::ChunkScore>& scores() const { return scores_; }
   /// Writes all of these; the file is replaced as a whole.
   void save(std::span<const compare::ChunkScore> scores) const;
 
  private:
-  void read();
+  void read(std::size_t scored);
 
   std::filesystem::path path_;
   nlohmann::ordered_json identity_;

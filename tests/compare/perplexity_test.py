@@ -78,6 +78,11 @@ def test_a_state_of_another_run_is_refused(text, tmp_path):
         state.write_text(broken)
         arguments[2] = text
         assert "not a state" in assay(*arguments, "--ctx", 64, exit_code=2).stderr
+    assay(*arguments[:-1], tmp_path / "sound.json", "--ctx", 64)
+    kept = json.loads((tmp_path / "sound.json").read_text())
+    for chunk in ([0, 0, 0], [30, 90.0, 300.0], [31, -90.0, 300.0], [31, 90.0, -300.0]):
+        state.write_text(json.dumps({**kept, "chunks": [chunk]}))
+        assert "not a state" in assay(*arguments, "--ctx", 64, exit_code=2).stderr
 
 
 def test_every_chunk_is_reported(text):
