@@ -47,7 +47,7 @@ struct TextPosition {
   float reference_margin = 0;    ///< the reference's top-1 logit minus its top-2
   std::int32_t reference_top = 0;
   std::int32_t candidate_top = 0;
-  bool near_tie = false;  ///< reference_margin is below the candidate's typical logit error
+  bool near_tie = false;  ///< a flip whose reference_margin is below the candidate's typical logit error
   bool is_flip() const { return reference_top != candidate_top; }
 };
 

@@ -24,6 +24,10 @@ Estimate exp_of(const Estimate& exponent) {
 
 }  // namespace
 
+bool is_near_tie(const RowMetrics& row, double typical_logit_error) {
+  return row.reference_top != row.candidate_top && row.reference_margin < typical_logit_error;
+}
+
 TextResult summarize(std::span<const RowMetrics> rows, std::size_t chunk_rows) {
   const auto mean = [&](const auto& value) { return mean_over_blocks(collect(rows, value), chunk_rows); };
   TextResult result;
@@ -43,7 +47,7 @@ TextResult summarize(std::span<const RowMetrics> rows, std::size_t chunk_rows) {
     const double difference = portable_exp(row.candidate_log_prob) - portable_exp(row.reference_log_prob);
     squares += difference * difference;
     if (row.reference_top == row.candidate_top) continue;
-    ++(row.reference_margin < result.typical_logit_error ? result.near_ties : result.flips);
+    ++(is_near_tie(row, result.typical_logit_error) ? result.near_ties : result.flips);
   }
   result.rms_probability_difference = std::sqrt(squares / static_cast<double>(rows.size()));
   return result;
@@ -57,7 +61,7 @@ TextPosition text_position(const RowMetrics& row, double typical_logit_error) {
   position.reference_margin = static_cast<float>(row.reference_margin);
   position.reference_top = row.reference_top;
   position.candidate_top = row.candidate_top;
-  position.near_tie = row.reference_margin < typical_logit_error;
+  position.near_tie = is_near_tie(row, typical_logit_error);
   return position;
 }
 

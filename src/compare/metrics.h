@@ -19,6 +19,9 @@
 
 namespace assay::compare {
 
+/// Whether the most likely token changed where the reference itself could hardly choose.
+bool is_near_tie(const RowMetrics& row, double typical_logit_error);
+
 /// `rows` in the order of the text, `chunk_rows` of each chunk; at least one.
 TextResult summarize(std::span<const RowMetrics> rows, std::size_t chunk_rows);
 

@@ -13,6 +13,7 @@
 #include "compare/chunks.h"
 #include "compare/distribution.h"
 #include "compare/logits_check.h"
+#include "compare/metrics.h"
 #include "compare/statistics.h"
 
 namespace assay::compare {
@@ -203,7 +204,7 @@ class PromptRun {
       flip.candidate_piece = request_.tokenizer->piece(flip.candidate_token);
       flip.reference_margin = row.reference_margin;
       flip.candidate_margin = row.candidate_margin;
-      flip.near_tie = row.metrics.reference_margin < result.typical_logit_error;
+      flip.near_tie = is_near_tie(row.metrics, result.typical_logit_error);
       result.flips.push_back(std::move(flip));
     }
     return result;
