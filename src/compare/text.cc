@@ -97,6 +97,7 @@ class TextRun {
       const std::size_t begin = chunks_.first() + reference_->runner.scored();
       const engine::Rows reference = reference_->runner.next();
       std::vector<engine::Rows> logits;
+      logits.reserve(sides.size());
       for (Side* side : sides) logits.push_back(side->runner.next());
       compare_rows(chunk, begin, reference, sides, logits);
     }
