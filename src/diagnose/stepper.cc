@@ -1,0 +1,97 @@
+#include "diagnose/stepper.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+#include <variant>
+
+#include "base/threads.h"
+#include "engine/batch.h"
+#include "engine/kv_cache.h"
+#include "engine/oracle/operations.h"
+#include "engine/oracle/rounded.h"
+#include "kernels/kernels.h"
+
+namespace assay::diagnose {
+
+using engine::Arithmetic;
+
+Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<const Matrix* const> inputs,
+                    Arithmetic arithmetic) const {
+  const std::size_t rows = passage.tokens.size();
+  Matrix output(rows, plan_.values[static_cast<std::size_t>(step.output)].width);
+  if (rows == 0) return output;
+
+  model::Operation operation = step.operation;
+  std::size_t kv_width = 0;
+  engine::Batch batch;
+  batch.positions = passage.positions;
+  if (auto* attention = std::get_if<model::Attention>(&operation)) {
+    // Alone in its cache, where the row is the place.
+    attention->layer = 0;
+    kv_width = attention->kv_heads * attention->head_width;
+    for (std::size_t i = 0; i < rows; ++i) batch.positions[i] = i;
+  }
+  engine::KvCache<double> cache(1, kv_width, rows);
+  const engine::SequenceId sequence = cache.add();
+  if (kv_width > 0) cache.reserve(sequence, rows);
+
+  std::vector<engine::TokenInput> tokens;
+  tokens.reserve(rows);
+  for (const std::int32_t token : passage.tokens) tokens.push_back({token, sequence, true});
+  batch.tokens = tokens;
+
+  std::size_t longest = 1;
+  for (const gguf::Tensor* weight : plan_.weights) {
+    longest = std::max(longest, static_cast<std::size_t>(weight->row_values()));
+  }
+  std::size_t widest = output.width;
+  for (const Matrix* input : inputs) widest = std::max(widest, input->width);
+  const std::size_t scratch = std::max(widest, rows);
+
+  engine::oracle::RoundedInputs rounded;
+  if (arithmetic != Arithmetic::f64) rounded.reserve(rows, widest);
+  std::vector<double> own(static_cast<std::size_t>(threads_) * (longest + scratch));
+  run_team(threads_, [&](const Team& team) {
+    double* memory = own.data() + static_cast<std::size_t>(team.thread) * (longest + scratch);
+    engine::oracle::Call call{kernels::kernels(),   plan_,  batch,           cache, team, {}, rows, output.width,
+                              output.values.data(), memory, memory + longest};
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      call.inputs[i] = {inputs[i]->values.data(), inputs[i]->width, nullptr};
+    }
+    if (arithmetic == Arithmetic::f64) {
+      std::visit([&](const auto& op) { engine::oracle::run(op, call); }, operation);
+    } else {
+      engine::oracle::run_rounded(arithmetic, operation, call, rounded);
+    }
+  });
+  return output;
+}
+
+Matrix Stepper::multiply(const Matrix& weight, const Matrix& x) const {
+  assert(weight.width == x.width);
+  const kernels::Kernels& kernels = kernels::kernels();
+  Matrix output(x.rows, weight.rows);
+  run_team(threads_, [&](const Team& team) {
+    const auto [begin, end] = team.share(weight.rows);
+    for (std::size_t r = begin; r < end; ++r) {
+      for (std::size_t i = 0; i < x.rows; ++i) {
+        output.row(i)[r] = kernels.dot_exact(weight.row(r), x.row(i), x.width);
+      }
+    }
+  });
+  return output;
+}
+
+Matrix Stepper::decode(model::WeightId weight) const {
+  const gguf::Tensor& tensor = *plan_.weights[static_cast<std::size_t>(weight)];
+  const auto decode_row = kernels::kernels().exact[tensor.type->id].decode;
+  Matrix values(static_cast<std::size_t>(tensor.rows()), static_cast<std::size_t>(tensor.row_values()));
+  run_team(threads_, [&](const Team& team) {
+    const auto [begin, end] = team.share(values.rows);
+    for (std::size_t r = begin; r < end; ++r) decode_row(tensor.row(r).data(), values.width, values.row(r));
+  });
+  return values;
+}
+
+}  // namespace assay::diagnose

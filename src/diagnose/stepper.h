@@ -1,0 +1,46 @@
+// Runs single steps of a plan on inputs that somebody gives: the oracle's operations, one at a time, without an engine
+// around them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "diagnose/matrix.h"
+#include "engine/precision.h"
+#include "model/plan.h"
+
+namespace assay::diagnose {
+
+/// The tokens of one sequence, the prompt first, then what was decoded one by one.
+struct Passage {
+  std::vector<std::int32_t> tokens;
+  std::vector<std::size_t> positions;  ///< of each token
+  std::size_t prompt_tokens = 0;
+};
+
+class Stepper {
+ public:
+  /// The plan and its tensors must outlive the stepper.
+  Stepper(const model::Plan& plan, int threads) : plan_(plan), threads_(threads) {}
+
+  const model::Plan& plan() const { return plan_; }
+  int threads() const { return threads_; }
+
+  /// The step's output [tokens, width] for its inputs, each [tokens, its width]. Weights are the plan's.
+  Matrix run(const model::Step& step, const Passage& passage, std::span<const Matrix* const> inputs,
+             engine::Arithmetic arithmetic = engine::Arithmetic::f64) const;
+
+  /// W x for W [outputs, inputs] and x [rows, inputs].
+  Matrix multiply(const Matrix& weight, const Matrix& x) const;
+
+  /// A weight of the plan in float64, [rows, row_values].
+  Matrix decode(model::WeightId weight) const;
+
+ private:
+  const model::Plan& plan_;
+  int threads_;
+};
+
+}  // namespace assay::diagnose
