@@ -1,4 +1,4 @@
-"""The llama architecture in float64 with numpy, from the papers; shares no code with src/.
+"""The architectures llama, qwen2, qwen3 and gemma2 in float64 with numpy, from the papers; shares no code with src/.
 
     taps = Engine(Model("model.gguf")).run([1, 42, 7])
     taps["blk.0.q_rope"]        # [tokens, channels]
@@ -6,12 +6,14 @@
 Touvron et al. 2023 (LLaMA): pre-normalised residual blocks of attention and a gated feed-forward.
 Zhang and Sennrich 2019: RMSNorm.  Su et al. 2021: rotary embedding.  Shazeer 2020: SwiGLU.
 Ainslie et al. 2023: grouped key/value heads.  Chen et al. 2023: linear position interpolation.  Peng et al. 2023: YaRN.
+Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024: Gemma 2.  Hendrycks and Gimpel 2016: GELU.
 
-A model is written without a cache and without batches: all tokens of one text at once. Each operation is one method, so
-that a test can replace it.
+A model is written without a cache and without batches: all tokens of one text at once. An engine is
+a list of steps and one method for each operation, so that a test can replace either.
 """
 
 import math
+from typing import NamedTuple
 
 import gguf
 import numpy as np
@@ -88,77 +90,145 @@ def rope_frequencies(model):
     return interpolated * (1 - ramp) + plain * ramp, magnitude
 
 
-class Engine:
-    """Runs a model.
+def split_heads(x, head_width):
+    """[tokens, heads * head_width] -> [tokens, heads, head_width]"""
+    return x.reshape(len(x), -1, head_width)
 
-    `pairing` says which channels of a head rotate together: "neighbours" (2 i, 2 i + 1), as GGUF files of this
-    architecture have them, or "halves" (i, i + half).
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+ACTIVATIONS = {
+    "silu": lambda x: x * sigmoid(x),
+    "gelu": lambda x: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))) / 2,
+}
+
+
+class Step(NamedTuple):
+    """One operation, the engine's method of that name: what it reads, and what it writes."""
+    tap: str
+    operation: str
+    inputs: tuple
+    parameters: dict
+
+
+class Engine:
+    """Runs a model: its steps one after another, each over all tokens.
+
+    `pairing` says which channels of a head rotate together: "neighbours" (2 i, 2 i + 1), as GGUF files of llama have
+    them, or "halves" (i, i + half).
     """
 
-    def __init__(self, model, pairing="neighbours"):
+    def __init__(self, model, pairing=None):
         self.model = model
-        self.pairing = pairing
-        self.heads = model.get("attention.head_count")
-        self.kv_heads = model.get("attention.head_count_kv", self.heads)
-        self.head_width = model.get("attention.key_length", model.get("embedding_length") // self.heads)
+        gemma = model.architecture == "gemma2"
+        heads = model.get("attention.head_count")
+        self.head_width = model.get("attention.key_length", model.get("embedding_length") // heads)
         self.epsilon = model.get("attention.layer_norm_rms_epsilon")
-        self.frequencies, self.magnitude = rope_frequencies(model)
+        self.activation = "gelu_tanh" if gemma else "silu"
+        frequencies, magnitude = rope_frequencies(model)
+        pairing = pairing or ("neighbours" if model.architecture == "llama" else "halves")
+        self.rotation = {"pairing": pairing, "frequencies": frequencies, "magnitude": magnitude,
+                         "head_width": self.head_width}
+        self.heads = {"heads": heads, "kv_heads": model.get("attention.head_count_kv", heads),
+                      "scale": 1 / math.sqrt(self.head_width),
+                      "soft_cap": model.get("attn_logit_softcapping", 50.0) if gemma else 0}
+        self.window = model.get("attention.sliding_window", 4096) if gemma else 0
 
     def run(self, tokens):
         """Every value by its tap, [tokens, channels]."""
-        taps = {}
-        x = taps["embed"] = self.model.weight("token_embd.weight")[np.asarray(tokens)]
+        values = {"tokens": np.asarray(tokens)}
+        for step in self.steps():
+            values[step.tap] = self.execute(step, values)
+        del values["tokens"]
+        return values
+
+    def execute(self, step, values):
+        return getattr(self, step.operation)(*(values[tap] for tap in step.inputs), **step.parameters)
+
+    def steps(self):
+        gemma = self.model.architecture == "gemma2"
+        x = "embed"
+        yield Step(x, "embed", ("tokens",), {"weight": "token_embd.weight"})
+        if gemma:
+            yield Step("embed_scaled", "scale", (x,), {"factor": math.sqrt(self.model.get("embedding_length"))})
+            x = "embed_scaled"
         for block in range(self.model.get("block_count")):
-            x = self.run_block(f"blk.{block}.", x, taps)
-        normed = taps["final_norm"] = self.rms_norm(x, self.model.weight("output_norm.weight"))
-        head = self.model.weight("output.weight")
-        if head is None:
-            head = self.model.weight("token_embd.weight")
-        taps["logits"] = self.multiply(head, normed)
-        return taps
+            yield from self.attention_steps(block, x)
+            yield from self.feed_forward_steps(f"blk.{block}.")
+            x = f"blk.{block}.out"
+        yield self.norm_step("final_norm", x, "output_norm")
+        logits = "logits_raw" if gemma else "logits"
+        yield self.linear_step(logits, "final_norm", "output" if "output.weight" in self.model.tensors else "token_embd")
+        if gemma:
+            yield Step("logits", "soft_cap", (logits,), {"cap": self.model.get("final_logit_softcapping", 30.0)})
 
-    def run_block(self, blk, x, taps):
-        def put(tap, value):
-            taps[blk + tap] = value
-            return value
+    def attention_steps(self, block, x):
+        blk = f"blk.{block}."
+        yield self.norm_step(blk + "attn_norm", x, blk + "attn_norm")
+        for name in "qkv":
+            yield self.linear_step(blk + name, blk + "attn_norm", f"{blk}attn_{name}")
+        for name in "qk":
+            rotated = blk + name
+            if f"{blk}attn_{name}_norm.weight" in self.model.tensors:
+                yield self.norm_step(f"{blk}{name}_norm", rotated, f"{blk}attn_{name}_norm", self.head_width)
+                rotated = f"{blk}{name}_norm"
+            yield Step(f"{blk}{name}_rope", "rope", (rotated,), self.rotation)
+        # Gemma 2 sees a window in every other layer, beginning with the first.
+        window = self.window if block % 2 == 0 else 0
+        yield Step(blk + "attn", "attention", (blk + "q_rope", blk + "k_rope", blk + "v"),
+                   {**self.heads, "window": window})
+        yield self.linear_step(blk + "attn_out", blk + "attn", blk + "attn_output")
+        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn_post_norm",
+                                       blk + "post_attention_norm")
 
-        normed = put("attn_norm", self.rms_norm(x, self.model.weight(blk + "attn_norm.weight")))
-        q = put("q", self.linear(blk + "attn_q", normed))
-        k = put("k", self.linear(blk + "attn_k", normed))
-        v = put("v", self.linear(blk + "attn_v", normed))
-        q = put("q_rope", self.rope(q))
-        k = put("k_rope", self.rope(k))
-        attended = put("attn", self.attention(q, k, v))
-        x = put("attn_residual", x + put("attn_out", self.linear(blk + "attn_output", attended)))
+    def feed_forward_steps(self, blk):
+        yield self.norm_step(blk + "ffn_norm", blk + "attn_residual", blk + "ffn_norm")
+        yield self.linear_step(blk + "ffn_gate", blk + "ffn_norm", blk + "ffn_gate")
+        yield self.linear_step(blk + "ffn_up", blk + "ffn_norm", blk + "ffn_up")
+        yield Step(blk + "ffn_act", "gated_activation", (blk + "ffn_gate", blk + "ffn_up"),
+                   {"function": self.activation})
+        yield self.linear_step(blk + "ffn_out", blk + "ffn_act", blk + "ffn_down")
+        yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn_post_norm",
+                                       blk + "post_ffw_norm")
 
-        normed = put("ffn_norm", self.rms_norm(x, self.model.weight(blk + "ffn_norm.weight")))
-        gate = put("ffn_gate", self.linear(blk + "ffn_gate", normed))
-        up = put("ffn_up", self.linear(blk + "ffn_up", normed))
-        activated = put("ffn_act", self.gated_activation(gate, up))
-        return put("out", x + put("ffn_out", self.linear(blk + "ffn_down", activated)))
+    def residual_steps(self, tap, x, branch, norm_tap, norm):
+        """x + branch; a branch with a norm of its own goes through it first."""
+        if norm + ".weight" in self.model.tensors:
+            yield self.norm_step(norm_tap, branch, norm)
+            branch = norm_tap
+        yield Step(tap, "add", (x, branch), {})
 
-    def rms_norm(self, x, weight):
-        return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.epsilon) * weight
+    def norm_step(self, tap, x, name, group=None):
+        return Step(tap, "rms_norm", (x,), {"weight": name + ".weight", "epsilon": self.epsilon, "group": group})
 
-    def multiply(self, matrix, x):
-        return x @ matrix.T
+    def linear_step(self, tap, x, name):
+        bias = name + ".bias" if name + ".bias" in self.model.tensors else None
+        return Step(tap, "linear", (x,), {"weight": name + ".weight", "bias": bias})
 
-    def linear(self, name, x):
-        bias = self.model.weight(name + ".bias")
-        y = self.multiply(self.model.weight(name + ".weight"), x)
-        return y if bias is None else y + bias
+    def embed(self, tokens, weight):
+        return self.model.weight(weight)[tokens]
 
-    def split_heads(self, x):
-        """[tokens, heads * head_width] -> [tokens, heads, head_width]"""
-        return x.reshape(len(x), -1, self.head_width)
+    def rms_norm(self, x, weight, epsilon, group):
+        """Over the whole vector, or over every `group` channels."""
+        grouped = x.reshape(len(x), -1, group or x.shape[1])
+        root = np.sqrt(np.mean(grouped * grouped, axis=-1, keepdims=True) + epsilon)
+        return (grouped / root * self.model.weight(weight)).reshape(x.shape)
 
-    def rope(self, x):
+    def linear(self, x, weight, bias):
+        y = x @ self.model.weight(weight).T
+        return y if bias is None else y + self.model.weight(bias)
+
+    def rope(self, x, pairing, frequencies, magnitude, head_width, positions=None):
         """Rotates every pair of channels by its frequency times the position; further channels stay as they are."""
-        heads = self.split_heads(x)
-        angles = np.arange(len(x))[:, None, None] * self.frequencies
-        cosine, sine = self.magnitude * np.cos(angles), self.magnitude * np.sin(angles)
-        pairs = len(self.frequencies)
-        if self.pairing == "neighbours":
+        heads = split_heads(x, head_width)
+        positions = np.arange(len(x)) if positions is None else positions
+        angles = positions[:, None, None] * frequencies
+        cosine, sine = magnitude * np.cos(angles), magnitude * np.sin(angles)
+        pairs = len(frequencies)
+        if pairing == "neighbours":
             first, second = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
         else:
             first, second = slice(0, pairs), slice(pairs, 2 * pairs)
@@ -167,20 +237,32 @@ class Engine:
         rotated[..., second] = heads[..., first] * sine + heads[..., second] * cosine
         return rotated.reshape(x.shape)
 
-    def attention(self, q, k, v):
-        """Each token looks at itself and what came before; query heads share key/value heads in runs."""
-        q, k, v = (self.split_heads(x) for x in (q, k, v))
-        tokens = len(q)
-        future = np.triu(np.ones((tokens, tokens), dtype=bool), 1)
-        attended = np.empty_like(q)
-        for head in range(self.heads):
-            kv_head = head // (self.heads // self.kv_heads)
-            scores = q[:, head] @ k[:, kv_head].T / math.sqrt(self.head_width)
-            scores = np.where(future, -np.inf, scores)
+    def attention(self, q, k, v, heads, kv_heads, scale, soft_cap, window):
+        """Each token looks at itself and what came before, `window` tokens in all; query heads share key/value heads in
+        runs."""
+        q, k, v = (split_heads(x, x.shape[1] // count) for x, count in ((q, heads), (k, kv_heads), (v, kv_heads)))
+        distance = np.arange(len(q))[:, None] - np.arange(len(q))
+        visible = (distance >= 0) & (distance < (window or len(q)))
+        attended = np.empty((len(q), heads, v.shape[2]))
+        for head in range(heads):
+            kv_head = head // (heads // kv_heads)
+            scores = scale * (q[:, head] @ k[:, kv_head].T)
+            if soft_cap:
+                scores = self.soft_cap(scores, soft_cap)
+            scores = np.where(visible, scores, -np.inf)
             weights = np.exp(scores - scores.max(axis=1, keepdims=True))
             weights /= weights.sum(axis=1, keepdims=True)
             attended[:, head] = weights @ v[:, kv_head]
-        return attended.reshape(tokens, -1)
+        return attended.reshape(len(q), -1)
 
-    def gated_activation(self, gate, up):
-        return gate / (1 + np.exp(-gate)) * up
+    def gated_activation(self, gate, up, function):
+        return ACTIVATIONS[function](gate) * up
+
+    def add(self, a, b):
+        return a + b
+
+    def scale(self, x, factor):
+        return x * factor
+
+    def soft_cap(self, x, cap):
+        return cap * np.tanh(x / cap)
