@@ -118,6 +118,7 @@ class Search {
       chosen.push_back(std::move(tensor));
     }
     std::vector<Weights> groups;
+    groups.reserve(chosen.size());
     for (const PutBack& tensor : chosen) groups.push_back(tensor.weights);
     score_all(groups);
     for (PutBack& tensor : chosen) tensor.score = score(tensor.weights);

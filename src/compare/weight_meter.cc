@@ -153,6 +153,7 @@ SquaredNorms measure_weights(const WeightTensor& reference, const WeightTensor& 
   std::vector<Partial> partials(bands);
   const int team_threads = std::min(threads, static_cast<int>(std::min<std::size_t>(bands, 4096)));
   std::vector<Bands> workers;
+  workers.reserve(static_cast<std::size_t>(team_threads));
   for (int i = 0; i < team_threads; ++i) workers.emplace_back(reference, candidate, d, band_rows);
   run_team(team_threads, [&](const Team& team) {
     Bands& worker = workers[static_cast<std::size_t>(team.thread)];

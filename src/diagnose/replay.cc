@@ -1,0 +1,175 @@
+#include "diagnose/replay.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+#include <variant>
+
+#include "diagnose/observation.h"
+
+namespace assay::diagnose {
+namespace {
+
+std::size_t at(model::ValueId id) { return static_cast<std::size_t>(id); }
+
+/// Some values in place of others.
+class Overlaid final : public Values {
+ public:
+  Overlaid(const Values& below, const std::map<model::ValueId, Matrix>& above) : below_(below), above_(above) {}
+  const Matrix& value(model::ValueId id) const override {
+    const auto found = above_.find(id);
+    return found == above_.end() ? below_.value(id) : found->second;
+  }
+
+ private:
+  const Values& below_;
+  const std::map<model::ValueId, Matrix>& above_;
+};
+
+}  // namespace
+
+Replay::Replay(const model::Model& model, const trace::ForeignTrace& trace, Passage passage, int threads)
+    : model_(model), passage_(std::move(passage)), stepper_(model.plan, threads) {
+  const std::size_t steps = plan().steps.size();
+  given_.resize(steps);
+  whole_.resize(steps);
+  applied_.resize(steps);
+  computed_.resize(steps);
+  step_of_.resize(plan().values.size());
+  values_.resize(plan().values.size());
+  for (std::size_t i = 0; i < steps; ++i) {
+    const model::Value& value = plan().values[at(plan().steps[i].output)];
+    step_of_[at(plan().steps[i].output)] = i;
+    given_[i] = trace.find(value.tap);
+    whole_[i] = given_[i] != nullptr && diagnose::is_whole(*given_[i], passage_.tokens.size());
+  }
+}
+
+Site Replay::site(std::size_t step) const {
+  return {model_, stepper_, passage_, *this, step, whole_[step] ? &value(plan().steps[step].output) : nullptr};
+}
+
+Matrix Replay::run(std::size_t step, const Values& values) const {
+  const Site site{model_, stepper_, passage_, values, step, nullptr};
+  return applied_[step] ? applied_[step]->run(site) : site.exact();
+}
+
+void Replay::settle(std::size_t step, Matrix computed) {
+  const trace::ForeignTap* given = given_[step];
+  Matrix& value = values_[at(plan().steps[step].output)];
+  if (given == nullptr || given->values.empty()) {
+    value = computed;
+  } else {
+    if (!whole_[step]) value = computed;
+    if (value.empty()) value = Matrix(computed.rows, computed.width);
+    for (std::size_t i = 0; i < given->rows.size(); ++i) {
+      std::copy_n(given->values.data() + i * value.width, value.width, value.row(given->rows[i]));
+    }
+  }
+  computed_[step] = std::move(computed);
+}
+
+void Replay::advance(std::size_t step) { settle(step, run(step, *this)); }
+
+std::vector<std::size_t> Replay::region(std::size_t step) const {
+  std::vector<bool> in(step + 1);
+  in[step] = true;
+  std::vector<std::size_t> steps;
+  for (std::size_t i = step + 1; i-- > 0;) {
+    if (!in[i]) continue;
+    steps.push_back(i);
+    for (const model::ValueId input : plan().steps[i].inputs) {
+      if (!whole_[step_of_[at(input)]]) in[step_of_[at(input)]] = true;
+    }
+  }
+  return steps;
+}
+
+Replay::Overlay Replay::recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
+  Overlay overlay;
+  const Overlaid values(*this, overlay);
+  for (std::size_t i = faulty; i <= step; ++i) {
+    const model::Step& here = plan().steps[i];
+    const bool is_touched = std::any_of(here.inputs.begin(), here.inputs.end(), [&](model::ValueId input) {
+      return overlay.count(input) > 0 && !whole_[step_of_[at(input)]];
+    });
+    if (i != faulty && !is_touched) continue;
+    if (i == faulty) {
+      const Site faulty_site{model_, stepper_, passage_, values, i, nullptr};
+      overlay[here.output] = hypothesis.run(faulty_site);
+    } else {
+      overlay[here.output] = run(i, values);
+    }
+  }
+  return overlay;
+}
+
+Matrix Replay::predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
+  Overlay overlay = recompute(step, faulty, hypothesis);
+  const auto found = overlay.find(plan().steps[step].output);
+  return found == overlay.end() ? computed_[step] : std::move(found->second);
+}
+
+void Replay::apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) {
+  Overlay overlay = recompute(step, faulty, hypothesis);
+  applied_[faulty] = hypothesis;
+  for (auto& [id, matrix] : overlay) settle(step_of_[at(id)], std::move(matrix));
+  rounded_.clear();
+}
+
+const Matrix& Replay::rounded(model::ValueId id, engine::Arithmetic arithmetic) {
+  const std::size_t step = step_of_[at(id)];
+  if (whole_[step]) return value(id);
+  auto& known = rounded_[arithmetic];
+  const auto found = known.find(id);
+  if (found != known.end()) return found->second;
+  if (applied_[step]) return known[id] = computed_[step];
+  std::vector<const Matrix*> inputs;
+  for (const model::ValueId input : plan().steps[step].inputs) inputs.push_back(&rounded(input, arithmetic));
+  return known[id] = stepper_.run(plan().steps[step], passage_, inputs, arithmetic);
+}
+
+double Replay::expected(std::size_t step, engine::Arithmetic arithmetic) {
+  const model::Step& here = plan().steps[step];
+  assert(given_[step] != nullptr);
+  if (applied_[step]) return 0;
+  const bool all_known = std::all_of(here.inputs.begin(), here.inputs.end(),
+                                     [&](model::ValueId input) { return whole_[step_of_[at(input)]]; });
+  if (all_known && std::holds_alternative<model::Linear>(here.operation)) return expected_of_sample(step, arithmetic);
+  std::vector<const Matrix*> inputs;
+  for (const model::ValueId input : here.inputs) inputs.push_back(&rounded(input, arithmetic));
+  return distance(*given_[step], stepper_.run(here, passage_, inputs, arithmetic), computed_[step]);
+}
+
+double Replay::expected_of_sample(std::size_t step, engine::Arithmetic arithmetic) const {
+  // A matrix product rounds alike in all its outputs: some rows of the weight tell enough.
+  constexpr std::size_t kPieces = 4;
+  constexpr std::size_t kPieceRows = 16;
+  const auto& linear = std::get<model::Linear>(plan().steps[step].operation);
+  const gguf::Tensor& weight = *plan().weights[static_cast<std::size_t>(linear.weight)];
+  const std::size_t rows = static_cast<std::size_t>(weight.rows());
+  const std::size_t pieces = rows > kPieces * kPieceRows ? kPieces : 1;
+  const std::size_t piece_rows = pieces == 1 ? rows : kPieceRows;
+  std::vector<std::byte> bytes;
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    const std::size_t first = pieces == 1 ? 0 : piece * (rows - piece_rows) / (pieces - 1);
+    const auto data = weight.data.subspan(first * weight.row_bytes(), piece_rows * weight.row_bytes());
+    bytes.insert(bytes.end(), data.begin(), data.end());
+  }
+  gguf::Tensor sample = weight;
+  sample.ne = {weight.row_values(), pieces * piece_rows};
+  sample.data = bytes;
+
+  model::Plan small;
+  small.weights = {&sample};
+  small.values = {{"x", static_cast<std::size_t>(weight.row_values())}, {"y", pieces * piece_rows}};
+  const model::Step product{model::Linear{0}, {0}, 1};
+  const Stepper stepper(small, stepper_.threads());
+  const Matrix* inputs[] = {&value(plan().steps[step].inputs[0])};
+  trace::ForeignTap all;
+  all.rows.resize(passage_.tokens.size());
+  for (std::size_t i = 0; i < all.rows.size(); ++i) all.rows[i] = i;
+  return distance(all, stepper.run(product, passage_, inputs, arithmetic), stepper.run(product, passage_, inputs));
+}
+
+}  // namespace assay::diagnose

@@ -1,0 +1,31 @@
+// The search for the fault that explains a step's residual: every hypothesis at every step that could have caused it is
+// run, and what it leaves unexplained is measured.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "diagnose/fault.h"
+#include "diagnose/replay.h"
+
+namespace assay::diagnose {
+
+struct Explanation {
+  std::size_t step = 0;  ///< where the fault is; the observed step or one before it
+  const Fault* fault = nullptr;
+  Hypothesis hypothesis;
+  double residual = 0;  ///< that is left at the observed step
+};
+
+/// All hypotheses of the faults that leave less than `residual`, the least first; where they leave about the same, in
+/// the order of the list of faults, mistakes before rounding, and steps nearer to the observed one first.
+std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual);
+
+/// The same for one fault with known parameters, at the observed step: what it leaves, or infinity where it does not
+/// apply. `hypothesis` becomes that of this step.
+double residual_with(const Replay& replay, std::size_t step, const Fault& fault, Hypothesis& hypothesis);
+
+/// Whether two residuals are too near to each other to choose by.
+bool are_alike(double a, double b);
+
+}  // namespace assay::diagnose

@@ -1,0 +1,352 @@
+#include "diagnose/walk.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "diagnose/fingerprint.h"
+#include "diagnose/observation.h"
+#include "diagnose/rounding.h"
+#include "diagnose/search.h"
+
+namespace assay::diagnose {
+namespace {
+
+using engine::Arithmetic;
+using Outcome = StepReport::Outcome;
+
+// What a mistake must take away to be believed: rounding has no few parameters, so nothing takes away most of it.
+constexpr double kBelievable = 8;
+// Where rounding does not explain what is there anyway.
+constexpr double kBelievableFault = 4;
+// Steps that are looked at ahead, when two steps explain one observation.
+constexpr std::size_t kLookAhead = 8;
+
+double ratio(double before, double after) { return before / std::max(after, 1e-12); }
+
+/// "blk.3.q_rope" -> "q_rope": what the layers have in common.
+std::string_view kind_of(std::string_view tap) {
+  const std::size_t dot = tap.rfind('.');
+  return dot == std::string_view::npos ? tap : tap.substr(dot + 1);
+}
+
+std::string_view rounding_fault(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::f16:
+      return "f16_storage";
+    case Arithmetic::bf16:
+      return "bf16_storage";
+    case Arithmetic::q8:
+      return "q8_activations";
+    case Arithmetic::f16acc:
+      return "f16_accumulation";
+    default:
+      return "";
+  }
+}
+
+class Walk {
+ public:
+  Walk(Replay& replay, const WalkRequest& request) : replay_(replay), request_(request) {
+    if (request.arithmetics.empty()) {
+      arithmetics_.assign(kEngineArithmetics.begin(), kEngineArithmetics.end());
+    } else {
+      arithmetics_ = request.arithmetics;
+    }
+    tainted_.resize(replay.plan().values.size());
+  }
+
+  Walked run() {
+    for (std::size_t step = 0; step < replay_.plan().steps.size(); ++step) {
+      replay_.advance(step);
+      walked_.steps.push_back(judge(step));
+      if (request_.on_progress) request_.on_progress(step + 1);
+    }
+    return std::move(walked_);
+  }
+
+ private:
+  struct Known {
+    std::string operation;
+    Finding finding;
+    const Fault* fault;
+    Hypothesis hypothesis;
+  };
+
+  const model::Step& step_at(std::size_t step) const { return replay_.plan().steps[step]; }
+  const std::string& tap(std::size_t step) const {
+    return replay_.plan().values[static_cast<std::size_t>(step_at(step).output)].tap;
+  }
+
+  StepReport judge(std::size_t step) {
+    StepReport report;
+    report.step = step;
+    report.tap = tap(step);
+    report.operation = model::name_of(step_at(step).operation);
+    const auto& inputs = step_at(step).inputs;
+    const bool tainted = std::any_of(inputs.begin(), inputs.end(),
+                                     [&](model::ValueId id) { return tainted_[static_cast<std::size_t>(id)]; });
+    set_tainted(step, tainted && !replay_.is_whole(step));
+    if (replay_.given(step) == nullptr) return report;
+    report.residual = residual(*replay_.given(step), replay_.computed(step));
+    if (tainted) {
+      report.outcome = Outcome::undecided;
+      return report;
+    }
+    const std::optional<Arithmetic> explains = rounding_that_explains(step, report);
+    if (explains && *explains == arithmetics_.front()) {
+      report.outcome = Outcome::healthy;
+      report.arithmetic = name(*explains);
+      return report;
+    }
+    if (explain_by_known(step, report, explains.has_value())) return report;
+    if (!explains || is_worth_a_search(step, report.residual)) {
+      if (explain_by_search(step, report, explains.has_value())) return report;
+    }
+    if (explains) {
+      report.outcome = Outcome::healthy;
+      report.arithmetic = name(*explains);
+      note_rounding(step, report, *explains);
+      return report;
+    }
+    note_unknown(step, report);
+    return report;
+  }
+
+  void set_tainted(std::size_t step, bool tainted) {
+    tainted_[static_cast<std::size_t>(step_at(step).output)] = tainted;
+  }
+
+  /// The finest arithmetic that explains the residual. `report` keeps what it explains, or what the coarsest does.
+  std::optional<Arithmetic> rounding_that_explains(std::size_t step, StepReport& report) {
+    for (const Arithmetic arithmetic : arithmetics_) {
+      report.expected = std::max(report.expected, bound(replay_, step, arithmetic));
+      if (report.residual <= report.expected) return arithmetic;
+    }
+    return std::nullopt;
+  }
+
+  /// Where the first layers of an operation had nothing but rounding, later ones are searched when they stand out.
+  bool is_worth_a_search(std::size_t step, double residual) {
+    std::vector<double>& earlier = rounded_[kind_of(tap(step))];
+    earlier.push_back(residual);
+    if (earlier.size() <= 2) return true;
+    std::vector<double> sorted(earlier.begin(), earlier.end() - 1);
+    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
+    return residual > 3 * sorted[sorted.size() / 2];
+  }
+
+  bool is_believable(const StepReport& report, double after, bool rounding_explains) const {
+    const double taken = ratio(report.residual, after);
+    if (rounding_explains) return taken >= kBelievable;
+    return taken >= kBelievableFault && after <= report.expected;
+  }
+
+  bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains) {
+    if (!replay_.is_whole(step)) return false;
+    for (const Known& known : known_) {
+      if (known.operation != report.operation) continue;
+      Hypothesis hypothesis = known.hypothesis;
+      const double after = residual_with(replay_, step, *known.fault, hypothesis);
+      if (!is_believable(report, after, rounding_explains)) continue;
+      Finding finding = known.finding;
+      finding.taps = {report.tap};
+      finding.observed.clear();
+      finding.residual_before = report.residual;
+      finding.residual_after = after;
+      finding.expected = report.expected;
+      accept(step, report, step, hypothesis, std::move(finding));
+      return true;
+    }
+    return false;
+  }
+
+  bool explain_by_search(std::size_t step, StepReport& report, bool rounding_explains) {
+    std::vector<Explanation> found = explain(replay_, step, report.residual);
+    if (found.empty()) return false;
+    const std::size_t alike = count_alike(found);
+    const std::size_t best = choose(step, found, alike);
+    if (!is_believable(report, found[best].residual, rounding_explains)) return false;
+    Finding finding = finding_of(found[best], report);
+    std::set<std::string> ties;
+    for (std::size_t i = 0; i < alike; ++i) {
+      const bool elsewhere = found[i].step != found[best].step;
+      if (found[i].fault == found[best].fault && !elsewhere) continue;
+      ties.insert(elsewhere ? fmt::format("{} at {}", found[i].fault->name, tap(found[i].step))
+                            : std::string(found[i].fault->name));
+    }
+    finding.ties.assign(ties.begin(), ties.end());
+    finding.confidence =
+        confidence(report, found[best].residual) / static_cast<double>(1 + std::min<std::size_t>(ties.size(), 9));
+    known_.push_back({std::string(model::name_of(step_at(found[best].step).operation)), finding, found[best].fault,
+                      found[best].hypothesis});
+    accept(step, report, found[best].step, found[best].hypothesis, std::move(finding));
+    return true;
+  }
+
+  static std::size_t count_alike(const std::vector<Explanation>& found) {
+    double least = found.front().residual;
+    for (const Explanation& explanation : found) least = std::min(least, explanation.residual);
+    return static_cast<std::size_t>(std::count_if(found.begin(), found.end(), [&](const Explanation& explanation) {
+      return are_alike(explanation.residual, least);
+    }));
+  }
+
+  /// Of the explanations that are alike: when they stand at different steps, the one that explains most of what else
+  /// was given behind those steps.
+  std::size_t choose(std::size_t step, const std::vector<Explanation>& found, std::size_t alike) {
+    const bool one_step = std::all_of(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(alike),
+                                      [&](const Explanation& e) { return e.step == found.front().step; });
+    if (one_step) return 0;
+    std::vector<double> left(alike);
+    const std::size_t end = std::min(step + 1 + kLookAhead, replay_.plan().steps.size());
+    for (std::size_t next = step + 1; next < end; ++next) {
+      replay_.advance(next);
+      if (replay_.given(next) == nullptr) continue;
+      const std::vector<std::size_t> region = replay_.region(next);
+      const double plain = residual(*replay_.given(next), replay_.computed(next));
+      for (std::size_t i = 0; i < alike; ++i) {
+        const bool reaches = std::find(region.begin(), region.end(), found[i].step) != region.end();
+        const double after =
+            reaches ? residual(*replay_.given(next), replay_.predict(next, found[i].step, found[i].hypothesis)) : plain;
+        left[i] += std::log(std::max(after, 1e-7));
+      }
+    }
+    // A clear lead, or the order in which they stand.
+    const auto least = static_cast<std::size_t>(std::min_element(left.begin(), left.end()) - left.begin());
+    return left[least] < left[0] - 1 ? least : 0;
+  }
+
+  Finding finding_of(const Explanation& explanation, const StepReport& report) {
+    Finding finding;
+    finding.taps = {tap(explanation.step)};
+    if (explanation.step != report.step) finding.observed = report.tap;
+    finding.operation = model::name_of(step_at(explanation.step).operation);
+    finding.fault = explanation.fault->name;
+    finding.fault_class = explanation.fault->fault_class;
+    finding.parameters = explanation.hypothesis.parameters;
+    finding.claim = explanation.fault->claim;
+    finding.remedy = explanation.fault->remedy;
+    finding.sources = explanation.fault->sources;
+    finding.residual_before = report.residual;
+    finding.residual_after = explanation.residual;
+    finding.expected = report.expected;
+    finding.fingerprint = fingerprint_at(report.step);
+    return finding;
+  }
+
+  static double confidence(const StepReport& report, double after) {
+    const double taken = ratio(report.residual, after);
+    return taken >= 1000 ? 0.99 : taken >= 30 ? 0.95 : 0.8;
+  }
+
+  void accept(std::size_t step, StepReport& report, std::size_t faulty, const Hypothesis& hypothesis, Finding finding) {
+    report.outcome = finding.fault_class == FaultClass::mistake ? Outcome::fault : Outcome::healthy;
+    if (finding.fault_class == FaultClass::rounding) report.arithmetic = finding.fault;
+    replay_.apply(step, faulty, hypothesis);
+    walked_.findings.push_back(std::move(finding));
+  }
+
+  void note_rounding(std::size_t step, const StepReport& report, Arithmetic arithmetic) {
+    const Fault* fault = find_fault(rounding_fault(arithmetic));
+    if (fault == nullptr) return;
+    Finding finding = finding_of({step, fault, {}, report.residual}, report);
+    finding.fingerprint.clear();
+    finding.confidence = 0.5;
+    walked_.findings.push_back(std::move(finding));
+  }
+
+  void note_unknown(std::size_t step, StepReport& report) {
+    report.outcome = Outcome::unknown;
+    Finding finding;
+    finding.taps = {report.tap};
+    finding.operation = report.operation;
+    finding.fault = "unknown";
+    finding.residual_before = finding.residual_after = report.residual;
+    finding.expected = report.expected;
+    finding.fingerprint = fingerprint_at(step);
+    finding.claim = "the step does not compute what the model says, and no known fault explains what it does";
+    std::vector<std::string> hidden;
+    for (const std::size_t other : replay_.region(step)) {
+      if (other != step) hidden.push_back(tap(other));
+    }
+    if (!hidden.empty()) {
+      finding.claim = fmt::format("one of {} steps up to here is wrong, and no known fault of one of them explains it",
+                                  hidden.size() + 1);
+      std::reverse(hidden.begin(), hidden.end());
+      if (hidden.size() > 4) hidden.resize(4);
+      walked_.needed.push_back(fmt::format("whole rows of {}: they would tell which step before {} is wrong",
+                                           fmt::join(hidden, ", "), report.tap));
+    }
+    finding.confidence = hidden.empty() ? 0.9 : 0.5;
+    walked_.findings.push_back(std::move(finding));
+    if (!replay_.is_whole(step)) {
+      set_tainted(step, true);
+      walked_.needed.push_back(
+          fmt::format("whole rows of {}: without them nothing behind it can be judged", report.tap));
+    }
+  }
+
+  std::string fingerprint_at(std::size_t step) const {
+    std::size_t head_width = 0;
+    for (const model::Step& other : replay_.plan().steps) {
+      if (const auto* attention = std::get_if<model::Attention>(&other.operation)) head_width = attention->head_width;
+    }
+    const std::string_view kind = kind_of(tap(step));
+    const bool has_heads = kind == "attn" || kind == "v" || kind.substr(0, 1) == "q" || kind.substr(0, 1) == "k";
+    return fingerprint(*replay_.given(step), replay_.computed(step), has_heads ? head_width : 0);
+  }
+
+  Replay& replay_;
+  const WalkRequest& request_;
+  std::vector<Arithmetic> arithmetics_;
+  std::vector<bool> tainted_;  // by value: reached by something wrong that nobody can undo
+  std::vector<Known> known_;
+  std::map<std::string_view, std::vector<double>> rounded_;  // residuals that rounding explains, by kind of tap
+  Walked walked_;
+};
+
+}  // namespace
+
+Walked walk(Replay& replay, const WalkRequest& request) { return Walk(replay, request).run(); }
+
+std::vector<Finding> join_layers(std::vector<Finding> findings) {
+  std::vector<Finding> joined;
+  for (Finding& finding : findings) {
+    const auto same = std::find_if(joined.begin(), joined.end(), [&](const Finding& other) {
+      return other.fault == finding.fault && other.operation == finding.operation &&
+             (finding.fault != "unknown" || kind_of(other.taps[0]) == kind_of(finding.taps[0])) &&
+             std::equal(other.parameters.begin(), other.parameters.end(), finding.parameters.begin(),
+                        finding.parameters.end(),
+                        [](const Parameter& a, const Parameter& b) { return a.name == b.name && a.value == b.value; });
+    });
+    if (same == joined.end()) {
+      joined.push_back(std::move(finding));
+      continue;
+    }
+    same->taps.insert(same->taps.end(), finding.taps.begin(), finding.taps.end());
+    // Seen in several steps, a fault is surer, and only what explains all of them as well remains a tie.
+    std::vector<std::string> ties;
+    std::set_intersection(same->ties.begin(), same->ties.end(), finding.ties.begin(), finding.ties.end(),
+                          std::back_inserter(ties));
+    same->ties = std::move(ties);
+    same->confidence = std::max(same->confidence, finding.confidence);
+    if (finding.residual_before > same->residual_before) {
+      same->residual_before = finding.residual_before;
+      same->expected = finding.expected;
+    }
+    same->residual_after = std::max(same->residual_after, finding.residual_after);
+  }
+  std::stable_partition(joined.begin(), joined.end(),
+                        [](const Finding& finding) { return finding.fault_class == FaultClass::mistake; });
+  return joined;
+}
+
+}  // namespace assay::diagnose
