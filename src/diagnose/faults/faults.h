@@ -6,5 +6,18 @@
 namespace assay::diagnose {
 
 extern const Fault kRopePairing;
+extern const Fault kRopeMissing;
+extern const Fault kRopeTwice;
+extern const Fault kRopeInverse;
+extern const Fault kDecodePosition;
+extern const Fault kGateUpSwapped;
+extern const Fault kGateProductMissing;
+extern const Fault kNormMissing;
+extern const Fault kNormLayer;
+extern const Fault kNormSum;
+extern const Fault kNormWeightIgnored;
+extern const Fault kNormWeightOffset;
+extern const Fault kResidualMissing;
+extern const Fault kResidualTwice;
 
 }  // namespace assay::diagnose

@@ -9,7 +9,9 @@ namespace assay::diagnose {
 namespace {
 
 constexpr std::array kAll = {
-    &kRopePairing,
+    &kRopePairing,       &kRopeMissing,        &kRopeTwice,       &kRopeInverse,   &kDecodePosition,
+    &kGateUpSwapped,     &kGateProductMissing, &kNormMissing,     &kNormLayer,     &kNormSum,
+    &kNormWeightIgnored, &kNormWeightOffset,   &kResidualMissing, &kResidualTwice,
 };
 
 }  // namespace

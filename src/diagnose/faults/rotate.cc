@@ -1,0 +1,56 @@
+#include "diagnose/faults/rotate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/math.h"
+
+namespace assay::diagnose {
+
+Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& position) {
+  const Matrix& input = here.input(0);
+  Matrix output = input;
+  const std::size_t pairs = rope.frequencies.size();
+  const bool neighbours = rope.pairing == model::RopePairing::neighbours;
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    const double at = position(here.passage, i);
+    const double* x = input.row(i);
+    double* out = output.row(i);
+    for (std::size_t pair = 0; pair < pairs; ++pair) {
+      const double angle = at * rope.frequencies[pair];
+      const double cosine = portable_cos(angle) * rope.magnitude;
+      const double sine = portable_sin(angle) * rope.magnitude;
+      const std::size_t first = neighbours ? 2 * pair : pair;
+      const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
+      for (std::size_t head = 0; head < input.width; head += rope.head_width) {
+        const double a = x[head + first];
+        const double b = x[head + second];
+        out[head + first] = a * cosine - b * sine;
+        out[head + second] = a * sine + b * cosine;
+      }
+    }
+  }
+  return output;
+}
+
+void propose_positions(const Site& site, std::vector<Parameter> parameters, const PositionOf& position,
+                       std::vector<Hypothesis>& hypotheses) {
+  if (site.operation<model::Rope>() == nullptr) return;
+  const auto& right = site.passage.positions;
+  bool differs = false;
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    differs = differs || position(site.passage, i) != static_cast<double>(right[i]);
+  }
+  if (!differs) return;
+  hypotheses.push_back({std::move(parameters), [position](const Site& here) {
+                          return rotate(here, *here.operation<model::Rope>(), position);
+                        }});
+}
+
+const model::Rope* turning(const Site& site) {
+  const auto& positions = site.passage.positions;
+  const bool turned = std::any_of(positions.begin(), positions.end(), [](std::size_t p) { return p > 0; });
+  return turned ? site.operation<model::Rope>() : nullptr;
+}
+
+}  // namespace assay::diagnose

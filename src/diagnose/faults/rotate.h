@@ -1,0 +1,28 @@
+// Rotary embedding with other positions than the passage's, for the faults of positions.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "diagnose/fault.h"
+
+namespace assay::diagnose {
+
+/// The position that a row is given; it may be negative.
+using PositionOf = std::function<double(const Passage& passage, std::size_t row)>;
+
+/// `rope` of the step's input, each row at the position that `position` gives it.
+Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& position);
+
+/// Appends the step with other positions, unless it is no Rope or they are the right ones.
+void propose_positions(const Site& site, std::vector<Parameter> parameters, const PositionOf& position,
+                       std::vector<Hypothesis>& hypotheses);
+
+/// The step's Rope if it turns anything in this passage, else null.
+const model::Rope* turning(const Site& site);
+
+/// Whether a row was decoded after the prompt.
+inline bool is_decoded(const Passage& passage, std::size_t row) { return row >= passage.prompt_tokens; }
+
+}  // namespace assay::diagnose
