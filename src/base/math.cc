@@ -122,6 +122,19 @@ Pair log_of(double x) {
   return add(exponent_log, mantissa_log);
 }
 
+constexpr double kInverseRootPi = 0.56418958354775628695;
+
+/// 2^n / (1 * 3 * 5 * ... * (2n + 1)), from the highest power down.
+constexpr auto kErfSeries = [] {
+  std::array<double, 32> series{};
+  double term = 1;
+  for (std::size_t n = 0; n < series.size(); ++n) {
+    series[series.size() - 1 - n] = term;
+    term *= 2.0 / (2.0 * static_cast<double>(n) + 3.0);
+  }
+  return series;
+}();
+
 /// x = quarter * pi / 2 + rest, |rest| <= pi / 4.
 struct Reduced {
   unsigned quarter;
@@ -173,6 +186,37 @@ double portable_log(double x) {
   if (x == kInfinity) return x;
   const Pair log = log_of(x);
   return log.high + log.low;
+}
+
+double portable_tanh(double x) {
+  const double size = std::fabs(x);
+  if (size > 20.0) return std::copysign(1.0, x);
+  if (size > 0.55) {
+    const double small = portable_exp(-2.0 * size);
+    return std::copysign((1.0 - small) / (1.0 + small), x);
+  }
+  // sinh x / cosh x; the exponential would lose the digits of a small x.
+  static constexpr std::array<double, 7> kSinh = {1 / 1307674368000.0, 1 / 6227020800.0, 1 / 39916800.0, 1 / 362880.0,
+                                                  1 / 5040.0,          1 / 120.0,        1 / 6.0};
+  static constexpr std::array<double, 7> kCosh = {
+      1 / 87178291200.0, 1 / 479001600.0, 1 / 3628800.0, 1 / 40320.0, 1 / 720.0, 1 / 24.0, 0.5};
+  const double square = x * x;
+  return (x + x * square * polynomial(square, kSinh)) / (1.0 + square * polynomial(square, kCosh));
+}
+
+double portable_erfc(double x) {
+  if (x < 0.0) return 2.0 - portable_erfc(-x);
+  if (x > 28.0) return 0.0;
+  const Pair square = multiply(x, x);
+  const double bell = exp_of({-square.high, -square.low}) * kInverseRootPi;
+  if (x < 2.0) {
+    // Abramowitz and Stegun, 7.1.6: no term is negative.
+    return 1.0 - 2.0 * bell * (x * polynomial(square.high, kErfSeries));
+  }
+  // 7.1.14: a continued fraction, which converges the faster the larger x is.
+  double rest = x;
+  for (int level = 60; level > 0; --level) rest = x + 0.5 * level / rest;
+  return bell / rest;
 }
 
 double portable_sin(double x) { return x == 0.0 ? x : shifted_sin(x, 0); }

@@ -25,6 +25,8 @@ struct OperationSlots {
   Slots operator()(model::Attention&) const { return {}; }
   Slots operator()(model::GatedActivation&) const { return {}; }
   Slots operator()(model::Add&) const { return {}; }
+  Slots operator()(model::Scale&) const { return {}; }
+  Slots operator()(model::SoftCap&) const { return {}; }
 };
 
 Slots slots(model::Operation& operation) { return std::visit(OperationSlots{}, operation); }
@@ -41,10 +43,18 @@ struct ParameterDifference {
   }
   std::string operator()(const model::Attention& a, const model::Attention& b) const {
     if (a.heads != b.heads || a.kv_heads != b.kv_heads || a.head_width != b.head_width) return "other heads";
-    return a.scale == b.scale ? "" : "another scale";
+    if (a.scale != b.scale) return "another scale";
+    if (a.window != b.window) return "another window";
+    return a.soft_cap == b.soft_cap ? "" : "another soft cap";
   }
   std::string operator()(const model::GatedActivation& a, const model::GatedActivation& b) const {
     return a.activation == b.activation ? "" : "another activation";
+  }
+  std::string operator()(const model::Scale& a, const model::Scale& b) const {
+    return a.factor == b.factor ? "" : "another factor";
+  }
+  std::string operator()(const model::SoftCap& a, const model::SoftCap& b) const {
+    return a.cap == b.cap ? "" : "another soft cap";
   }
   /// Operations that differ in tensors only, or not in kind at all.
   template <typename A, typename B>

@@ -29,8 +29,8 @@ class PrecisionPolicy {
   PrecisionPolicy() = default;
 
   /// "PATTERN=ARITHMETIC,...". A pattern is a glob (base/glob.h) over taps ("blk.3.q", "*.ffn_out") and over operations
-  /// (embed, rms_norm, linear, rope, attention, gated_activation, add), or `default`: the steps no other names. The
-  /// last pattern that names a step decides. Throws Error{usage} that quotes what it cannot read.
+  /// (embed, rms_norm, linear, rope, attention, gated_activation, add, scale, soft_cap), or `default`: the steps no
+  /// other names. The last pattern that names a step decides. Throws Error{usage} that quotes what it cannot read.
   static PrecisionPolicy parse(std::string_view text);
 
   /// By step of the plan. Throws Error{usage} with the nearest names when a pattern names nothing in it.

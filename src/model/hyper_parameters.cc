@@ -158,9 +158,20 @@ void read_rope(KeyReader& keys, HyperParameters& hp) {
   keys.find("rope.scaling.finetuned");  // tells how the model was trained, not what to compute
 }
 
+void read_honoured(KeyReader& keys, std::span<const std::string_view> honoured, HyperParameters& hp) {
+  const auto present = [&](std::string_view name) {
+    return std::find(honoured.begin(), honoured.end(), name) != honoured.end() && keys.find(name) != nullptr;
+  };
+  if (present(kSlidingWindow)) {
+    hp.sliding_window = keys.size(kSlidingWindow, std::numeric_limits<std::uint32_t>::max());
+  }
+  if (present(kAttentionSoftCap)) hp.attn_logit_softcapping = keys.number(kAttentionSoftCap, 0, true);
+  if (present(kFinalSoftCap)) hp.final_logit_softcapping = keys.number(kFinalSoftCap, 0, true);
+}
+
 }  // namespace
 
-HyperParameters read_hyper_parameters(const gguf::File& file) {
+HyperParameters read_hyper_parameters(const gguf::File& file, std::span<const std::string_view> honoured) {
   const std::optional<std::string_view> architecture = file.get_string("general.architecture");
   if (!architecture || architecture->empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: general.architecture is missing", file.name()), std::string(kHint));
@@ -182,6 +193,7 @@ HyperParameters read_hyper_parameters(const gguf::File& file) {
   hp.layer_norm_rms_epsilon = keys.number("attention.layer_norm_rms_epsilon", 0, false);
   read_heads(keys, hp);
   read_rope(keys, hp);
+  read_honoured(keys, honoured, hp);
 
   const gguf::Value* experts = keys.find("expert_count");
   hp.expert_count =

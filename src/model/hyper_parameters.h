@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gguf/file.h"
@@ -13,6 +16,11 @@ namespace assay::model {
 
 /// Positions a model may claim: base/math.h computes sines up to 2^23 radians.
 inline constexpr std::size_t kMaxContextLength = std::size_t{1} << 23;
+
+// Keys that belong to some architectures only.
+inline constexpr std::string_view kSlidingWindow = "attention.sliding_window";
+inline constexpr std::string_view kAttentionSoftCap = "attn_logit_softcapping";
+inline constexpr std::string_view kFinalSoftCap = "final_logit_softcapping";
 
 struct HyperParameters {
   std::string source;  ///< the file, for messages
@@ -38,15 +46,19 @@ struct HyperParameters {
   double rope_scaling_yarn_beta_fast;
   double rope_scaling_yarn_beta_slow;
   double rope_scaling_yarn_log_multiplier;
+  // Only read where the architecture honours them.
+  std::optional<std::size_t> sliding_window;
+  std::optional<double> attn_logit_softcapping;
+  std::optional<double> final_logit_softcapping;
 
-  /// Keys of this architecture in the file that nothing here understands.
+  /// Keys of this architecture in the file that are not honoured.
   std::vector<std::string> ignored_keys;
 };
 
 /// Throws Error{input} that names file, key and value when a key is missing or impossible (head_count 0, a head count
 /// that does not divide, an odd rope dimension, a NaN epsilon, more blocks than the file has tensors for, ...),
 /// Error{unsupported} for values that only other kinds of layers could honour (heads that differ between layers,
-/// value_length unlike key_length).
-HyperParameters read_hyper_parameters(const gguf::File& file);
+/// value_length unlike key_length). `honoured`: which of kSlidingWindow, ... the architecture makes something of.
+HyperParameters read_hyper_parameters(const gguf::File& file, std::span<const std::string_view> honoured = {});
 
 }  // namespace assay::model

@@ -60,16 +60,33 @@ struct Rope {
 
 /// Causal attention with grouped heads: query head h reads key/value head h / (heads / kv_heads).
 /// Inputs: q [heads * head_width], k, v [kv_heads * head_width]; k and v are appended to the cache of `layer`.
-/// out = softmax(scale * q k^T over positions <= own) v, heads one after another.
+/// out = softmax(capped(scale * q k^T) over the positions seen) v, heads one after another. A token sees its own
+/// position and those before it, with a window only the last `window` of these. Capped is cap * tanh(x / cap), as in
+/// SoftCap. Windows: Beltagy et al. 2020, arXiv 2004.05150.
 struct Attention {
   std::size_t layer;
   std::size_t heads;
   std::size_t kv_heads;
   std::size_t head_width;
   double scale;
+  double soft_cap = 0;     ///< 0: none
+  std::size_t window = 0;  ///< 0: all positions
+
+  /// The first position that a token at `position` sees.
+  std::size_t first_seen(std::size_t position) const {
+    return window == 0 || position < window ? 0 : position + 1 - window;
+  }
 };
 
-enum class Activation { silu };
+enum class Activation {
+  silu,       ///< x / (1 + e^-x)
+  gelu,       ///< x P(X <= x) for a normal X. Hendrycks and Gimpel 2016, arXiv 1606.08415
+  gelu_tanh,  ///< their approximation: x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3)
+};
+
+/// The constants of Activation::gelu_tanh.
+inline constexpr double kGeluRoot = 0.79788456080286535588;  // sqrt(2 / pi)
+inline constexpr double kGeluCubic = 0.044715;
 
 /// out = activation(gate) * up. Inputs: gate, up.
 struct GatedActivation {
@@ -79,12 +96,22 @@ struct GatedActivation {
 /// out = a + b.
 struct Add {};
 
-using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add>;
+/// out = factor * x.
+struct Scale {
+  double factor;
+};
+
+/// out = cap * tanh(x / cap): stays within +-cap. Bello et al. 2016, arXiv 1611.09940; Gemma 2, arXiv 2408.00118.
+struct SoftCap {
+  double cap;
+};
+
+using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add, Scale, SoftCap>;
 
 /// As reports and precision policies call it: "linear".
 inline std::string_view name_of(const Operation& operation) {
   constexpr std::array<std::string_view, std::variant_size_v<Operation>> kNames = {
-      "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add"};
+      "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add", "scale", "soft_cap"};
   return kNames[operation.index()];
 }
 

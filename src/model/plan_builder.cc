@@ -84,11 +84,22 @@ ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tenso
   return add_step(std::move(tap), outputs, operation, {x}, only_outputs);
 }
 
+ValueId PlanBuilder::biased_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs) {
+  const Linear operation{matrix(tensor + ".weight", width(x), outputs), vector(tensor + ".bias", outputs)};
+  return add_step(std::move(tap), outputs, operation, {x});
+}
+
 ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
                               bool only_outputs) {
   const std::size_t channels = width(x);
   return add_step(std::move(tap), channels, RmsNorm{vector(tensor + ".weight", channels), epsilon, channels}, {x},
                   only_outputs);
+}
+
+ValueId PlanBuilder::head_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
+                               std::size_t head_width) {
+  const RmsNorm operation{vector(tensor + ".weight", head_width), epsilon, head_width};
+  return add_step(std::move(tap), width(x), operation, {x});
 }
 
 ValueId PlanBuilder::add(std::string tap, ValueId a, ValueId b) {

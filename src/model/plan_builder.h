@@ -33,8 +33,12 @@ class PlanBuilder {
                    bool only_outputs = false);
   /// out = W x + bias with the tensors "<tensor>.weight" and, when it is there, "<tensor>.bias".
   ValueId linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs, bool only_outputs = false);
+  /// The same where the bias must be there.
+  ValueId biased_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs);
   /// Over the whole vector, with "<tensor>.weight".
   ValueId rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
+  /// Over each head of `head_width` channels, all with the same "<tensor>.weight".
+  ValueId head_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, std::size_t head_width);
   /// out = a + b.
   ValueId add(std::string tap, ValueId a, ValueId b);
 

@@ -112,6 +112,39 @@ TEST(PortableSinCos, Ends) {
   EXPECT_TRUE(std::isnan(portable_cos(-kInfinity)));
 }
 
+TEST(PortableTanh, StaysWithinItsBound) {
+  const auto exact = [](long double x) { return std::tanh(x); };
+  EXPECT_LT(worst_error(kPoints, uniform(-1, 1), portable_tanh, exact), 2.5);
+  EXPECT_LT(worst_error(kPoints, uniform(-25, 25), portable_tanh, exact), 2.5);
+  EXPECT_LT(worst_error(kPoints, logarithmic(1e-300, 1e-3), portable_tanh, exact), 2.5);
+}
+
+TEST(PortableTanh, Ends) {
+  EXPECT_EQ(portable_tanh(kInfinity), 1.0);
+  EXPECT_EQ(portable_tanh(-kInfinity), -1.0);
+  EXPECT_TRUE(std::signbit(portable_tanh(-0.0)));
+  EXPECT_TRUE(std::isnan(portable_tanh(std::nan(""))));
+}
+
+TEST(PortableErfc, StaysWithinItsBound) {
+  const auto exact = [](long double x) { return std::erfc(x); };
+  EXPECT_LT(worst_error(kPoints, uniform(2, 26), portable_erfc, exact), 4);
+  double worst = 0;
+  for (double x = -7; x < 2.5; x += 0x1p-14) {
+    const long double difference = static_cast<long double>(portable_erfc(x)) - exact(static_cast<long double>(x));
+    worst = std::max(worst, static_cast<double>(std::fabs(difference)));
+  }
+  EXPECT_LT(worst, 1e-15);
+}
+
+TEST(PortableErfc, Ends) {
+  EXPECT_EQ(portable_erfc(0.0), 1.0);
+  EXPECT_EQ(portable_erfc(27.3), 0.0);
+  EXPECT_EQ(portable_erfc(kInfinity), 0.0);
+  EXPECT_EQ(portable_erfc(-kInfinity), 2.0);
+  EXPECT_TRUE(std::isnan(portable_erfc(std::nan(""))));
+}
+
 TEST(PortablePow, StaysWithinItsBound) {
   for (const double base : {10000.0, 500000.0, 1e6, 0.3, 1.0001}) {
     const auto ours = [=](double y) { return portable_pow(base, y); };
@@ -139,8 +172,10 @@ TEST(PortableMath, BitsAreFixed) {
     mix(portable_sin(i * 1.7));
     mix(portable_cos(i * 311.3));
     mix(portable_pow(10000.0, -i / 10000.0));
+    mix(portable_tanh(i * 0.0021 - 10));
+    mix(portable_erfc(i * 0.0013 - 6));
   }
-  EXPECT_EQ(hash, 2081434232524659945U);
+  EXPECT_EQ(hash, 13817293398945625974U);
 }
 
 }  // namespace

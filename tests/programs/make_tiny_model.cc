@@ -1,4 +1,4 @@
-// Writes a small random model of the llama architecture, whose file is as valid as a trained one's: other people's
+// Writes a small random model of one of the architectures, whose file is as valid as a trained one's: other people's
 // engines load it too. Weights are scaled so that activations stay near unit size; quantized matrices get random bits
 // in every field and only their block scales are chosen.
 //
@@ -13,6 +13,7 @@
 #include <exception>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,7 @@ namespace {
 using namespace assay;  // NOLINT(google-build-using-namespace): a program of the tests
 
 struct Shape {
+  std::string architecture = "llama";
   std::string type = "F32";
   std::string embedding_type;  // empty: as the other matrices
   unsigned width = 64;
@@ -48,7 +50,8 @@ struct Shape {
   float rope_factor = 4;
   float rope_attention_factor = 0;  // 0: not in the file
   unsigned rope_original_context = 64;
-  std::vector<std::string> floats;  // further metadata: NAME=VALUE is the float llama.NAME
+  std::vector<std::string> floats;  // further metadata: NAME=VALUE is the float ARCHITECTURE.NAME
+  unsigned window = 0;              // 0: not in the file
 };
 
 /// Where a quantized type keeps the float16 scales of a block.
@@ -78,37 +81,41 @@ class TinyModel {
 
  private:
   void add_hyper_parameters() {
-    writer_.add_string("general.architecture", "llama");
+    writer_.add_string("general.architecture", shape_.architecture);
     writer_.add_string("general.name", "tiny random model");
-    writer_.add_uint("llama.block_count", shape_.blocks);
-    writer_.add_uint("llama.context_length", shape_.context);
-    writer_.add_uint("llama.embedding_length", shape_.width);
-    writer_.add_uint("llama.feed_forward_length", shape_.feed_forward);
-    writer_.add_uint("llama.attention.head_count", shape_.heads);
-    writer_.add_uint("llama.attention.head_count_kv", shape_.kv_heads);
+    writer_.add_uint(key("block_count"), shape_.blocks);
+    writer_.add_uint(key("context_length"), shape_.context);
+    writer_.add_uint(key("embedding_length"), shape_.width);
+    writer_.add_uint(key("feed_forward_length"), shape_.feed_forward);
+    writer_.add_uint(key("attention.head_count"), shape_.heads);
+    writer_.add_uint(key("attention.head_count_kv"), shape_.kv_heads);
     if (shape_.head_width * shape_.heads != shape_.width) {
-      writer_.add_uint("llama.attention.key_length", shape_.head_width);
-      writer_.add_uint("llama.attention.value_length", shape_.head_width);
+      writer_.add_uint(key("attention.key_length"), shape_.head_width);
+      writer_.add_uint(key("attention.value_length"), shape_.head_width);
     }
-    writer_.add_float("llama.attention.layer_norm_rms_epsilon", 1e-5F);
-    writer_.add_uint("llama.vocab_size", shape_.vocabulary);
-    writer_.add_uint("llama.rope.dimension_count", shape_.rope_dimensions);
-    writer_.add_float("llama.rope.freq_base", shape_.rope_base);
+    writer_.add_float(key("attention.layer_norm_rms_epsilon"), 1e-5F);
+    writer_.add_uint(key("vocab_size"), shape_.vocabulary);
+    writer_.add_uint(key("rope.dimension_count"), shape_.rope_dimensions);
+    writer_.add_float(key("rope.freq_base"), shape_.rope_base);
+    if (shape_.window != 0) writer_.add_uint(key("attention.sliding_window"), shape_.window);
     for (const std::string& pair : shape_.floats) {
       const std::size_t equals = pair.find('=');
       if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
-      writer_.add_float("llama." + pair.substr(0, equals), std::strtof(pair.c_str() + equals + 1, nullptr));
+      writer_.add_float(key(pair.substr(0, equals)), std::strtof(pair.c_str() + equals + 1, nullptr));
     }
     if (shape_.rope_scaling.empty() || shape_.rope_scaling == "llama3") return;
-    writer_.add_string("llama.rope.scaling.type", shape_.rope_scaling);
-    writer_.add_float("llama.rope.scaling.factor", shape_.rope_factor);
+    writer_.add_string(key("rope.scaling.type"), shape_.rope_scaling);
+    writer_.add_float(key("rope.scaling.factor"), shape_.rope_factor);
     if (shape_.rope_attention_factor != 0) {
-      writer_.add_float("llama.rope.scaling.attn_factor", shape_.rope_attention_factor);
+      writer_.add_float(key("rope.scaling.attn_factor"), shape_.rope_attention_factor);
     }
     if (shape_.rope_scaling == "yarn") {
-      writer_.add_uint("llama.rope.scaling.original_context_length", shape_.rope_original_context);
+      writer_.add_uint(key("rope.scaling.original_context_length"), shape_.rope_original_context);
     }
   }
+
+  std::string key(const std::string& name) const { return shape_.architecture + "." + name; }
+  bool is(std::string_view architecture) const { return shape_.architecture == architecture; }
 
   /// A SentencePiece vocabulary: three special tokens, 256 bytes, then words of letters.
   void add_vocabulary() {
@@ -148,18 +155,29 @@ class TinyModel {
     const unsigned kv_width = shape_.kv_heads * shape_.head_width;
     // A tied table is the output matrix too, so its rows must not be as long as an embedding may be.
     const double embedding_size = shape_.tied ? 4 / std::sqrt(width) : 1;
-    add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size);
+    // And Gemma multiplies them by sqrt(width).
+    const double shrinking = is("gemma2") ? std::sqrt(width) / 2 : 1;
+    add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size / shrinking);
     for (unsigned block = 0; block < shape_.blocks; ++block) {
       const std::string blk = fmt::format("blk.{}.", block);
       add_vector(blk + "attn_norm.weight", width, 1);
-      add_linear(blk + "attn_q", width, q_width);
-      add_linear(blk + "attn_k", width, kv_width);
-      add_linear(blk + "attn_v", width, kv_width);
-      add_linear(blk + "attn_output", q_width, width);
+      const bool are_biased = shape_.biases || is("qwen2");
+      add_linear(blk + "attn_q", width, q_width, are_biased);
+      add_linear(blk + "attn_k", width, kv_width, are_biased);
+      add_linear(blk + "attn_v", width, kv_width, are_biased);
+      add_linear(blk + "attn_output", q_width, width, shape_.biases);
+      if (is("qwen3")) {
+        add_vector(blk + "attn_q_norm.weight", shape_.head_width, 1);
+        add_vector(blk + "attn_k_norm.weight", shape_.head_width, 1);
+      }
+      if (is("gemma2")) {
+        add_vector(blk + "post_attention_norm.weight", width, 1);
+        add_vector(blk + "post_ffw_norm.weight", width, 1);
+      }
       add_vector(blk + "ffn_norm.weight", width, 1);
-      add_linear(blk + "ffn_gate", width, shape_.feed_forward);
-      add_linear(blk + "ffn_up", width, shape_.feed_forward);
-      add_linear(blk + "ffn_down", shape_.feed_forward, width);
+      add_linear(blk + "ffn_gate", width, shape_.feed_forward, shape_.biases);
+      add_linear(blk + "ffn_up", width, shape_.feed_forward, shape_.biases);
+      add_linear(blk + "ffn_down", shape_.feed_forward, width, shape_.biases);
     }
     add_vector("output_norm.weight", width, 1);
     if (!shape_.tied) {
@@ -168,9 +186,9 @@ class TinyModel {
     if (shape_.rope_scaling == "llama3") add_llama3_factors();
   }
 
-  void add_linear(const std::string& name, unsigned inputs, unsigned outputs) {
+  void add_linear(const std::string& name, unsigned inputs, unsigned outputs, bool is_biased) {
     add_matrix(name + ".weight", shape_.type, inputs, outputs, 1 / std::sqrt(inputs));
-    if (shape_.biases) add_vector(name + ".bias", outputs, 0);
+    if (is_biased) add_vector(name + ".bias", outputs, 0);
   }
 
   /// float32 values around `mean`.
@@ -277,8 +295,9 @@ class TinyModel {
 int run(int argc, char** argv) {
   Shape shape;
   std::string path;
-  CLI::App app("Writes a small random llama model");
+  CLI::App app("Writes a small random model");
   app.add_option("out", path)->required();
+  app.add_option("--architecture", shape.architecture)->check(CLI::IsMember({"llama", "qwen2", "qwen3", "gemma2"}));
   app.add_option("--type", shape.type, "type of the matrices");
   app.add_option("--embedding-type", shape.embedding_type, "type of the token table and the output");
   app.add_option("--width", shape.width);
@@ -298,7 +317,8 @@ int run(int argc, char** argv) {
   app.add_option("--rope-factor", shape.rope_factor);
   app.add_option("--rope-attention-factor", shape.rope_attention_factor);
   app.add_option("--rope-original-context", shape.rope_original_context);
-  app.add_option("--float", shape.floats, "NAME=VALUE: the metadata llama.NAME");
+  app.add_option("--float", shape.floats, "NAME=VALUE: the metadata ARCHITECTURE.NAME");
+  app.add_option("--window", shape.window);
   CLI11_PARSE(app, argc, argv);
   TinyModel(shape).write(path);
   return 0;

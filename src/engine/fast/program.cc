@@ -130,7 +130,17 @@ class Drafter {
         true);
   }
 
+  void add(const model::Scale&) { refuse(); }
+  void add(const model::SoftCap&) { refuse(); }
+
+  [[noreturn]] void refuse() const {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: the fast engine cannot run this step", plan_.values[index(step_->output)].tap),
+                "run it with the oracle");
+  }
+
   void add(const model::Attention& attention) {
+    if (attention.soft_cap != 0 || attention.window != 0) refuse();
     assert(row_set_ == RowSet::all);
     const PlaceId q = input(0);
     const PlaceId k = input(1);
@@ -147,8 +157,7 @@ class Drafter {
   }
 
   void add(const model::GatedActivation& gated) {
-    assert(gated.activation == model::Activation::silu);
-    (void)gated;
+    if (gated.activation != model::Activation::silu) refuse();
     const PlaceId gate = input(0);
     const PlaceId up = input(1);
     const PlaceId out = make_output(false);

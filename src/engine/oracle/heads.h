@@ -8,7 +8,7 @@
 
 namespace assay::engine::oracle {
 
-/// One head of one token: `seen` keys and values, kv_width apart, of head_width channels.
+/// One head of one token: the `seen` keys and values that it sees, kv_width apart, of head_width channels.
 struct Head {
   const double* q;
   const double* keys;
@@ -40,9 +40,11 @@ void for_each_head(const model::Attention& attention, const Call& call, const Ea
     const std::size_t head = item % attention.heads;
     const std::size_t kv_head = head / (attention.heads / attention.kv_heads) * attention.head_width;
     const SequenceId sequence = batch.tokens[i].sequence;
-    each(Head{call.inputs[0].row(i) + head * attention.head_width, call.cache.keys(sequence, attention.layer) + kv_head,
-              call.cache.values(sequence, attention.layer) + kv_head,
-              call.output + i * call.width + head * attention.head_width, batch.positions[i] + 1, kv_width});
+    const std::size_t first = attention.first_seen(batch.positions[i]);
+    const std::size_t at = first * kv_width + kv_head;
+    each(Head{call.inputs[0].row(i) + head * attention.head_width, call.cache.keys(sequence, attention.layer) + at,
+              call.cache.values(sequence, attention.layer) + at,
+              call.output + i * call.width + head * attention.head_width, batch.positions[i] + 1 - first, kv_width});
   }
 }
 

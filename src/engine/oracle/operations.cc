@@ -19,6 +19,32 @@ void decode_row(const Call& call, const gguf::Tensor& tensor, std::size_t index,
 }
 
 double silu(double x) { return x / (1 + portable_exp(-x)); }
+double gelu(double x) {
+  constexpr double kHalfRoot = 0.70710678118654752440;  // sqrt(1 / 2)
+  return 0.5 * x * portable_erfc(-kHalfRoot * x);
+}
+/// (1 + tanh(u)) / 2 = 1 / (1 + e^(-2u)), which loses nothing where x is negative.
+double gelu_tanh(double x) {
+  return x / (1 + portable_exp(-2 * model::kGeluRoot * (x + model::kGeluCubic * x * x * x)));
+}
+
+double soft_capped(double x, double cap) { return cap * portable_tanh(x / cap); }
+
+/// out[c] = compute(row, c) for this thread's channels of every row.
+template <typename Compute>
+void for_each_channel(const Call& call, Compute compute) {
+  const auto [begin, end] = call.team.share(call.width);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    for (std::size_t c = begin; c < end; ++c) call.output[i * call.width + c] = compute(i, c);
+  }
+}
+
+template <double (*kActivation)(double)>
+void run_gated(const Call& call) {
+  for_each_channel(call, [&](std::size_t i, std::size_t c) {
+    return kActivation(call.inputs[0].row(i)[c]) * call.inputs[1].row(i)[c];
+  });
+}
 
 /// In place: exp(x - max), and returns the sum, added in ascending order.
 double exponentials(double* x, std::size_t count) {
@@ -105,6 +131,7 @@ void run(const model::Attention& attention, const Call& call) {
     for (std::size_t p = 0; p < head.seen; ++p) {
       const double* key = head.keys + p * head.kv_width;
       scores[p] = call.kernels.dot_exact(head.q, key, attention.head_width) * attention.scale;
+      if (attention.soft_cap != 0) scores[p] = soft_capped(scores[p], attention.soft_cap);
     }
     const double sum = exponentials(scores, head.seen);
     std::fill_n(head.out, attention.head_width, 0.0);
@@ -116,22 +143,28 @@ void run(const model::Attention& attention, const Call& call) {
   });
 }
 
-void run(const model::GatedActivation&, const Call& call) {
-  const auto [begin, end] = call.team.share(call.width);
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    const double* gate = call.inputs[0].row(i);
-    const double* up = call.inputs[1].row(i);
-    for (std::size_t c = begin; c < end; ++c) call.output[i * call.width + c] = silu(gate[c]) * up[c];
+void run(const model::GatedActivation& gated, const Call& call) {
+  switch (gated.activation) {
+    case model::Activation::silu:
+      return run_gated<silu>(call);
+    case model::Activation::gelu:
+      return run_gated<gelu>(call);
+    case model::Activation::gelu_tanh:
+      return run_gated<gelu_tanh>(call);
   }
 }
 
-void run(const model::Add&, const Call& call) {
-  const auto [begin, end] = call.team.share(call.width);
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    const double* a = call.inputs[0].row(i);
-    const double* b = call.inputs[1].row(i);
-    for (std::size_t c = begin; c < end; ++c) call.output[i * call.width + c] = a[c] + b[c];
-  }
+void run(const model::Add& /*add*/, const Call& call) {
+  for_each_channel(call,
+                   [&](std::size_t i, std::size_t c) { return call.inputs[0].row(i)[c] + call.inputs[1].row(i)[c]; });
+}
+
+void run(const model::Scale& scale, const Call& call) {
+  for_each_channel(call, [&](std::size_t i, std::size_t c) { return scale.factor * call.inputs[0].row(i)[c]; });
+}
+
+void run(const model::SoftCap& cap, const Call& call) {
+  for_each_channel(call, [&](std::size_t i, std::size_t c) { return soft_capped(call.inputs[0].row(i)[c], cap.cap); });
 }
 
 }  // namespace assay::engine::oracle

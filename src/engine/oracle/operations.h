@@ -49,5 +49,7 @@ void run(const model::Rope& rope, const Call& call);
 void run(const model::Attention& attention, const Call& call);
 void run(const model::GatedActivation& gated, const Call& call);
 void run(const model::Add& add, const Call& call);
+void run(const model::Scale& scale, const Call& call);
+void run(const model::SoftCap& cap, const Call& call);
 
 }  // namespace assay::engine::oracle

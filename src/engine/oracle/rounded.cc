@@ -19,6 +19,32 @@ float same(float x) { return x; }
 float to_f16(float x) { return quant::half_to_float(quant::float_to_half(x)); }
 float to_bf16(float x) { return quant::bfloat_to_float(quant::float_to_bfloat(x)); }
 
+// A function of one number, in float64 and rounded.
+float exp_f32(float x) { return static_cast<float>(portable_exp(static_cast<double>(x))); }
+float tanh_f32(float x) { return static_cast<float>(portable_tanh(static_cast<double>(x))); }
+float erf_f32(float x) { return static_cast<float>(1 - portable_erfc(static_cast<double>(x))); }
+
+/// As engines write them.
+float activated(model::Activation activation, float x) {
+  constexpr float kHalfRoot = 0.707106781186547524F;
+  const auto root = static_cast<float>(model::kGeluRoot);
+  const auto cubic = static_cast<float>(model::kGeluCubic);
+  switch (activation) {
+    case model::Activation::silu:
+      return x / (1 + exp_f32(-x));
+    case model::Activation::gelu:
+      return 0.5F * x * (1 + erf_f32(x * kHalfRoot));
+    case model::Activation::gelu_tanh:
+      return 0.5F * x * (1 + tanh_f32(root * x * (1 + cubic * x * x)));
+  }
+  return x;
+}
+
+float soft_capped(float x, double cap) {
+  const auto limit = static_cast<float>(cap);
+  return limit * tanh_f32(x / limit);
+}
+
 /// An arithmetic: how inputs, results and the sums in between are rounded.
 template <float (*kInput)(float), float (*kResult)(float), float (*kSum)(float)>
 class Rounded {
@@ -99,12 +125,13 @@ class Rounded {
     double* scores = call_.scratch;
     for_each_head(attention, call_, [&](const Head& head) {
       for (std::size_t p = 0; p < head.seen; ++p) {
-        scores[p] = dot(head.q, head.keys + p * head.kv_width, attention.head_width) * scale;
+        const float score = dot(head.q, head.keys + p * head.kv_width, attention.head_width) * scale;
+        scores[p] = attention.soft_cap == 0 ? score : soft_capped(score, attention.soft_cap);
       }
       const auto largest = static_cast<float>(*std::max_element(scores, scores + head.seen));
       float sum = 0;
       for (std::size_t p = 0; p < head.seen; ++p) {
-        scores[p] = static_cast<float>(portable_exp(static_cast<double>(at(scores, p) - largest)));
+        scores[p] = exp_f32(at(scores, p) - largest);
         sum = kSum(sum + at(scores, p));
       }
       std::fill_n(head.out, attention.head_width, 0.0);
@@ -119,17 +146,24 @@ class Rounded {
     });
   }
 
-  void operator()(const model::GatedActivation& /*gated*/) const {
+  void operator()(const model::GatedActivation& gated) const {
     for_each_channel([&](std::size_t i, std::size_t c) {
-      const float gate = at(call_.inputs[0].row(i), c);
-      const auto exponential = static_cast<float>(portable_exp(static_cast<double>(-gate)));
-      return gate / (1 + exponential) * at(call_.inputs[1].row(i), c);
+      return activated(gated.activation, at(call_.inputs[0].row(i), c)) * at(call_.inputs[1].row(i), c);
     });
   }
 
   void operator()(const model::Add& /*add*/) const {
     for_each_channel(
         [&](std::size_t i, std::size_t c) { return at(call_.inputs[0].row(i), c) + at(call_.inputs[1].row(i), c); });
+  }
+
+  void operator()(const model::Scale& scale) const {
+    const auto factor = static_cast<float>(scale.factor);
+    for_each_channel([&](std::size_t i, std::size_t c) { return factor * at(call_.inputs[0].row(i), c); });
+  }
+
+  void operator()(const model::SoftCap& cap) const {
+    for_each_channel([&](std::size_t i, std::size_t c) { return soft_capped(at(call_.inputs[0].row(i), c), cap.cap); });
   }
 
  private:

@@ -1,6 +1,6 @@
 // The operations of a plan in less than float64, for precision policies. Values stay in the oracle's arrays of doubles,
 // which hold float32 numbers here; every operation is a float32 operation, and engine/precision.h says what is rounded
-// further. Angles, their sines and cosines, and exponentials are computed in float64 and rounded.
+// further. Angles, their sines and cosines, exponentials, tanh and erf are computed in float64 and rounded.
 #pragma once
 
 #include <cstddef>

@@ -14,9 +14,13 @@ struct Architecture {
   std::string_view name;  ///< general.architecture
   /// Adds all steps; the last one gives the logits. Throws Error{unsupported} for variants it does not know.
   void (*build)(const HyperParameters& hyper_parameters, PlanBuilder& builder);
+  std::span<const std::string_view> honoured_keys = {};  ///< for read_hyper_parameters
 };
 
+extern const Architecture kGemma2;
 extern const Architecture kLlama;
+extern const Architecture kQwen2;
+extern const Architecture kQwen3;
 
 std::span<const Architecture* const> all_architectures();
 

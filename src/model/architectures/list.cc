@@ -7,7 +7,7 @@
 namespace assay::model {
 namespace {
 
-constexpr std::array kAll = {&kLlama};
+constexpr std::array kAll = {&kGemma2, &kLlama, &kQwen2, &kQwen3};
 
 }  // namespace
 
