@@ -133,9 +133,14 @@ class Engine:
         self.rotation = {"pairing": pairing, "frequencies": frequencies, "magnitude": magnitude,
                          "head_width": self.head_width}
         self.heads = {"heads": heads, "kv_heads": model.get("attention.head_count_kv", heads),
-                      "scale": 1 / math.sqrt(self.head_width),
+                      "scale": 1 / math.sqrt(self.attention_width(heads)),
                       "soft_cap": model.get("attn_logit_softcapping", 50.0) if gemma else 0}
         self.window = model.get("attention.sliding_window", 4096) if gemma else 0
+
+    def attention_width(self, heads):
+        """What scores are divided by the square root of: the head's width, but for Gemma 2's largest model."""
+        is_27b = self.model.architecture == "gemma2" and self.model.get("block_count") == 46
+        return self.model.get("embedding_length") / heads if is_27b else self.head_width
 
     def run(self, tokens):
         """Every value by its tap, [tokens, channels]."""

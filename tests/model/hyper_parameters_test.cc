@@ -80,6 +80,36 @@ TEST(HyperParameters, NamesKeysItDoesNotKnow) {
   EXPECT_EQ(read(tiny).ignored_keys, std::vector<std::string>{"llama.attention.sliding_window"});
 }
 
+TEST(HyperParameters, ReadsWhatTheArchitectureHonours) {
+  TinyModel tiny;
+  tiny.become("gemma2");
+  const std::vector<std::byte> bytes = tiny.bytes();
+  const gguf::File file = gguf::File::parse("tiny.gguf", bytes);
+  constexpr std::string_view kTwo[] = {kSlidingWindow, kFinalSoftCap};
+  const HyperParameters hp = read_hyper_parameters(file, kTwo);
+  EXPECT_EQ(hp.sliding_window, 3U);
+  EXPECT_EQ(hp.final_logit_softcapping, 3.0);
+  EXPECT_EQ(hp.attn_logit_softcapping, std::nullopt);
+  EXPECT_EQ(hp.ignored_keys, std::vector<std::string>{"gemma2.attn_logit_softcapping"});
+}
+
+TEST(HyperParameters, RefusesWindowsAndCapsThatAreNone) {
+  const auto error = [](const std::string& key, KeyValue value) -> std::string {
+    TinyModel tiny;
+    tiny.become("gemma2");
+    tiny.keys[key] = std::move(value);
+    try {
+      const test::LoadedModel loaded(tiny);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_NE(error("gemma2.attention.sliding_window", 0U).find("is 0, but must be between 1"), std::string::npos);
+  EXPECT_NE(error("gemma2.attn_logit_softcapping", 0.0F).find("must be a finite number above 0"), std::string::npos);
+  EXPECT_NE(error("gemma2.final_logit_softcapping", -1.0F).find("must be a finite number above"), std::string::npos);
+}
+
 TEST(HyperParameters, RefusesMissingKeys) {
   for (const char* key :
        {"llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length",

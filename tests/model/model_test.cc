@@ -1,4 +1,4 @@
-// Loading: the plan of a llama model, and files whose tensors are not what the metadata says.
+// Loading: the plans of architectures, and files whose tensors are not what the metadata says.
 #include "model/model.h"
 
 #include <algorithm>
@@ -120,12 +120,68 @@ TEST(Model, WarnsOfUnusedTensorsAndKeys) {
 TEST(Model, RefusesOtherArchitectures) {
   TinyModel tiny;
   tiny.keys["general.architecture"] = std::string("mam\nba");
-  EXPECT_EQ(error_of(tiny, ErrorKind::unsupported), "tiny.gguf: unknown architecture 'mam\\nba'; known: llama");
+  EXPECT_EQ(error_of(tiny, ErrorKind::unsupported),
+            "tiny.gguf: unknown architecture 'mam\\nba'; known: gemma2, llama, qwen2, qwen3");
   tiny.keys["general.architecture"] = std::string();
   EXPECT_EQ(error_of(tiny), "tiny.gguf: general.architecture is missing");
   tiny = {};
   tiny.keys["llama.expert_count"] = 8U;
   EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("8 experts"), std::string::npos);
+}
+
+TEST(Model, Qwen2NeedsItsBiases) {
+  TinyModel tiny;
+  tiny.become("qwen2");
+  EXPECT_EQ(error_of(tiny), "");
+  tiny.tensors.erase("blk.1.attn_k.bias");
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: tensor blk.1.attn_k.bias is missing");
+}
+
+TEST(Model, Qwen3NormsHeadsBeforeItRotatesThem) {
+  TinyModel tiny;
+  tiny.become("qwen3");
+  const LoadedModel loaded(tiny);
+  EXPECT_EQ(std::get<RmsNorm>(step_of(loaded->plan, "blk.1.k_norm").operation).group, 6U);
+  const auto& rotated = step_of(loaded->plan, "blk.1.k_rope");
+  EXPECT_EQ(loaded->plan.values[static_cast<std::size_t>(rotated.inputs[0])].tap, "blk.1.k_norm");
+  EXPECT_EQ(std::get<Rope>(rotated.operation).pairing, RopePairing::halves);
+  tiny.tensors.erase("blk.0.attn_q_norm.weight");
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: tensor blk.0.attn_q_norm.weight is missing");
+}
+
+TEST(Model, Gemma2PlansWhatItsFileSays) {
+  TinyModel tiny;
+  tiny.become("gemma2");
+  {
+    const LoadedModel loaded(tiny);
+    EXPECT_TRUE(loaded->warnings.empty());
+    const auto attention = [&](const char* tap) { return std::get<Attention>(step_of(loaded->plan, tap).operation); };
+    EXPECT_EQ(attention("blk.0.attn").window, 3U);
+    EXPECT_EQ(attention("blk.1.attn").window, 0U);
+    EXPECT_EQ(attention("blk.1.attn").soft_cap, 2.0);
+    EXPECT_EQ(std::get<SoftCap>(step_of(loaded->plan, "logits").operation).cap, 3.0);
+    EXPECT_EQ(loaded->plan.logits, loaded->plan.steps.back().output);
+    const auto names = taps(loaded->plan);
+    for (const char* tap : {"embed_scaled", "blk.0.attn_post_norm", "blk.1.ffn_post_norm", "logits_raw"}) {
+      EXPECT_EQ(std::count(names.begin(), names.end(), tap), 1) << tap;
+    }
+  }
+  tiny.keys.erase("gemma2.attention.sliding_window");
+  tiny.keys.erase("gemma2.final_logit_softcapping");
+  const LoadedModel loaded(tiny);
+  EXPECT_EQ(std::get<Attention>(step_of(loaded->plan, "blk.0.attn").operation).window, 4096U);
+  EXPECT_EQ(std::get<SoftCap>(step_of(loaded->plan, "logits").operation).cap, 30.0);
+}
+
+TEST(Attention, AWindowCountsTheTokenItself) {
+  Attention attention{};
+  EXPECT_EQ(attention.first_seen(9), 0U);
+  attention.window = 3;
+  EXPECT_EQ(attention.first_seen(0), 0U);
+  EXPECT_EQ(attention.first_seen(2), 0U);
+  EXPECT_EQ(attention.first_seen(3), 1U);
+  attention.window = 1;
+  EXPECT_EQ(attention.first_seen(3), 3U);
 }
 
 TEST(Model, RefusesVocabularyOnlyFiles) {

@@ -1,5 +1,5 @@
-// A small random model of the llama architecture in memory, whose keys and tensors a test may change before it is
-// written.
+// A small random model in memory, of the llama architecture unless told otherwise, whose keys and tensors a test may
+// change before it is written.
 #pragma once
 
 #include <cstddef>
@@ -55,6 +55,33 @@ class TinyModel {
     }
     add("output_norm.weight", {24}, 1);
     add("output.weight", {24, 50}, 0.4F);
+  }
+
+  /// The same shapes in qwen2, qwen3 or gemma2, with the tensors that these ask for. Gemma's window is 3 positions.
+  void become(const std::string& architecture) {
+    std::map<std::string, KeyValue> renamed;
+    for (auto& [key, value] : keys) {
+      renamed[key.rfind("llama.", 0) == 0 ? architecture + key.substr(5) : key] = std::move(value);
+    }
+    keys = std::move(renamed);
+    keys["general.architecture"] = architecture;
+    for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
+      if (architecture == "qwen2") {
+        add(blk + "attn_q.bias", {24}, 0.4F);
+        add(blk + "attn_k.bias", {12}, 0.4F);
+        add(blk + "attn_v.bias", {12}, 0.4F);
+      } else if (architecture == "qwen3") {
+        add(blk + "attn_q_norm.weight", {6}, 1);
+        add(blk + "attn_k_norm.weight", {6}, 1);
+      } else {
+        add(blk + "post_attention_norm.weight", {24}, 1);
+        add(blk + "post_ffw_norm.weight", {24}, 1);
+      }
+    }
+    if (architecture != "gemma2") return;
+    keys["gemma2.attention.sliding_window"] = 3U;
+    keys["gemma2.attn_logit_softcapping"] = 2.0F;
+    keys["gemma2.final_logit_softcapping"] = 3.0F;
   }
 
   /// A tensor of normal random values.
