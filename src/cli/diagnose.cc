@@ -1,0 +1,168 @@
+// assay diagnose: says which operation of another engine is wrong, and why, from whatever that engine dumped.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/model_argument.h"
+#include "cli/prompt.h"
+#include "cli/terminal.h"
+#include "diagnose/diagnose.h"
+#include "diagnose/stepper.h"
+#include "report/diagnosis_json.h"
+#include "report/diagnosis_text.h"
+
+namespace assay::cli {
+namespace {
+
+using engine::Arithmetic;
+
+struct Options {
+  std::string model;
+  std::string trace;
+  std::string map;
+  std::optional<std::string> prompt;
+  std::optional<std::string> ids;
+  std::optional<std::string> generated;
+  std::string arithmetic;
+  int threads = 0;
+  bool pairs = false;
+  bool json = false;
+};
+
+std::vector<Arithmetic> parse_arithmetics(const std::string& text) {
+  std::vector<Arithmetic> arithmetics;
+  for (const Arithmetic known : {Arithmetic::f32, Arithmetic::f16, Arithmetic::q8, Arithmetic::bf16,
+                                 Arithmetic::f16acc}) {
+    if (diagnose::name(known) == text) arithmetics = {Arithmetic::f32, known};
+  }
+  if (text.empty() || !arithmetics.empty()) return arithmetics;
+  throw Error(ErrorKind::usage, fmt::format("unknown arithmetic '{}'", printable(text)),
+              "One of f32, f16, q8, bf16, f16acc.");
+}
+
+/// Exact values of a tap, for dumps whose names or layouts only their content tells.
+class ExactTaps {
+ public:
+  ExactTaps(const model::Plan& plan, int threads) : stepper_(plan, threads) {}
+
+  std::span<const double> operator()(std::span<const std::int32_t> tokens, model::ValueId id) {
+    const model::Plan& plan = stepper_.plan();
+    if (!std::equal(tokens.begin(), tokens.end(), passage_.tokens.begin(), passage_.tokens.end())) {
+      passage_.tokens.assign(tokens.begin(), tokens.end());
+      passage_.positions.resize(tokens.size());
+      for (std::size_t i = 0; i < tokens.size(); ++i) passage_.positions[i] = i;
+      values_.assign(plan.values.size(), {});
+      for (const model::Step& step : plan.steps) {
+        std::vector<const diagnose::Matrix*> inputs;
+        for (const model::ValueId input : step.inputs) inputs.push_back(&values_[static_cast<std::size_t>(input)]);
+        values_[static_cast<std::size_t>(step.output)] = stepper_.run(step, passage_, inputs);
+      }
+    }
+    return values_[static_cast<std::size_t>(id)].values;
+  }
+
+ private:
+  diagnose::Stepper stepper_;
+  diagnose::Passage passage_;
+  std::vector<diagnose::Matrix> values_;
+};
+
+int execute(const Options& options) {
+  const model::Model model = model::load_model(open_model_file(options.model));
+  const auto tokenizer = tokenizer::Tokenizer::from_gguf(model.file);
+  const int threads = options.threads == 0 ? available_threads() : options.threads;
+
+  trace::ForeignOptions reading;
+  reading.map = options.map;
+  if (options.ids) reading.tokens = parse_ids(*options.ids);
+  if (reading.tokens.empty() && options.prompt) {
+    reading.tokens = encode_prompt(*tokenizer, *options.prompt, true, model.file.name());
+  }
+  reading.prompt_tokens = reading.tokens.size();
+  reading.reference = ExactTaps(model.plan, threads);
+  trace::ForeignTrace trace;
+  if (!options.trace.empty()) {
+    trace = trace::read_foreign_trace(options.trace, model.plan, reading);
+  } else {
+    trace.source = "the command line";
+    trace.format = "token ids";
+    trace.tokens = reading.tokens;
+    trace.prompt_tokens = reading.prompt_tokens;
+  }
+  if (options.generated) trace.generated = parse_ids(*options.generated);
+  if (options.trace.empty() && trace.generated.empty()) {
+    throw Error(ErrorKind::usage, "nothing to diagnose: no trace and no generated ids",
+                "--trace FILE is what the other engine dumped; --generated IDS is what it said. `assay probe` writes "
+                "snippets that dump.");
+  }
+
+  diagnose::DiagnoseRequest request;
+  request.prompt = options.prompt;
+  request.arithmetics = parse_arithmetics(options.arithmetic);
+  request.pairs = options.pairs;
+  request.threads = threads;
+  const InterruptGuard guard;
+  diagnose::Verdict verdict;
+  {
+    std::optional<Progress> progress;
+    std::size_t of = 0;
+    request.on_progress = [&](std::size_t done, std::size_t total) {
+      guard.throw_if_interrupted();
+      if (total != of) {
+        progress.reset();
+        progress.emplace("steps", of = total, Progress::Unit::items);
+      }
+      progress->update(done);
+    };
+    verdict = diagnose::diagnose(model, *tokenizer, std::move(trace), request);
+  }
+  if (options.json) {
+    print_json(report::to_json(verdict));
+  } else {
+    print_text(report::to_text(verdict));
+  }
+  return verdict.kind == diagnose::VerdictKind::fault ? 1 : 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_argument(app, options->model);
+  app.add_option("--trace", options->trace,
+                 "What the other engine dumped: .safetensors, .npz, a folder of .npy, llama.cpp's eval-callback text, "
+                 "JSON of facts, raw logits");
+  app.add_option("-p,--prompt", options->prompt, "The text it was given");
+  app.add_option("--ids", options->ids, "The token ids it was given, where the dump does not say them");
+  app.add_option("--generated", options->generated, "The ids it chose, the first one after the prompt's last token");
+  app.add_option("--map", options->map, "Lines 'theirs = ours' for names of its own");
+  app.add_option("--arithmetic", options->arithmetic,
+                 "What it claims to compute in: f32, f16, bf16, q8 (8-bit activations), f16acc; else whatever explains "
+                 "most");
+  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
+  app.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
+  app.add_flag("--json", options->json, "The verdict as JSON");
+  return [options] { return execute(*options); };
+}
+
+}  // namespace
+
+extern const Command kDiagnose = {
+    "diagnose", "Find the operation of another engine that is wrong, and why",
+    "  assay diagnose model.gguf --trace mine.npz\n"
+    "  assay diagnose model.gguf --trace callback.txt -p \"Hello world\"\n"
+    "  assay diagnose model.gguf -p \"Hello world\" --generated 16301,28651,16301\n"
+    "Exit: 0 nothing but rounding, or undecided; 1 a fault was found",
+    setup};
+
+}  // namespace assay::cli

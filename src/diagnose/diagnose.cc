@@ -1,0 +1,170 @@
+#include "diagnose/diagnose.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "diagnose/replay.h"
+#include "diagnose/walk.h"
+#include "diagnose/whole_model.h"
+
+namespace assay::diagnose {
+namespace {
+
+using Outcome = StepReport::Outcome;
+
+Passage passage_of(const model::Model& model, const tokenizer::Tokenizer& tokenizer, const trace::ForeignTrace& trace,
+                   const DiagnoseRequest& request) {
+  Passage passage;
+  passage.tokens = trace.tokens;
+  passage.prompt_tokens = trace.prompt_tokens;
+  if (passage.tokens.empty() && request.prompt) {
+    passage.tokens = tokenizer.encode(*request.prompt);
+    passage.prompt_tokens = passage.tokens.size();
+  }
+  if (passage.tokens.empty()) {
+    throw Error(ErrorKind::input, fmt::format("{}: no token ids", trace.source),
+                "Dump them as 'tokens', or give --ids or the prompt (-p).");
+  }
+  const std::size_t vocabulary = model.plan.vocabulary;
+  for (const std::int32_t token : passage.tokens) {
+    if (token >= 0 && static_cast<std::size_t>(token) < vocabulary) continue;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: token {} is outside the vocabulary of {}", trace.source, token, vocabulary),
+                "Is this a dump of another model?");
+  }
+  passage.positions.resize(passage.tokens.size());
+  std::iota(passage.positions.begin(), passage.positions.end(), std::size_t{0});
+  return passage;
+}
+
+/// The ids that were chosen, put behind the prompt: they were the next inputs.
+void append_chosen(Passage& passage, const trace::ForeignTrace& trace) {
+  for (std::size_t i = 0; i + 1 < trace.generated.size(); ++i) {
+    if (passage.prompt_tokens + i < passage.tokens.size()) continue;
+    passage.tokens.push_back(trace.generated[i]);
+    passage.positions.push_back(passage.positions.size());
+  }
+}
+
+std::string most_common_arithmetic(const std::vector<StepReport>& steps) {
+  std::map<std::string, std::size_t> counts;
+  for (const StepReport& step : steps) {
+    if (step.outcome == Outcome::healthy && step.operation == "linear") ++counts[step.arithmetic];
+  }
+  const auto most =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == counts.end() ? "" : most->first;
+}
+
+bool says_inner_values(const trace::ForeignTrace& trace, const model::Plan& plan) {
+  const std::string& logits = plan.values[static_cast<std::size_t>(plan.logits)].tap;
+  return std::any_of(trace.taps.begin(), trace.taps.end(),
+                     [&](const trace::ForeignTap& tap) { return tap.name != logits; });
+}
+
+void judge_from_outside(const model::Model& model, const Passage& passage, const trace::ForeignTrace& trace,
+                        const DiagnoseRequest& request, Verdict& verdict) {
+  WholeModelRequest whole;
+  whole.logits = trace.find(model.plan.values[static_cast<std::size_t>(model.plan.logits)].tap);
+  whole.chosen = trace.generated;
+  if (whole.chosen.empty()) {
+    whole.chosen.assign(trace.tokens.begin() + static_cast<std::ptrdiff_t>(trace.prompt_tokens), trace.tokens.end());
+  }
+  whole.first_chosen = passage.prompt_tokens - 1;
+  whole.pairs = request.pairs;
+  whole.threads = request.threads;
+  whole.on_run = request.on_progress;
+  const WholeModelResult result = replay_whole_model(model, passage, whole);
+  verdict.kind = VerdictKind::undecided;
+  if (result.is_right) {
+    verdict.kind = VerdictKind::rounding;
+    verdict.notes.emplace_back(whole.logits != nullptr ? "the logits are the model's, within rounding"
+                                                       : "the ids are those that the model without any fault chooses");
+  }
+  const bool is_sure = std::any_of(result.findings.begin(), result.findings.end(),
+                                   [](const Finding& finding) { return finding.confidence >= 0.5; });
+  if (is_sure) verdict.kind = VerdictKind::fault;
+  verdict.findings.insert(verdict.findings.end(), result.findings.begin(), result.findings.end());
+  if (!result.is_right && !is_sure) {
+    verdict.needed.emplace_back("taps of the first block (embed, blk.0.*): the step that is wrong can then be named");
+  }
+}
+
+}  // namespace
+
+std::string_view name(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::fault:
+      return "fault";
+    case VerdictKind::rounding:
+      return "rounding";
+    case VerdictKind::undecided:
+      return "undecided";
+  }
+  return "";
+}
+
+std::string_view name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::not_given:
+      return "not_given";
+    case Outcome::healthy:
+      return "healthy";
+    case Outcome::fault:
+      return "fault";
+    case Outcome::unknown:
+      return "unknown";
+    case Outcome::undecided:
+      return "undecided";
+  }
+  return "";
+}
+
+Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenizer, trace::ForeignTrace trace,
+                 const DiagnoseRequest& request) {
+  Verdict verdict;
+  verdict.notes = trace.notes;
+  for (const trace::ForeignTap& tap : trace.taps) {
+    if (!tap.note.empty()) verdict.notes.push_back(fmt::format("{}: {}", tap.name, tap.note));
+  }
+  for (const std::string& extra : trace.extra) verdict.notes.push_back(fmt::format("not used: {}", extra));
+  Passage passage = passage_of(model, tokenizer, trace, request);
+
+  if (!says_inner_values(trace, model.plan)) {
+    append_chosen(passage, trace);
+    judge_from_outside(model, passage, trace, request, verdict);
+    return verdict;
+  }
+
+  Replay replay(model, trace, std::move(passage), request.threads);
+  WalkRequest walk_request;
+  walk_request.arithmetics = request.arithmetics;
+  walk_request.on_progress = [&](std::size_t done) {
+    if (request.on_progress) request.on_progress(done, model.plan.steps.size());
+  };
+  Walked walked = walk(replay, walk_request);
+  std::vector<Finding> findings = join_layers(std::move(walked.findings));
+  verdict.findings.insert(verdict.findings.end(), std::make_move_iterator(findings.begin()),
+                          std::make_move_iterator(findings.end()));
+  verdict.steps = std::move(walked.steps);
+  verdict.needed.insert(verdict.needed.end(), walked.needed.begin(), walked.needed.end());
+  verdict.arithmetic = most_common_arithmetic(verdict.steps);
+  for (const StepReport& step : verdict.steps) {
+    if (step.outcome == Outcome::healthy) verdict.acquitted.push_back(step.tap);
+  }
+  const bool is_faulty = std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const Finding& finding) {
+    return finding.fault_class == FaultClass::mistake && finding.confidence >= 0.5;
+  });
+  const bool is_open = std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                                   [](const Finding& finding) { return finding.fault_class == FaultClass::mistake; });
+  verdict.kind = is_faulty ? VerdictKind::fault : is_open ? VerdictKind::undecided : VerdictKind::rounding;
+  if (verdict.acquitted.empty() && !is_faulty) verdict.kind = VerdictKind::undecided;
+  return verdict;
+}
+
+}  // namespace assay::diagnose

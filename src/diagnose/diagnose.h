@@ -1,0 +1,32 @@
+// The whole diagnosis of one dump: gates first (token ids, sampler, weights), then every step in causal order; where
+// nothing inside the network was given, single faults are put into the whole model.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diagnose/verdict.h"
+#include "engine/precision.h"
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+#include "trace/foreign/foreign_trace.h"
+
+namespace assay::diagnose {
+
+struct DiagnoseRequest {
+  std::optional<std::string> prompt;            ///< the text their engine was given
+  std::vector<engine::Arithmetic> arithmetics;  ///< what their engine claims to compute in; empty: any
+  bool pairs = false;                           ///< with logits or ids alone: also try two faults at once
+  int threads = 1;
+  std::function<void(std::size_t done, std::size_t total)> on_progress;  ///< may be empty
+};
+
+/// The trace has taps of the model's plan. Throws Error{input} when it says nothing that can be judged: no token ids
+/// and no prompt, ids outside the vocabulary, or no tap, logits or chosen ids.
+Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenizer, trace::ForeignTrace trace,
+                 const DiagnoseRequest& request);
+
+}  // namespace assay::diagnose

@@ -1,0 +1,58 @@
+#include "report/diagnosis_json.h"
+
+#include <cmath>
+
+namespace assay::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// JSON has no infinity: null stands for it.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json to_json(const diagnose::Finding& finding) {
+  Json parameters = Json::object();
+  for (const diagnose::Parameter& parameter : finding.parameters) parameters[parameter.name] = parameter.value;
+  return {
+      {"tap", finding.taps.empty() ? "" : finding.taps.front()},
+      {"taps", finding.taps},
+      {"observed", finding.observed.empty() ? (finding.taps.empty() ? "" : finding.taps.front()) : finding.observed},
+      {"operation", finding.operation},
+      {"fault", finding.fault},
+      {"class", finding.fault_class == diagnose::FaultClass::mistake ? "mistake" : "rounding"},
+      {"parameters", parameters},
+      {"claim", finding.claim},
+      {"remedy", finding.remedy},
+      {"sources", finding.sources},
+      {"fingerprint", finding.fingerprint},
+      {"residual_before", number(finding.residual_before)},
+      {"residual_after", number(finding.residual_after)},
+      {"expected", number(finding.expected)},
+      {"confidence", finding.confidence},
+      {"ties", finding.ties}};
+}
+
+Json to_json(const diagnose::StepReport& step) {
+  Json json = {{"tap", step.tap}, {"operation", step.operation}, {"outcome", diagnose::name(step.outcome)}};
+  if (step.outcome == diagnose::StepReport::Outcome::not_given) return json;
+  json["residual"] = number(step.residual);
+  json["expected"] = number(step.expected);
+  if (!step.arithmetic.empty()) json["arithmetic"] = step.arithmetic;
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const diagnose::Verdict& verdict) {
+  Json json = {{"version", 1}, {"verdict", diagnose::name(verdict.kind)}, {"findings", Json::array()}};
+  for (const diagnose::Finding& finding : verdict.findings) json["findings"].push_back(to_json(finding));
+  json["acquitted"] = verdict.acquitted;
+  json["needed"] = verdict.needed;
+  json["notes"] = verdict.notes;
+  json["arithmetic"] = verdict.arithmetic;
+  json["steps"] = Json::array();
+  for (const diagnose::StepReport& step : verdict.steps) json["steps"].push_back(to_json(step));
+  return json;
+}
+
+}  // namespace assay::report
