@@ -68,7 +68,7 @@ struct Parameter {
 struct Hypothesis {
   std::vector<Parameter> parameters;
   /// The step's output with the fault in it. It reads everything from the site it is called with, which may be the same
-  /// step of another layer.
+  /// step of another layer. Empty where that lacks tokens which the answer needs.
   std::function<Matrix(const Site&)> run;
 };
 

@@ -20,4 +20,38 @@ extern const Fault kNormWeightOffset;
 extern const Fault kResidualMissing;
 extern const Fault kResidualTwice;
 
+// Weights.
+extern const Fault kWeightTransposed;
+extern const Fault kHeadTensor;
+extern const Fault kWrongTensor;
+extern const Fault kEmbeddingRow;
+extern const Fault kLegacyNibbleOrder;
+extern const Fault kLegacyOffsetMissing;
+extern const Fault kQ5HighBitsLost;
+extern const Fault kQ8Unsigned;
+extern const Fault kKScalesUnpacked;
+extern const Fault kKMinSign;
+extern const Fault kKMinDropped;
+extern const Fault kKNibbleOrder;
+extern const Fault kQ6KSequential;
+extern const Fault kQ6KOffsetMissing;
+extern const Fault kQ6KScalesUnsigned;
+extern const Fault kQ6KHighBitsLost;
+extern const Fault kQ3KHighBit;
+extern const Fault kQ3KScales;
+extern const Fault kQ2KOrder;
+extern const Fault kQ2KScales;
+extern const Fault kBlockScale;
+extern const Fault kOnlyFirstBlock;
+extern const Fault kLogitsRow;
+extern const Fault kStaleValue;
+
+// Precision.
+extern const Fault kF16Overflow;
+extern const Fault kF16Storage;
+extern const Fault kBf16Storage;
+extern const Fault kQ8Activations;
+extern const Fault kF16Accumulation;
+extern const Fault kFlushToZero;
+
 }  // namespace assay::diagnose

@@ -1,0 +1,50 @@
+#include <string>
+
+#include "diagnose/faults/faults.h"
+#include "diagnose/faults/layer_name.h"
+#include "diagnose/faults/misread.h"
+
+namespace assay::diagnose {
+namespace {
+
+/// The tensor `part` of the layer `offset` layers further, if it is there and has the shape of the step's own.
+model::WeightId find_other(const Site& site, const std::string& part, int offset) {
+  const gguf::Tensor& own = *matrix_of(site);
+  const std::size_t layer = parse_layer_name(own.name)->layer + static_cast<std::size_t>(offset);
+  const model::WeightId other = find_weight(site, LayerName{layer, part}.text());
+  return other != model::kNoWeight && site.tensor(other).ne == own.ne ? other : model::kNoWeight;
+}
+
+void add(const Site& site, const std::string& part, int offset, std::vector<Hypothesis>& hypotheses) {
+  const model::WeightId other = find_other(site, part, offset);
+  if (other == model::kNoWeight) return;
+  hypotheses.push_back({{{"tensor", std::string(site.tensor(other).name)}}, [part, offset](const Site& here) {
+                          const model::WeightId weight = find_other(here, part, offset);
+                          return weight == model::kNoWeight ? here.exact() : run_with_weight(here, weight);
+                        }});
+}
+
+void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
+  const gguf::Tensor* matrix = matrix_of(site);
+  const auto own = matrix == nullptr ? std::nullopt : parse_layer_name(matrix->name);
+  if (!own) return;
+  for (const gguf::Tensor* tensor : site.plan().weights) {
+    const auto other = parse_layer_name(tensor->name);
+    if (other && other->layer == own->layer && other->part != own->part) {
+      add(site, std::string(other->part), 0, hypotheses);
+    }
+  }
+  for (const int offset : {-1, 1}) add(site, std::string(own->part), offset, hypotheses);
+}
+
+}  // namespace
+
+const Fault kWrongTensor = {"wrong_tensor",
+                            "multiplies with another tensor of the same shape: its neighbour in the layer, or that of "
+                            "the layer before or after",
+                            "Give this step the tensor of its own name and layer.",
+                            "",
+                            FaultClass::mistake,
+                            propose};
+
+}  // namespace assay::diagnose
