@@ -62,7 +62,7 @@ struct ScaleFields {
 };
 constexpr ScaleFields kScaleFields[] = {{"Q4_0", 0, 0}, {"Q4_1", 0, 2},   {"Q5_0", 0, 0},   {"Q5_1", 0, 2},
                                         {"Q8_0", 0, 0}, {"Q2_K", 80, 82}, {"Q3_K", 108, 0}, {"Q4_K", 0, 2},
-                                        {"Q5_K", 0, 2}, {"Q6_K", 208, 0}};
+                                        {"Q5_K", 0, 2}, {"Q6_K", 208, 0}, {"IQ4_NL", 0, 0}};
 
 class TinyModel {
  public:

@@ -1,0 +1,115 @@
+// dump_faults MODEL OUTDIR TAP GIVEN|- ID...: what the step of TAP gives with each fault in it, on exact inputs. Writes
+// OUTDIR/input<k>.npy, exact.npy and <n>.npy, float64 [tokens, channels], and prints a line for each <n>: its number,
+// the fault, and name=value for every parameter. GIVEN is a file of what the candidate said, raw float64 of the same
+// shape.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "diagnose/fault.h"
+#include "gguf/file.h"
+#include "model/model.h"
+
+namespace {
+
+using namespace assay;
+
+/// NumPy's format 1.0: magic, version, header length (u16), a Python dict padded to a multiple of 64 bytes, the values.
+void write_npy(const std::filesystem::path& path, const diagnose::Matrix& matrix) {
+  std::string header =
+      fmt::format("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, {}), }}", matrix.rows, matrix.width);
+  constexpr std::size_t kPreamble = 10;
+  header.append(63 - (kPreamble + header.size()) % 64, ' ');
+  header += '\n';
+  OutputFile file(path);
+  file.write(std::string("\x93NUMPY\x01\x00", 8));
+  file.write(std::string{static_cast<char>(header.size() & 0xFFU), static_cast<char>(header.size() >> 8U)});
+  file.write(header);
+  file.write(std::as_bytes(std::span(matrix.values)));
+  file.commit();
+}
+
+class ExactValues final : public diagnose::Values {
+ public:
+  ExactValues(const diagnose::Stepper& stepper, const diagnose::Passage& passage)
+      : values_(stepper.plan().values.size()) {
+    for (const model::Step& step : stepper.plan().steps) {
+      std::vector<const diagnose::Matrix*> inputs;
+      for (const model::ValueId input : step.inputs) inputs.push_back(&value(input));
+      values_[static_cast<std::size_t>(step.output)] = stepper.run(step, passage, inputs);
+    }
+  }
+  const diagnose::Matrix& value(model::ValueId id) const override { return values_[static_cast<std::size_t>(id)]; }
+
+ private:
+  std::vector<diagnose::Matrix> values_;
+};
+
+void dump(int argc, char** argv) {
+  const model::Model model = model::load_model(gguf::File::open(argv[1]));
+  const std::filesystem::path folder = argv[2];
+  diagnose::Passage passage;
+  for (int i = 5; i < argc; ++i) {
+    passage.positions.push_back(passage.tokens.size());
+    passage.tokens.push_back(std::atoi(argv[i]));
+  }
+  passage.prompt_tokens = passage.tokens.size();
+  const diagnose::Stepper stepper(model.plan, 2);
+  const ExactValues values(stepper, passage);
+
+  std::size_t index = 0;
+  const auto tap_of = [&](const model::Step& step) {
+    return model.plan.values[static_cast<std::size_t>(step.output)].tap;
+  };
+  while (tap_of(model.plan.steps.at(index)) != argv[3]) ++index;
+  diagnose::Site site{model, stepper, passage, values, index, nullptr};
+  diagnose::Matrix given(passage.tokens.size(), site.width());
+  if (std::string(argv[4]) != "-") {
+    std::ifstream(argv[4], std::ios::binary)
+        .read(reinterpret_cast<char*>(given.values.data()),
+              static_cast<std::streamsize>(given.values.size() * sizeof(double)));
+    site.given = &given;
+  }
+
+  std::filesystem::create_directories(folder);
+  for (std::size_t k = 0; k < site.step().inputs.size(); ++k) {
+    write_npy(folder / fmt::format("input{}.npy", k), site.input(k));
+  }
+  write_npy(folder / "exact.npy", site.exact());
+  std::size_t number = 0;
+  for (const diagnose::Fault* fault : diagnose::all_faults()) {
+    std::vector<diagnose::Hypothesis> hypotheses;
+    fault->propose(site, hypotheses);
+    for (const diagnose::Hypothesis& hypothesis : hypotheses) {
+      write_npy(folder / fmt::format("{}.npy", number), hypothesis.run(site));
+      fmt::print("{} {}", number++, fault->name);
+      for (const diagnose::Parameter& parameter : hypothesis.parameters) {
+        fmt::print(" {}={}", parameter.name, parameter.value);
+      }
+      fmt::print("\n");
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 6) {
+    std::fputs("usage: dump_faults MODEL OUTDIR TAP GIVEN|- ID...\n", stderr);
+    return 2;
+  }
+  try {
+    dump(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+  return 0;
+}
