@@ -64,9 +64,11 @@ class Trial {
   }
 
   bool is_possible() const { return values_.has_value(); }
+  /// 0 where these rows cannot tell.
   double residual(const Hypothesis& hypothesis) const {
     const Site few{site_.model, site_.stepper, passage_, *values_, site_.index, nullptr};
-    return diagnose::residual(given_, hypothesis.run(few));
+    const Matrix output = hypothesis.run(few);
+    return output.empty() ? 0 : diagnose::residual(given_, output);
   }
 
  private:
