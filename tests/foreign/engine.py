@@ -29,6 +29,7 @@ class Model:
         self.metadata = {key: field.contents() for key, field in reader.fields.items()}
         self.architecture = self.metadata["general.architecture"]
         self.tensors = {tensor.name: tensor for tensor in reader.tensors}
+        self.decoded = {}
 
     def get(self, key, default=None):
         """The architecture's own metadata, for example get("block_count")."""
@@ -38,12 +39,12 @@ class Model:
 
     def weight(self, name):
         """The tensor's values, or None when there is no such tensor."""
-        tensor = self.tensors.get(name)
-        if tensor is None:
-            return None
-        # The file lists dimensions from the contiguous one upwards.
-        shape = [int(length) for length in reversed(tensor.shape)]
-        return formats.values(tensor.tensor_type.name, tensor.data).reshape(shape)
+        if name not in self.decoded and name in self.tensors:
+            tensor = self.tensors[name]
+            # The file lists dimensions from the contiguous one upwards.
+            shape = [int(length) for length in reversed(tensor.shape)]
+            self.decoded[name] = formats.values(tensor.tensor_type.name, tensor.data).reshape(shape)
+        return self.decoded.get(name)
 
 
 def yarn_ramp(model, dimensions, base):
@@ -63,11 +64,11 @@ def yarn_ramp(model, dimensions, base):
     return 1 - np.clip(position, 0, 1)
 
 
-def rope_frequencies(model):
+def rope_frequencies(model, base=None):
     """(radians a position for each pair of a head, factor of the rotated vectors)."""
     head_width = model.get("attention.key_length", model.get("embedding_length") // model.get("attention.head_count"))
     dimensions = model.get("rope.dimension_count", head_width)
-    base = model.get("rope.freq_base", 10000.0)
+    base = base or model.get("rope.freq_base", 10000.0)
     plain = base ** (-np.arange(0, dimensions, 2, dtype=np.float64) / dimensions)
     divisors = model.weight("rope_freqs.weight")
     if divisors is not None:
@@ -96,7 +97,8 @@ def split_heads(x, head_width):
 
 
 def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
 
 
 ACTIVATIONS = {
@@ -166,7 +168,8 @@ class Engine:
             x = f"blk.{block}.out"
         yield self.norm_step("final_norm", x, "output_norm")
         logits = "logits_raw" if gemma else "logits"
-        yield self.linear_step(logits, "final_norm", "output" if "output.weight" in self.model.tensors else "token_embd")
+        head = "output" if "output.weight" in self.model.tensors else "token_embd"
+        yield self.linear_step(logits, "final_norm", head)
         if gemma:
             yield Step("logits", "soft_cap", (logits,), {"cap": self.model.get("final_logit_softcapping", 30.0)})
 

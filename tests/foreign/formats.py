@@ -60,6 +60,14 @@ def q5_1(blocks):
     return half(blocks, 0) * (nibbles(blocks[:, 8:24]) + 16 * bits(blocks[:, 4:8])) + half(blocks, 2)
 
 
+# The sixteen values that a nibble of IQ4_NL stands for.
+IQ4_NL = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113])
+
+
+def iq4_nl(blocks):
+    return half(blocks, 0) * IQ4_NL[nibbles(blocks[:, 2:18])]
+
+
 def q8_0(blocks):
     return half(blocks, 0) * signed(blocks[:, 2:34])
 
@@ -137,6 +145,7 @@ FORMATS = {
     "Q5_0": (22, q5_0),
     "Q5_1": (24, q5_1),
     "Q8_0": (34, q8_0),
+    "IQ4_NL": (18, iq4_nl),
     "Q2_K": (84, q2_k),
     "Q3_K": (110, q3_k),
     "Q4_K": (144, q4_k),

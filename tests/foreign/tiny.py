@@ -60,10 +60,24 @@ GEMMA_DEFAULTS = {
 PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
 
 # Every type that can be decoded.
-TYPES = {name: f"--type {name}" for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")}
+TYPES = {name: f"--type {name}" for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL")}
 TYPES |= {name: f"--type {name} --width 256 --heads 8 --feed-forward 512"
           for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")}
 TYPES["mixed"] = "--type Q5_0 --embedding-type Q8_0 --tied --biases --rope-scaling yarn"
+
+# Where faults are planted: what makes them possible is in one or another of these.
+FAULTY = {
+    "llama, legacy types": "--type Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,IQ4_NL --embedding-type Q8_0 --rope-scaling llama3 "
+                           "--rope-base 500000 --rope-factor 8",
+    "llama, K types": "--type Q4_K,Q5_K,Q6_K,Q2_K,Q3_K --embedding-type Q6_K --width 256 --heads 8 --kv-heads 4 "
+                      "--feed-forward 512 --rope-scaling yarn --biases",
+    "llama, plain": "--blocks 3",
+    "qwen2": "--architecture qwen2 --type F16 --rope-base 1000000 --tied",
+    "qwen3": "--architecture qwen3 --type Q4_0,F16 --rope-base 1000000 --head-width 32",
+    "gemma2": f"{GEMMA} --type Q8_0,F16,Q4_1 --window 7 --blocks 3 --head-width 32",
+}
+# Sums of some thousands: activations beyond what float16 has.
+LARGE_VALUES = "--type F16 --norm-mean 300"
 
 
 def make(folder, arguments):

@@ -30,8 +30,8 @@ using namespace assay;  // NOLINT(google-build-using-namespace): a program of th
 
 struct Shape {
   std::string architecture = "llama";
-  std::string type = "F32";
-  std::string embedding_type;  // empty: as the other matrices
+  std::vector<std::string> types = {"F32"};  // the matrices take turns
+  std::string embedding_type;                // empty: the first of them
   unsigned width = 64;
   unsigned heads = 4;
   unsigned kv_heads = 2;
@@ -42,6 +42,7 @@ struct Shape {
   unsigned context = 256;
   bool tied = false;
   bool biases = false;
+  float norm_mean = 1;  // of the norms' weights
   unsigned seed = 1;
 
   unsigned rope_dimensions = 0;  // 0: the head width
@@ -69,7 +70,7 @@ class TinyModel {
   explicit TinyModel(const Shape& shape) : shape_(shape), random_(shape.seed) {
     if (shape_.head_width == 0) shape_.head_width = shape_.width / shape_.heads;
     if (shape_.rope_dimensions == 0) shape_.rope_dimensions = shape_.head_width;
-    if (shape_.embedding_type.empty()) shape_.embedding_type = shape_.type;
+    if (shape_.embedding_type.empty()) shape_.embedding_type = shape_.types.front();
   }
 
   void write(const std::string& path) {
@@ -160,7 +161,7 @@ class TinyModel {
     add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size / shrinking);
     for (unsigned block = 0; block < shape_.blocks; ++block) {
       const std::string blk = fmt::format("blk.{}.", block);
-      add_vector(blk + "attn_norm.weight", width, 1);
+      add_vector(blk + "attn_norm.weight", width, shape_.norm_mean);
       const bool are_biased = shape_.biases || is("qwen2");
       add_linear(blk + "attn_q", width, q_width, are_biased);
       add_linear(blk + "attn_k", width, kv_width, are_biased);
@@ -174,7 +175,7 @@ class TinyModel {
         add_vector(blk + "post_attention_norm.weight", width, 1);
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
-      add_vector(blk + "ffn_norm.weight", width, 1);
+      add_vector(blk + "ffn_norm.weight", width, shape_.norm_mean);
       add_linear(blk + "ffn_gate", width, shape_.feed_forward, shape_.biases);
       add_linear(blk + "ffn_up", width, shape_.feed_forward, shape_.biases);
       add_linear(blk + "ffn_down", shape_.feed_forward, width, shape_.biases);
@@ -187,7 +188,8 @@ class TinyModel {
   }
 
   void add_linear(const std::string& name, unsigned inputs, unsigned outputs, bool is_biased) {
-    add_matrix(name + ".weight", shape_.type, inputs, outputs, 1 / std::sqrt(inputs));
+    add_matrix(name + ".weight", shape_.types[linears_++ % shape_.types.size()], inputs, outputs,
+               1 / std::sqrt(inputs));
     if (is_biased) add_vector(name + ".bias", outputs, 0);
   }
 
@@ -286,6 +288,7 @@ class TinyModel {
   }
 
   Shape shape_;
+  std::size_t linears_ = 0;
   std::mt19937_64 random_;
   std::normal_distribution<double> normal_;
   std::deque<std::vector<std::byte>> data_;  // the writer keeps views of it
@@ -298,7 +301,7 @@ int run(int argc, char** argv) {
   CLI::App app("Writes a small random model");
   app.add_option("out", path)->required();
   app.add_option("--architecture", shape.architecture)->check(CLI::IsMember({"llama", "qwen2", "qwen3", "gemma2"}));
-  app.add_option("--type", shape.type, "type of the matrices");
+  app.add_option("--type", shape.types, "type of the matrices; of several each takes its turn")->delimiter(',');
   app.add_option("--embedding-type", shape.embedding_type, "type of the token table and the output");
   app.add_option("--width", shape.width);
   app.add_option("--heads", shape.heads);
@@ -310,6 +313,7 @@ int run(int argc, char** argv) {
   app.add_option("--context", shape.context);
   app.add_flag("--tied", shape.tied);
   app.add_flag("--biases", shape.biases);
+  app.add_option("--norm-mean", shape.norm_mean, "of the weights of attn_norm and ffn_norm");
   app.add_option("--seed", shape.seed);
   app.add_option("--rope-dimensions", shape.rope_dimensions);
   app.add_option("--rope-base", shape.rope_base);
