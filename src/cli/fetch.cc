@@ -9,11 +9,11 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/unzip.h"
 #include "cli/http.h"
 #include "cli/part_file.h"
 #include "cli/sha256.h"
 #include "cli/terminal.h"
-#include "cli/unzip.h"
 #include "gguf/file.h"
 
 namespace assay::cli {

@@ -1,4 +1,4 @@
-#include "cli/unzip.h"
+#include "base/unzip.h"
 
 #include <exception>
 #include <memory>
@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace assay::cli {
+namespace assay {
 namespace {
 
 struct FreeArchive {
@@ -36,8 +36,7 @@ struct Feed {
 
 }  // namespace
 
-void unpack_member(const std::string& archive_name, std::string_view file, const ArchiveSource& source,
-                   const MemberSink& sink) {
+void unpack(const std::string& archive_name, const ArchiveSource& source, const MemberVisitor& visit) {
   Feed feed{source, nullptr};
   const std::unique_ptr<archive, FreeArchive> reader(archive_read_new());
   const auto check = [&](long long result) {
@@ -53,17 +52,28 @@ void unpack_member(const std::string& archive_name, std::string_view file, const
   archive_entry* entry = nullptr;
   while (check(archive_read_next_header(reader.get(), &entry))) {
     const char* path = archive_entry_pathname(entry);
-    const std::string_view name = path == nullptr ? "" : path;
-    if (name.substr(name.rfind('/') + 1) != file) continue;
-    const void* data = nullptr;
-    std::size_t size = 0;
-    la_int64_t offset = 0;
-    while (check(archive_read_data_block(reader.get(), &data, &size, &offset))) {
-      sink({static_cast<const std::byte*>(data), size});
-    }
-    return;
+    const bool goes_on = visit(path == nullptr ? "" : path, [&](const MemberSink& sink) {
+      const void* data = nullptr;
+      std::size_t size = 0;
+      la_int64_t offset = 0;
+      while (check(archive_read_data_block(reader.get(), &data, &size, &offset))) {
+        sink({static_cast<const std::byte*>(data), size});
+      }
+    });
+    if (!goes_on) return;
   }
-  throw Error(ErrorKind::input, fmt::format("{}: has no member '{}'", archive_name, file));
 }
 
-}  // namespace assay::cli
+void unpack_member(const std::string& archive_name, std::string_view file, const ArchiveSource& source,
+                   const MemberSink& sink) {
+  bool is_found = false;
+  unpack(archive_name, source, [&](std::string_view path, const MemberReader& read) {
+    if (path.substr(path.rfind('/') + 1) != file) return true;
+    read(sink);
+    is_found = true;
+    return false;
+  });
+  if (!is_found) throw Error(ErrorKind::input, fmt::format("{}: has no member '{}'", archive_name, file));
+}
+
+}  // namespace assay
