@@ -90,8 +90,8 @@ struct ForeignTrace {
   const ForeignTap* find(std::string_view tap) const;  ///< null when there is none
 };
 
-/// Our exact values of `value` for these tokens, [tokens, width]; empty when they cannot be had. Asked only where names
-/// or shapes do not decide; the span stays valid until the next call.
+/// Our exact values of `value` for these tokens, [tokens, width]; empty when they cannot be had. Asked where names or
+/// shapes do not decide, and for the order of the channels of Q and K. The span stays valid until the next call.
 using ReferenceValues = std::function<std::span<const double>(std::span<const std::int32_t> tokens, model::ValueId)>;
 
 struct ForeignOptions {

@@ -17,7 +17,7 @@ namespace {
 
 // Numbers hardly deflate, but padding does; a bomb deflates a thousandfold.
 constexpr std::uint64_t kMaxRatio = 64;
-constexpr std::uint64_t kAlwaysAllowed = 256U << 20U;
+constexpr std::uint64_t kAlwaysAllowed = 64U << 20U;
 constexpr std::string_view kExtension = ".npy";
 
 /// Collects a member, and refuses more than its header announces as soon as that is known.

@@ -1,0 +1,225 @@
+#include "trace/foreign/names.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/glob.h"
+#include "base/text.h"
+#include "trace/foreign/name_tables.h"
+
+namespace assay::trace {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr std::array<std::string_view, 7> kBlockWords = {"blk", "layers", "layer", "block", "blocks", "h", "l"};
+constexpr std::array<std::string_view, 13> kWrappers = {"model", "transformer", "module",  "base", "language",
+                                                        "text",  "llama",       "decoder", "orig", "mod",
+                                                        "taps",  "trace",       "dump"};
+constexpr std::array<std::string_view, 13> kEndings = {"reshaped", "view",       "permuted",   "cont",       "copy",
+                                                       "copied",   "output",     "outputs",    "transposed", "result",
+                                                       "tensor",   "activation", "activations"};
+constexpr std::array<std::string_view, 8> kTokens = {
+    "tokens", "input.ids", "ids", "token.ids", "inp.tokens", "prompt", "prompt.tokens.ids", "input.tokens"};
+constexpr std::array<std::string_view, 7> kGenerated = {
+    "generated", "generated.ids", "output.ids", "output.tokens", "sequences", "sampled", "generated.tokens"};
+
+template <std::size_t count>
+bool is_one_of(const std::array<std::string_view, count>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_number(std::string_view word) {
+  return !word.empty() && word.size() < 6 &&
+         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// "CUDA0#inp_embd#0", a copy on another device, is "inp_embd".
+std::string_view without_device(std::string_view given) {
+  const std::size_t begin = given.find('#');
+  const std::size_t end = given.rfind('#');
+  return begin == end ? given : given.substr(begin + 1, end - begin - 1);
+}
+
+Words words_of(std::string_view given) {
+  Words words;
+  bool is_inside = false;
+  for (const char c : given) {
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    const bool is_word =
+        is_upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<signed char>(c) < 0;
+    if (is_word && !is_inside) words.emplace_back();
+    if (is_word) words.back() += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
+    is_inside = is_word;
+  }
+  return words;
+}
+
+std::string join(std::span<const std::string> words) {
+  std::string joined;
+  for (const std::string& word : words) {
+    if (!joined.empty()) joined += '.';
+    joined += word;
+  }
+  return joined;
+}
+
+std::string canonical(std::string_view name) { return join(words_of(name)); }
+
+/// "3" of "layer3".
+std::string_view number_behind_block_word(std::string_view word) {
+  for (const std::string_view block : kBlockWords) {
+    if (word.starts_with(block) && is_number(word.substr(block.size()))) return word.substr(block.size());
+  }
+  return {};
+}
+
+const NameRow* find_row(std::span<const NameRow> rows, std::string_view theirs) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const NameRow& row) { return row.theirs == theirs; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+Names::Names(const model::Plan& plan, NameMap map) : map_(std::move(map)), layers_(plan.layers) {
+  for (const model::Value& value : plan.values) taps_.emplace(canonical(value.tap), value.tap);
+  for (const gguf::Tensor* weight : plan.weights) weights_.emplace(canonical(weight->name), weight->name);
+}
+
+Named Names::tap(const std::string& name) const {
+  const auto found = taps_.find(name);
+  if (found == taps_.end()) return {};
+  return {NameKind::tap, {found->second}, true, {}};
+}
+
+Named Names::weight(const std::string& name) const {
+  const auto found = weights_.find(name);
+  if (found == weights_.end()) return {};
+  return {NameKind::weight, {found->second}, true, {}};
+}
+
+Named Names::from_map(std::string_view given, const std::string& target) const {
+  if (target == "-") return {NameKind::nothing, {}, true, "left out by the map"};
+  if (target == "tokens") return {NameKind::tokens, {}, true, {}};
+  if (target == "generated") return {NameKind::generated, {}, true, {}};
+  Named named = tap(canonical(target));
+  if (named.kind == NameKind::unknown) named = weight(canonical(target));
+  if (named.kind != NameKind::unknown) return named;
+  std::vector<std::string> known;
+  for (const auto& [spelled, name] : taps_) known.push_back(name);
+  for (const auto& [spelled, name] : weights_) known.push_back(name);
+  const std::vector<std::string> nearest = nearest_names(target, known);
+  throw Error(ErrorKind::input,
+              fmt::format("the map makes '{}' of '{}', which is no tap and no tensor of the model",
+                          printable(target, 60), printable(given, 60)),
+              nearest.empty() ? "" : fmt::format("Did you mean {}?", fmt::join(nearest, ", ")));
+}
+
+Named Names::find(std::string_view given) const {
+  if (const auto target = map_.find(given)) return from_map(given, *target);
+  Words words = words_of(without_device(given));
+  if (!words.empty() && words.front() == "cache") return {NameKind::nothing, {}, true, "the cache: no tap"};
+  while (!words.empty()) {
+    Words shorter = words;
+    while (!shorter.empty()) {
+      Named named = from_words(shorter);
+      if (named.kind != NameKind::unknown) return named;
+      // A tuple's first part is numbered too.
+      if (!is_one_of(kEndings, shorter.back()) && shorter.back() != "0") break;
+      shorter.pop_back();
+    }
+    if (!is_one_of(kWrappers, words.front())) break;
+    words.erase(words.begin());
+  }
+  return {};
+}
+
+Named Names::from_words(const Words& words) const {
+  const std::string whole = join(words);
+  for (const Named& named : {tap(whole), weight(whole)}) {
+    if (named.kind != NameKind::unknown) return named;
+  }
+  if (is_one_of(kTokens, whole)) return {NameKind::tokens, {}, true, {}};
+  if (is_one_of(kGenerated, whole)) return {NameKind::generated, {}, true, {}};
+  if (whole == "prompt.tokens" || whole == "n.prompt") return {NameKind::prompt_tokens, {}, true, {}};
+  if (whole == "positions" || whole == "position.ids" || whole == "attention.mask") {
+    return {NameKind::nothing, {}, true, "no tap"};
+  }
+  if (whole == "hidden.states") return {NameKind::hidden_states, {}, true, {}};
+  if (whole.starts_with("hidden.states.") && words.size() == 3 && is_number(words[2])) {
+    const std::size_t index = std::stoul(words[2]);
+    if (index == 0) return tap("embed");
+    if (index < layers_) return tap(fmt::format("blk.{}.out", index - 1));
+    Named last = index == layers_ ? tap("final.norm") : Named{};
+    last.remark = "the last hidden state is after the final norm";
+    return last;
+  }
+
+  const std::string ending = words.back() == "weight" || words.back() == "bias" ? words.back() : "";
+  const std::span<const std::string> parts(words.data(), words.size() - (ending.empty() ? 0 : 1));
+  if (parts.empty()) return {};
+  const bool is_block_word = is_one_of(kBlockWords, parts.front());
+  if (is_block_word && parts.size() > 1 && is_number(parts[1])) {
+    return from_block(parts[1], join(parts.subspan(2)), ending);
+  }
+  if (const std::string_view number = number_behind_block_word(parts.front()); !number.empty()) {
+    return from_block(number, join(parts.subspan(1)), ending);
+  }
+  if (parts.size() > 1 && is_number(parts.back())) {
+    return from_block(parts.back(), join(parts.first(parts.size() - 1)), ending);
+  }
+
+  const std::string leaf = join(parts);
+  if (ending.empty()) {
+    if (const NameRow* row = find_row(model_taps(), leaf)) {
+      if (row->ours.empty()) return {NameKind::nothing, {}, true, std::string(row->remark)};
+      return tap(canonical(row->ours));
+    }
+  }
+  if (const NameRow* row = find_row(model_weights(), leaf)) {
+    for (const std::string_view ours : split(row->ours)) {
+      Named named = weight(canonical(fmt::format("{}.{}", ours, ending.empty() ? "weight" : ending)));
+      if (named.kind != NameKind::unknown) return named;
+    }
+  }
+  return {};
+}
+
+Named Names::from_block(std::string_view block, const std::string& leaf, std::string_view ending) const {
+  const auto in_block = [&](std::string_view name) { return canonical(fmt::format("blk.{}.{}", block, name)); };
+  if (ending.empty()) {
+    Named ours = tap(in_block(leaf));
+    if (ours.kind != NameKind::unknown && !leaf.empty()) return ours;
+    if (const NameRow* row = find_row(block_taps(), leaf)) {
+      Named named{NameKind::nothing, {}, row->first_is_likely, std::string(row->remark)};
+      for (const std::string_view target : split(row->ours)) {
+        Named one = tap(in_block(target));
+        if (one.kind == NameKind::tap) named.targets.push_back(std::move(one.targets.front()));
+      }
+      if (!named.targets.empty()) named.kind = NameKind::tap;
+      if (named.targets.empty() && !row->ours.empty()) named.remark = "the model has no such value";
+      return named;
+    }
+  }
+  const NameRow* row = find_row(block_weights(), leaf);
+  return weight(in_block(
+      fmt::format("{}.{}", row == nullptr ? std::string_view(leaf) : row->ours, ending.empty() ? "weight" : ending)));
+}
+
+}  // namespace assay::trace
