@@ -49,8 +49,8 @@ Site Replay::site(std::size_t step) const {
   return {model_, stepper_, passage_, *this, step, whole_[step] ? &value(plan().steps[step].output) : nullptr};
 }
 
-Matrix Replay::run(std::size_t step, const Values& values) const {
-  const Site site{model_, stepper_, passage_, values, step, nullptr};
+Matrix Replay::run(std::size_t step, const Values& values, const Passage& passage) const {
+  const Site site{model_, stepper_, passage, values, step, nullptr};
   return applied_[step] ? applied_[step]->run(site) : site.exact();
 }
 
@@ -69,7 +69,7 @@ void Replay::settle(std::size_t step, Matrix computed) {
   computed_[step] = std::move(computed);
 }
 
-void Replay::advance(std::size_t step) { settle(step, run(step, *this)); }
+void Replay::advance(std::size_t step) { settle(step, run(step, *this, passage_)); }
 
 std::vector<std::size_t> Replay::region(std::size_t step) const {
   std::vector<bool> in(step + 1);
@@ -85,9 +85,10 @@ std::vector<std::size_t> Replay::region(std::size_t step) const {
   return steps;
 }
 
-Replay::Overlay Replay::recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
+Replay::Overlay Replay::recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis,
+                                  const Values& below, const Passage& passage) const {
   Overlay overlay;
-  const Overlaid values(*this, overlay);
+  const Overlaid values(below, overlay);
   for (std::size_t i = faulty; i <= step; ++i) {
     const model::Step& here = plan().steps[i];
     const bool is_touched = std::any_of(here.inputs.begin(), here.inputs.end(), [&](model::ValueId input) {
@@ -95,23 +96,24 @@ Replay::Overlay Replay::recompute(std::size_t step, std::size_t faulty, const Hy
     });
     if (i != faulty && !is_touched) continue;
     if (i == faulty) {
-      const Site faulty_site{model_, stepper_, passage_, values, i, nullptr};
-      overlay[here.output] = hypothesis.run(faulty_site);
+      overlay[here.output] = hypothesis.run({model_, stepper_, passage, values, i, nullptr});
+      if (overlay[here.output].empty()) return {};
     } else {
-      overlay[here.output] = run(i, values);
+      overlay[here.output] = run(i, values, passage);
     }
   }
   return overlay;
 }
 
-Matrix Replay::predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
-  Overlay overlay = recompute(step, faulty, hypothesis);
+Matrix Replay::predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis, const Values& some,
+                       const Passage& few) const {
+  Overlay overlay = recompute(step, faulty, hypothesis, some, few);
   const auto found = overlay.find(plan().steps[step].output);
-  return found == overlay.end() ? computed_[step] : std::move(found->second);
+  return found == overlay.end() ? Matrix() : std::move(found->second);
 }
 
 void Replay::apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) {
-  Overlay overlay = recompute(step, faulty, hypothesis);
+  Overlay overlay = recompute(step, faulty, hypothesis, *this, passage_);
   applied_[faulty] = hypothesis;
   for (auto& [id, matrix] : overlay) settle(step_of_[at(id)], std::move(matrix));
   rounded_.clear();

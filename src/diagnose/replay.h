@@ -46,7 +46,13 @@ class Replay final : public Values {
   std::vector<std::size_t> region(std::size_t step) const;
 
   /// The output of `step` when an earlier one (or itself) computes with a fault.
-  Matrix predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const;
+  Matrix predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
+    return predict(step, faulty, hypothesis, *this, passage_);
+  }
+  /// The same for some tokens of the passage and their values; empty where the hypothesis cannot tell without the
+  /// others. No attention may stand from `faulty` to `step`.
+  Matrix predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis, const Values& some,
+                 const Passage& few) const;
   /// Puts the fault in for good and computes again up to `step`.
   void apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis);
 
@@ -57,10 +63,11 @@ class Replay final : public Values {
  private:
   using Overlay = std::map<model::ValueId, Matrix>;
 
-  Matrix run(std::size_t step, const Values& values) const;
+  Matrix run(std::size_t step, const Values& values, const Passage& passage) const;
   void settle(std::size_t step, Matrix computed);
   /// Values from `faulty` on to the output of `step`, which is in it.
-  Overlay recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const;
+  Overlay recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis, const Values& below,
+                    const Passage& passage) const;
   const Matrix& rounded(model::ValueId id, engine::Arithmetic arithmetic);
   double expected_of_sample(std::size_t step, engine::Arithmetic arithmetic) const;
 

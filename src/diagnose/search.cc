@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -16,9 +17,8 @@ namespace {
 /// A residual below this is the rounding of float32 numbers and says nothing.
 constexpr double kSmallest = 2e-7;
 constexpr double kAlike = 3;
-/// So many rows of a large step are tried; what helps there is run on all.
+/// So many rows are tried; what helps there is run on all.
 constexpr std::size_t kTriedRows = 4;
-constexpr std::size_t kLargeStep = std::size_t{1} << 20;  // weights of a matrix
 
 /// Some rows of all values.
 class SomeRows final : public Values {
@@ -41,14 +41,12 @@ class SomeRows final : public Values {
   mutable std::map<model::ValueId, Matrix> copies_;
 };
 
-/// The observed step alone, on a few of its rows, when the step is large and was given whole.
+/// The observed step on a few of its rows, when those do not depend on the others and there are many.
 class Trial {
  public:
-  Trial(const Replay& replay, std::size_t step) : site_(replay.site(step)) {
-    const auto* linear = site_.operation<model::Linear>();
+  Trial(const Replay& replay, std::size_t step, const std::vector<std::size_t>& region) : replay_(replay), step_(step) {
     const std::size_t count = replay.passage().tokens.size();
-    if (linear == nullptr || site_.given == nullptr || count <= kTriedRows) return;
-    if (site_.tensor(linear->weight).values() < kLargeStep) return;
+    if (!replay.is_whole(step) || count <= kTriedRows) return;
     std::vector<std::size_t> rows(kTriedRows);
     for (std::size_t i = 0; i < kTriedRows; ++i) rows[i] = (i + 1) * (count - 1) / kTriedRows;
     for (const std::size_t row : rows) {
@@ -58,21 +56,28 @@ class Trial {
     passage_.prompt_tokens = static_cast<std::size_t>(
         std::count_if(rows.begin(), rows.end(), [&](std::size_t row) { return row < replay.passage().prompt_tokens; }));
     values_.emplace(replay, rows);
-    given_.values = values_->pick(*site_.given).values;
+    given_.values = values_->pick(replay.value(replay.plan().steps[step].output)).values;
     given_.rows.resize(kTriedRows);
     std::iota(given_.rows.begin(), given_.rows.end(), std::size_t{0});
+    for (const std::size_t other : region) {
+      if (std::holds_alternative<model::Attention>(replay.plan().steps[other].operation)) {
+        first_ = other + 1;
+        break;
+      }
+    }
   }
 
-  bool is_possible() const { return values_.has_value(); }
-  /// 0 where these rows cannot tell.
-  double residual(const Hypothesis& hypothesis) const {
-    const Site few{site_.model, site_.stepper, passage_, *values_, site_.index, nullptr};
-    const Matrix output = hypothesis.run(few);
+  /// What a fault at this step leaves in those rows; 0 where they cannot tell.
+  double residual(std::size_t faulty, const Hypothesis& hypothesis) const {
+    if (!values_ || faulty < first_) return 0;
+    const Matrix output = replay_.predict(step_, faulty, hypothesis, *values_, passage_);
     return output.empty() ? 0 : diagnose::residual(given_, output);
   }
 
  private:
-  Site site_;
+  const Replay& replay_;
+  std::size_t step_;
+  std::size_t first_ = 0;  // step of the region behind its last attention, which reads all rows
   Passage passage_;
   std::optional<SomeRows> values_;
   trace::ForeignTap given_;
@@ -92,17 +97,20 @@ bool are_alike(double a, double b) {
 }
 
 std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual) {
-  const Trial trial(replay, step);
+  const std::vector<std::size_t> region = replay.region(step);
+  const Trial trial(replay, step, region);
   std::vector<Explanation> found;
-  for (const std::size_t faulty : replay.region(step)) {
+  for (const std::size_t faulty : region) {
     const Site site = replay.site(faulty);
     for (const Fault* fault : all_faults()) {
       std::vector<Hypothesis> hypotheses;
       fault->propose(site, hypotheses);
       for (Hypothesis& hypothesis : hypotheses) {
-        // A mistake that does not halve what is unexplained in some rows does not explain all rows.
-        if (faulty == step && trial.is_possible() && !(trial.residual(hypothesis) < residual / 2)) continue;
-        const double left = diagnose::residual(*replay.given(step), replay.predict(step, faulty, hypothesis));
+        // What does not halve the residual of some rows does not explain all rows.
+        if (!(trial.residual(faulty, hypothesis) < residual / 2)) continue;
+        const Matrix output = replay.predict(step, faulty, hypothesis);
+        if (output.empty()) continue;
+        const double left = diagnose::residual(*replay.given(step), output);
         if (left < residual) found.push_back({faulty, fault, std::move(hypothesis), left});
       }
     }
@@ -119,9 +127,10 @@ std::vector<Explanation> explain(const Replay& replay, std::size_t step, double 
   return found;
 }
 
-double residual_with(const Replay& replay, std::size_t step, const Fault& fault, Hypothesis& hypothesis) {
+double residual_with(const Replay& replay, std::size_t step, std::size_t faulty, const Fault& fault,
+                     Hypothesis& hypothesis) {
   std::vector<Hypothesis> proposed;
-  fault.propose(replay.site(step), proposed);
+  fault.propose(replay.site(faulty), proposed);
   const auto same = [&](const Hypothesis& other) {
     return std::equal(other.parameters.begin(), other.parameters.end(), hypothesis.parameters.begin(),
                       hypothesis.parameters.end(),
@@ -130,7 +139,7 @@ double residual_with(const Replay& replay, std::size_t step, const Fault& fault,
   const auto found = std::find_if(proposed.begin(), proposed.end(), same);
   if (found == proposed.end()) return std::numeric_limits<double>::infinity();
   hypothesis = std::move(*found);
-  return residual(*replay.given(step), replay.predict(step, step, hypothesis));
+  return residual(*replay.given(step), replay.predict(step, faulty, hypothesis));
 }
 
 }  // namespace assay::diagnose

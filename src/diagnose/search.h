@@ -21,9 +21,10 @@ struct Explanation {
 /// the order of the list of faults, mistakes before rounding, and steps nearer to the observed one first.
 std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual);
 
-/// The same for one fault with known parameters, at the observed step: what it leaves, or infinity where it does not
-/// apply. `hypothesis` becomes that of this step.
-double residual_with(const Replay& replay, std::size_t step, const Fault& fault, Hypothesis& hypothesis);
+/// What one fault with known parameters leaves at `step` when it is at `faulty`; infinity where it cannot live there.
+/// `hypothesis` becomes that of this step.
+double residual_with(const Replay& replay, std::size_t step, std::size_t faulty, const Fault& fault,
+                     Hypothesis& hypothesis);
 
 /// Whether two residuals are too near to each other to choose by.
 bool are_alike(double a, double b);

@@ -13,6 +13,14 @@
 #include "kernels/kernels.h"
 
 namespace assay::diagnose {
+namespace {
+
+/// A team costs more than it saves where there is little to do.
+constexpr std::size_t kWorthATeam = std::size_t{1} << 18;  // multiplications
+
+int team_for(std::size_t work, int threads) { return work < kWorthATeam ? 1 : threads; }
+
+}  // namespace
 
 using engine::Arithmetic;
 
@@ -41,18 +49,19 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
   for (const std::int32_t token : passage.tokens) tokens.push_back({token, sequence, true});
   batch.tokens = tokens;
 
-  std::size_t longest = 1;
-  for (const gguf::Tensor* weight : plan_.weights) {
-    longest = std::max(longest, static_cast<std::size_t>(weight->row_values()));
-  }
   std::size_t widest = output.width;
   for (const Matrix* input : inputs) widest = std::max(widest, input->width);
+  // The longest row of a weight that a step reads: its inputs' width, or for the table its output's.
+  const std::size_t longest = widest;
   const std::size_t scratch = std::max(widest, rows);
 
   engine::oracle::RoundedInputs rounded;
   if (arithmetic != Arithmetic::f64) rounded.reserve(rows, widest);
-  std::vector<double> own(static_cast<std::size_t>(threads_) * (longest + scratch));
-  run_team(threads_, [&](const Team& team) {
+  const bool multiplies = std::holds_alternative<model::Linear>(operation);
+  const bool attends = kv_width > 0;
+  const int threads = team_for(rows * output.width * (multiplies ? inputs[0]->width : attends ? rows : 1), threads_);
+  std::vector<double> own(static_cast<std::size_t>(threads) * (longest + scratch));
+  run_team(threads, [&](const Team& team) {
     double* memory = own.data() + static_cast<std::size_t>(team.thread) * (longest + scratch);
     engine::oracle::Call call{kernels::kernels(),   plan_,  batch,           cache, team, {}, rows, output.width,
                               output.values.data(), memory, memory + longest};
@@ -72,7 +81,7 @@ Matrix Stepper::multiply(const Matrix& weight, const Matrix& x) const {
   assert(weight.width == x.width);
   const kernels::Kernels& kernels = kernels::kernels();
   Matrix output(x.rows, weight.rows);
-  run_team(threads_, [&](const Team& team) {
+  run_team(team_for(x.rows * weight.values.size(), threads_), [&](const Team& team) {
     const auto [begin, end] = team.share(weight.rows);
     for (std::size_t r = begin; r < end; ++r) {
       for (std::size_t i = 0; i < x.rows; ++i) {
@@ -87,7 +96,7 @@ Matrix Stepper::decode(model::WeightId weight) const {
   const gguf::Tensor& tensor = *plan_.weights[static_cast<std::size_t>(weight)];
   const auto decode_row = kernels::kernels().exact[tensor.type->id].decode;
   Matrix values(static_cast<std::size_t>(tensor.rows()), static_cast<std::size_t>(tensor.row_values()));
-  run_team(threads_, [&](const Team& team) {
+  run_team(team_for(values.values.size(), threads_), [&](const Team& team) {
     const auto [begin, end] = team.share(values.rows);
     for (std::size_t r = begin; r < end; ++r) decode_row(tensor.row(r).data(), values.width, values.row(r));
   });

@@ -26,6 +26,8 @@ using Outcome = StepReport::Outcome;
 constexpr double kBelievable = 8;
 // Where rounding does not explain what is there anyway.
 constexpr double kBelievableFault = 4;
+// After so many layers in which the search found nothing for an operation, it looks for known faults only.
+constexpr int kFailures = 2;
 // Steps that are looked at ahead, when two steps explain one observation.
 constexpr std::size_t kLookAhead = 8;
 
@@ -107,8 +109,9 @@ class Walk {
       return report;
     }
     if (explain_by_known(step, report, explains.has_value())) return report;
-    if (!explains || is_worth_a_search(step, report.residual)) {
+    if (explains ? is_worth_a_search(step, report.residual) : failed_[kind_of(tap(step))] < kFailures) {
       if (explain_by_search(step, report, explains.has_value())) return report;
+      if (!explains) ++failed_[kind_of(tap(step))];
     }
     if (explains) {
       report.outcome = Outcome::healthy;
@@ -149,21 +152,23 @@ class Walk {
     return taken >= kBelievableFault && after <= report.expected;
   }
 
+  /// A fault that an earlier layer had.
   bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains) {
-    if (!replay_.is_whole(step)) return false;
-    for (const Known& known : known_) {
-      if (known.operation != report.operation) continue;
-      Hypothesis hypothesis = known.hypothesis;
-      const double after = residual_with(replay_, step, *known.fault, hypothesis);
-      if (!is_believable(report, after, rounding_explains)) continue;
-      Finding finding = known.finding;
-      finding.taps = {report.tap};
-      finding.observed.clear();
-      finding.residual_before = report.residual;
-      finding.residual_after = after;
-      finding.expected = report.expected;
-      accept(step, report, step, hypothesis, std::move(finding));
-      return true;
+    for (const std::size_t faulty : replay_.region(step)) {
+      for (const Known& known : known_) {
+        if (known.operation != model::name_of(step_at(faulty).operation)) continue;
+        Hypothesis hypothesis = known.hypothesis;
+        const double after = residual_with(replay_, step, faulty, *known.fault, hypothesis);
+        if (!is_believable(report, after, rounding_explains)) continue;
+        Finding finding = known.finding;
+        finding.taps = {tap(faulty)};
+        finding.observed = faulty == step ? "" : report.tap;
+        finding.residual_before = report.residual;
+        finding.residual_after = after;
+        finding.expected = report.expected;
+        accept(step, report, faulty, hypothesis, std::move(finding));
+        return true;
+      }
     }
     return false;
   }
@@ -310,6 +315,7 @@ class Walk {
   std::vector<bool> tainted_;  // by value: reached by something wrong that nobody can undo
   std::vector<Known> known_;
   std::map<std::string_view, std::vector<double>> rounded_;  // residuals that rounding explains, by kind of tap
+  std::map<std::string_view, int> failed_;                   // searches that found nothing, by kind of tap
   Walked walked_;
 };
 

@@ -194,9 +194,9 @@ class WholeModel final : public Values {
     const std::size_t total = done_ + pending_.size();
     for (std::vector<Planted>& planted : pending_) {
       if (request_.on_run) request_.on_run(done_, total);
-      Scored one = score(logits_with(planted), std::move(planted));
+      const Matrix logits = logits_with(planted);
+      scored.push_back(score(logits, std::move(planted)));
       ++done_;
-      scored.push_back(std::move(one));
     }
     pending_.clear();
     std::stable_sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
