@@ -1,5 +1,7 @@
 // assay diagnose: says which operation of another engine is wrong, and why, from whatever that engine dumped.
 
+#include "diagnose/diagnose.h"
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +20,7 @@
 #include "cli/model_argument.h"
 #include "cli/prompt.h"
 #include "cli/terminal.h"
-#include "diagnose/diagnose.h"
+#include "diagnose/rounding.h"
 #include "diagnose/stepper.h"
 #include "report/diagnosis_json.h"
 #include "report/diagnosis_text.h"
@@ -43,8 +45,8 @@ struct Options {
 
 std::vector<Arithmetic> parse_arithmetics(const std::string& text) {
   std::vector<Arithmetic> arithmetics;
-  for (const Arithmetic known : {Arithmetic::f32, Arithmetic::f16, Arithmetic::q8, Arithmetic::bf16,
-                                 Arithmetic::f16acc}) {
+  for (const Arithmetic known :
+       {Arithmetic::f32, Arithmetic::f16, Arithmetic::q8, Arithmetic::bf16, Arithmetic::f16acc}) {
     if (diagnose::name(known) == text) arithmetics = {Arithmetic::f32, known};
   }
   if (text.empty() || !arithmetics.empty()) return arithmetics;
@@ -157,12 +159,11 @@ Action setup(CLI::App& app) {
 
 }  // namespace
 
-extern const Command kDiagnose = {
-    "diagnose", "Find the operation of another engine that is wrong, and why",
-    "  assay diagnose model.gguf --trace mine.npz\n"
-    "  assay diagnose model.gguf --trace callback.txt -p \"Hello world\"\n"
-    "  assay diagnose model.gguf -p \"Hello world\" --generated 16301,28651,16301\n"
-    "Exit: 0 nothing but rounding, or undecided; 1 a fault was found",
-    setup};
+extern const Command kDiagnose = {"diagnose", "Find the operation of another engine that is wrong, and why",
+                                  "  assay diagnose model.gguf --trace mine.npz\n"
+                                  "  assay diagnose model.gguf --trace callback.txt -p \"Hello world\"\n"
+                                  "  assay diagnose model.gguf -p \"Hello world\" --generated 16301,28651,16301\n"
+                                  "Exit: 0 nothing but rounding, or undecided; 1 a fault was found",
+                                  setup};
 
 }  // namespace assay::cli
