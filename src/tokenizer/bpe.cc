@@ -119,10 +119,11 @@ std::optional<Token> BpeTokenizer::whole_token(std::string_view piece) const {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file) {
-  const std::string_view name = file.get_string("tokenizer.ggml.pre").value_or("default");
+std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file, const Reading& reading) {
+  const std::string_view own = file.get_string("tokenizer.ggml.pre").value_or("default");
+  const bool is_cut = !reading.pre_tokenizer || !reading.pre_tokenizer->empty();
   try {
-    PreTokenizer pre_tokenizer(name);
+    PreTokenizer pre_tokenizer = is_cut ? PreTokenizer(reading.pre_tokenizer.value_or(own)) : PreTokenizer();
     Vocabulary vocabulary(file, {.add_bos = pre_tokenizer.adds_bos(), .bos = {}, .eos = {}, .unknown = {}});
     Merges merges = read_merges(file, vocabulary);
     return std::make_unique<BpeTokenizer>(std::move(vocabulary), std::move(merges), std::move(pre_tokenizer));

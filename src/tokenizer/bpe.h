@@ -10,6 +10,6 @@
 namespace assay::tokenizer {
 
 /// Throws Error{input} for a broken vocabulary, Error{unsupported} for an unknown pre-tokenizer.
-std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file);
+std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file, const Reading& reading);
 
 }  // namespace assay::tokenizer

@@ -157,6 +157,19 @@ PreTokenizer::PreTokenizer(std::string_view name) {
               "tokenizer.ggml.pre may be one of: " + known);
 }
 
+PreTokenizer::PreTokenizer() {
+  static const Entry nothing;
+  auto compiled = std::make_unique<Compiled>();
+  compiled->entry = &nothing;
+  compiled_ = std::move(compiled);
+}
+
+std::vector<std::string_view> PreTokenizer::names() {
+  std::vector<std::string_view> names;
+  for (const Entry& entry : table()) names.push_back(entry.names.front());
+  return names;
+}
+
 PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
 PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
 PreTokenizer::~PreTokenizer() = default;

@@ -14,9 +14,14 @@ class PreTokenizer {
  public:
   /// Throws Error{unsupported} for an unknown name, and lists the known ones.
   explicit PreTokenizer(std::string_view name);
+  /// Cuts nothing.
+  PreTokenizer();
   PreTokenizer(PreTokenizer&&) noexcept;
   PreTokenizer& operator=(PreTokenizer&&) noexcept;
   ~PreTokenizer();
+
+  /// One name of each.
+  static std::vector<std::string_view> names();
 
   /// Pieces in order; together they are the text. A run of ill-formed bytes is a piece of its own, and the text before
   /// and after it is cut as if it stood alone.

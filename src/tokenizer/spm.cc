@@ -136,8 +136,9 @@ std::string SpmTokenizer::plain_piece(Token token) const {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file) {
+std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file, const Reading& reading) {
   Vocabulary vocabulary(file, {.add_bos = true, .add_space_prefix = true, .bos = 1, .eos = 2, .unknown = 0});
+  if (reading.add_space_prefix) vocabulary.add_space_prefix = *reading.add_space_prefix;
   std::vector<float> scores = read_scores(file, vocabulary);
   return std::make_unique<SpmTokenizer>(std::move(vocabulary), std::move(scores));
 }

@@ -12,13 +12,13 @@ namespace {
 
 struct Model {
   std::string_view name;  ///< tokenizer.ggml.model
-  std::unique_ptr<Tokenizer> (*make)(const gguf::File& file);
+  std::unique_ptr<Tokenizer> (*make)(const gguf::File& file, const Reading& reading);
 };
 constexpr Model kModels[] = {{"llama", make_spm_tokenizer}, {"gpt2", make_bpe_tokenizer}};
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file) {
+std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file, const Reading& reading) {
   const std::optional<std::string_view> name = file.get_string("tokenizer.ggml.model");
   if (!name) {
     throw Error(ErrorKind::input, fmt::format("{}: tokenizer.ggml.model is absent", file.name()),
@@ -26,7 +26,7 @@ std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file) {
   }
   std::string known;
   for (const Model& model : kModels) {
-    if (model.name == *name) return model.make(file);
+    if (model.name == *name) return model.make(file, reading);
     known.append(known.empty() ? "" : ", ").append(model.name);
   }
   throw Error(ErrorKind::unsupported,

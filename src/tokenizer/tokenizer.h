@@ -23,13 +23,19 @@ struct EncodeOptions {
   bool parse_special = true;  ///< text such as "<|im_start|>" becomes its control token; otherwise plain text
 };
 
+/// How somebody else reads a vocabulary, where that is not as the file asks: diagnosis tries such readings.
+struct Reading {
+  std::optional<std::string_view> pre_tokenizer;  ///< of "gpt2": the name of another; empty: the text is not cut
+  std::optional<bool> add_space_prefix;           ///< of "llama"
+};
+
 class Tokenizer {
  public:
   /// Reads tokenizer.ggml.* (vocabulary.h says what is checked). Throws Error{input} for a broken vocabulary, and
   /// Error{unsupported} for a tokenizer model or a pre-tokenizer it does not know, and lists those it knows. A "gpt2"
   /// file that names no pre-tokenizer gets "default", as in llama.cpp; pre_tokenizer() is empty then, so that a caller
   /// can warn. Keeps views into the contents of `file`.
-  static std::unique_ptr<Tokenizer> from_gguf(const gguf::File& file);
+  static std::unique_ptr<Tokenizer> from_gguf(const gguf::File& file, const Reading& reading = {});
   virtual ~Tokenizer() = default;
 
   /// Ids as llama.cpp has them for well-formed text. With `add_special`, BOS and EOS stand around any text, an empty

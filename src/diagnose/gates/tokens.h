@@ -2,10 +2,11 @@
 // purpose, one and two at a time, until the same ids come out; a mistake that does not give all ids is not named.
 //
 //   bos_missing, bos_double, bos_added, eos_appended, last_token_twice      around the text
-//   space_prefix {rule: missing|doubled|added}                              before its first word
-//   special_as_text {rule: as_text|parsed}                                  "<|im_end|>" spelled, or the reverse
+//   space_prefix {rule: missing|only_first|doubled|added}                   before its first word
+//   special_as_text                                                         "<|im_end|>" spelled out
 //   pre_tokenizer {like: gpt-2}, {like: none}, {like: longest_match}        where words are cut, or that they are not
-//   prompt_text {rule: trimmed|newline_appended|newline_missing|wrapped}    another text than they say
+//   prompt_text {rule: trimmed|newline_appended|newline_missing|wrapped|truncated}
+//                                                                           another text than they say
 //   outside_vocabulary                                                      no token of this model
 //   unknown                                                                 none of these
 #pragma once
