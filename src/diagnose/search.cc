@@ -53,8 +53,7 @@ class Trial {
       passage_.tokens.push_back(replay.passage().tokens[row]);
       passage_.positions.push_back(replay.passage().positions[row]);
     }
-    passage_.prompt_tokens = static_cast<std::size_t>(
-        std::count_if(rows.begin(), rows.end(), [&](std::size_t row) { return row < replay.passage().prompt_tokens; }));
+    passage_.prompt_tokens = replay.passage().prompt_tokens;
     values_.emplace(replay, rows);
     given_.values = values_->pick(replay.value(replay.plan().steps[step].output)).values;
     given_.rows.resize(kTriedRows);

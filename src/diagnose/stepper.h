@@ -17,7 +17,7 @@ namespace assay::diagnose {
 struct Passage {
   std::vector<std::int32_t> tokens;
   std::vector<std::size_t> positions;  ///< of each token
-  std::size_t prompt_tokens = 0;
+  std::size_t prompt_tokens = 0;       ///< of the whole sequence: tokens from this position on were decoded
 };
 
 class Stepper {

@@ -23,6 +23,8 @@ void propose_positions(const Site& site, std::vector<Parameter> parameters, cons
 const model::Rope* turning(const Site& site);
 
 /// Whether a row was decoded after the prompt.
-inline bool is_decoded(const Passage& passage, std::size_t row) { return row >= passage.prompt_tokens; }
+inline bool is_decoded(const Passage& passage, std::size_t row) {
+  return passage.positions[row] >= passage.prompt_tokens;
+}
 
 }  // namespace assay::diagnose
