@@ -92,6 +92,8 @@ def k_scales_unpacked(kind, blocks, rule):
         scale[:, 4:] %= 16
         minimum[:, 4:] %= 16
     elif rule == "plain_bytes":
+        scale, minimum = octets[:, 0:8], octets[:, 4:12]
+    elif rule == "plain_six_bits":  # what is right for the first four, for all
         scale, minimum = octets[:, 0:8] % 64, octets[:, 4:12] % 64
     else:
         scale, minimum = minimum, scale
@@ -215,7 +217,8 @@ MISREADINGS = {
     "q5_high_bits_lost": (("Q5_0", "Q5_1", "Q5_K"), q5_high_bits_lost, [{}]),
     "q8_unsigned": (("Q8_0",), q8_unsigned, [{}]),
     "k_scales_unpacked": (SIX_BIT, k_scales_unpacked,
-                          [{"rule": rule} for rule in ("high_bits_lost", "plain_bytes", "scales_mins_swapped")]),
+                          [{"rule": rule} for rule in ("high_bits_lost", "plain_bytes", "plain_six_bits",
+                                                       "scales_mins_swapped")]),
     "k_min_sign": (("Q2_K", *SIX_BIT), k_min_sign, [{}]),
     "k_min_dropped": (("Q2_K", *SIX_BIT), k_min_dropped, [{}]),
     "k_nibble_order": (SIX_BIT, k_nibble_order,

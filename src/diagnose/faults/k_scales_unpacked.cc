@@ -19,6 +19,12 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
       block.min[group] = block.bytes[8 + group];
     }
   });
+  propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "plain_six_bits"}}, [](Block& block) {
+    for (int group = 0; group < 8; ++group) {
+      block.scale[group] = static_cast<std::int16_t>(block.bytes[4 + group] & 63);
+      block.min[group] = static_cast<std::int16_t>(block.bytes[8 + group] & 63);
+    }
+  });
   propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "scales_mins_swapped"}},
                   [](Block& block) { std::swap(block.scale, block.min); });
 }
