@@ -38,6 +38,9 @@ def quantized_by_256(x):
     return (d * np.minimum(np.rint(quants), 127)).reshape(x.shape)
 
 
+ARITHMETICS = ("f32", "f16", "bf16", "q8", "f16 sums")
+
+
 class RoundedModel:
     """A model whose weights are rounded."""
 

@@ -1,13 +1,14 @@
-// dump_faults MODEL OUTDIR TAP GIVEN|- ID...: what the step of TAP gives with each fault in it, on exact inputs. Writes
-// OUTDIR/input<k>.npy, exact.npy and <n>.npy, float64 [tokens, channels], and prints a line for each <n>: its number,
-// the fault, and name=value for every parameter. GIVEN is a file of what the candidate said, raw float64 of the same
-// shape.
+// dump_faults MODEL OUTDIR TAP GIVEN|- ID... [/ ID...]: what the step of TAP gives with each fault in it, on exact
+// inputs; tokens after the slash are decoded ones. Writes OUTDIR/input<k>.npy, exact.npy and <n>.npy, float64 [tokens,
+// channels], and prints a line for each <n>: its number, the fault, and name=value for every parameter. GIVEN is a file
+// of what the candidate said, raw float64 of the same shape.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -57,10 +58,14 @@ void dump(int argc, char** argv) {
   const std::filesystem::path folder = argv[2];
   diagnose::Passage passage;
   for (int i = 5; i < argc; ++i) {
+    if (argv[i] == std::string_view("/")) {
+      passage.prompt_tokens = passage.tokens.size();
+      continue;
+    }
     passage.positions.push_back(passage.tokens.size());
     passage.tokens.push_back(std::atoi(argv[i]));
   }
-  passage.prompt_tokens = passage.tokens.size();
+  if (passage.prompt_tokens == 0) passage.prompt_tokens = passage.tokens.size();
   const diagnose::Stepper stepper(model.plan, 2);
   const ExactValues values(stepper, passage);
 
@@ -102,7 +107,7 @@ void dump(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    std::fputs("usage: dump_faults MODEL OUTDIR TAP GIVEN|- ID...\n", stderr);
+    std::fputs("usage: dump_faults MODEL OUTDIR TAP GIVEN|- ID... [/ ID...]\n", stderr);
     return 2;
   }
   try {
