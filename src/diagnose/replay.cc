@@ -112,10 +112,21 @@ Matrix Replay::predict(std::size_t step, std::size_t faulty, const Hypothesis& h
   return found == overlay.end() ? Matrix() : std::move(found->second);
 }
 
-void Replay::apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) {
+Replay::Before Replay::apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) {
   Overlay overlay = recompute(step, faulty, hypothesis, *this, passage_);
-  applied_[faulty] = hypothesis;
-  for (auto& [id, matrix] : overlay) settle(step_of_[at(id)], std::move(matrix));
+  Before before{faulty, std::exchange(applied_[faulty], hypothesis), {}};
+  for (auto& [id, matrix] : overlay) {
+    const std::size_t changed = step_of_[at(id)];
+    before.computed.emplace_back(changed, std::move(computed_[changed]));
+    settle(changed, std::move(matrix));
+  }
+  rounded_.clear();
+  return before;
+}
+
+void Replay::undo(Before before) {
+  applied_[before.faulty] = std::move(before.applied);
+  for (auto& [step, matrix] : before.computed) settle(step, std::move(matrix));
   rounded_.clear();
 }
 

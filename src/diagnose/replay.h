@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "diagnose/fault.h"
@@ -53,8 +54,16 @@ class Replay final : public Values {
   /// others. No attention may stand from `faulty` to `step`.
   Matrix predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis, const Values& some,
                  const Passage& few) const;
-  /// Puts the fault in for good and computes again up to `step`.
-  void apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis);
+  /// What apply() changed.
+  struct Before {
+    std::size_t faulty = 0;
+    std::optional<Hypothesis> applied;
+    std::vector<std::pair<std::size_t, Matrix>> computed;  ///< by step
+  };
+  /// Puts the fault in and computes again up to `step`.
+  Before apply(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis);
+  /// Takes it out again.
+  void undo(Before before);
 
   /// How far the step's output would be from computed() in this arithmetic, on the rows or facts that were given: all
   /// steps since the last values known whole are run in it.

@@ -28,6 +28,9 @@ constexpr double kBelievable = 8;
 constexpr double kBelievableFault = 4;
 // After so many layers in which the search found nothing for an operation, it looks for known faults only.
 constexpr int kFailures = 2;
+// Of two faults in one region, so many are tried as the first.
+constexpr std::size_t kFirstOfTwo = 6;
+constexpr double kConfidenceInTwo = 0.8;
 // Steps that are looked at ahead, when two steps explain one observation.
 constexpr std::size_t kLookAhead = 8;
 
@@ -174,14 +177,48 @@ class Walk {
   }
 
   bool explain_by_search(std::size_t step, StepReport& report, bool rounding_explains) {
-    std::vector<Explanation> found = explain(replay_, step, report.residual);
+    const std::vector<Explanation> found = explain(replay_, step, report.residual);
     if (found.empty()) return false;
     const std::size_t alike = count_alike(found);
     const std::size_t best = choose(step, found, alike);
-    if (!is_believable(report, found[best].residual, rounding_explains)) return false;
+    if (is_believable(report, found[best].residual, rounding_explains)) {
+      accept_found(step, report, found, best, alike);
+      return true;
+    }
+    return !rounding_explains && explain_by_two(step, report, found);
+  }
+
+  /// Two faults at different steps, neither of which explains much without the other.
+  bool explain_by_two(std::size_t step, StepReport& report, const std::vector<Explanation>& singles) {
+    if (replay_.region(step).size() < 2) return false;
+    for (std::size_t i = 0; i < std::min(kFirstOfTwo, singles.size()); ++i) {
+      Replay::Before before = replay_.apply(step, singles[i].step, singles[i].hypothesis);
+      StepReport rest = report;
+      rest.residual = residual(*replay_.given(step), replay_.computed(step));
+      const std::vector<Explanation> found = explain(replay_, step, rest.residual);
+      if (!found.empty() && found.front().step != singles[i].step &&
+          is_believable(rest, found.front().residual, false)) {
+        Explanation first = singles[i];
+        first.residual = found.front().residual;
+        Finding finding = finding_of(first, report);
+        finding.confidence = kConfidenceInTwo;
+        remember(first, finding);
+        walked_.findings.push_back(std::move(finding));
+        accept_found(step, rest, found, 0, count_alike(found));
+        walked_.findings.back().confidence = std::min(walked_.findings.back().confidence, kConfidenceInTwo);
+        report.outcome = rest.outcome;
+        return true;
+      }
+      replay_.undo(std::move(before));
+    }
+    return false;
+  }
+
+  void accept_found(std::size_t step, StepReport& report, const std::vector<Explanation>& found, std::size_t best,
+                    std::size_t alike) {
     Finding finding = finding_of(found[best], report);
     std::set<std::string> ties;
-    for (std::size_t i = 0; i < alike; ++i) {
+    for (std::size_t i = 0; i < found.size() && i < alike; ++i) {
       const bool elsewhere = found[i].step != found[best].step;
       if (found[i].fault == found[best].fault && !elsewhere) continue;
       ties.insert(elsewhere ? fmt::format("{} at {}", found[i].fault->name, tap(found[i].step))
@@ -190,10 +227,12 @@ class Walk {
     finding.ties.assign(ties.begin(), ties.end());
     finding.confidence =
         confidence(report, found[best].residual) / static_cast<double>(1 + std::min<std::size_t>(ties.size(), 9));
-    known_.push_back({std::string(model::name_of(step_at(found[best].step).operation)), finding, found[best].fault,
-                      found[best].hypothesis});
+    remember(found[best], finding);
     accept(step, report, found[best].step, found[best].hypothesis, std::move(finding));
-    return true;
+  }
+
+  void remember(const Explanation& explanation, const Finding& finding) {
+    known_.push_back({finding.operation, finding, explanation.fault, explanation.hypothesis});
   }
 
   static std::size_t count_alike(const std::vector<Explanation>& found) {
