@@ -95,6 +95,16 @@ struct Kernels {
   /// out = silu(gate) * up, silu(g) = g / (1 + exp(-g)).
   void (*silu_product)(const float* gate, const float* up, std::size_t n, float* out);
 
+  /// out = gelu(gate) * up, and with its tanh form (kernels/gelu_constants.h).
+  void (*gelu_product)(const float* gate, const float* up, std::size_t n, float* out);
+  void (*gelu_tanh_product)(const float* gate, const float* up, std::size_t n, float* out);
+
+  /// out = factor * x. `x` may be `out`, here and below.
+  void (*scale)(const float* x, float factor, std::size_t n, float* out);
+
+  /// out = cap * tanh(x / cap) (kernels/exp_constants.h). cap > 0.
+  void (*soft_cap)(const float* x, float cap, std::size_t n, float* out);
+
   void (*add)(const float* a, const float* b, std::size_t n, float* out);
 
   /// Rotates n pairs: (a, b) -> (fma(a, c, -(b * s)), fma(a, s, b * c)); pair i is x[i * pair_step], x[i * pair_step +

@@ -1,5 +1,7 @@
 // The same request gives the same bits: whatever the number of threads, the batches it is cut into, and who else is in
 // them. Whole logits are compared, on the trained model that the repository ships.
+#include "tests/support/fast.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -19,20 +21,17 @@
 namespace assay::engine {
 namespace {
 
-using Tokens = std::vector<std::int32_t>;
+using test::copy;
+using test::evaluate;
+using test::Recorder;
+using test::same_bits;
+using test::Tokens;
+using test::with;
 
 const model::Model& kingjames() {
   static const model::Model model =
       model::load_model(gguf::File::open(std::string(ASSAY_MODELS) + "/kingjames-7m.f16.gguf"));
   return model;
-}
-
-EngineOptions with(int threads, CacheType cache = CacheType::f32, std::size_t context_length = 0) {
-  EngineOptions options;
-  options.threads = threads;
-  options.cache = cache;
-  options.context_length = context_length;
-  return options;
 }
 
 Tokens some_tokens(std::size_t count, std::uint32_t seed = 1) {
@@ -42,34 +41,6 @@ Tokens some_tokens(std::size_t count, std::uint32_t seed = 1) {
     tokens.push_back(static_cast<std::int32_t>(seed >> 8) % 4000 + 3);
   }
   return tokens;
-}
-
-std::vector<float> copy(const Rows& rows) { return {rows.f32, rows.f32 + rows.count * rows.width}; }
-
-/// Logits of every position, the tokens evaluated `piece` at a time.
-std::vector<float> evaluate(Engine& engine, const Tokens& tokens, std::size_t piece) {
-  const SequenceId sequence = engine.add_sequence();
-  std::vector<float> logits;
-  for (std::size_t begin = 0; begin < tokens.size(); begin += piece) {
-    std::vector<TokenInput> batch;
-    for (std::size_t i = begin; i < std::min(begin + piece, tokens.size()); ++i)
-      batch.push_back({tokens[i], sequence, true});
-    engine.evaluate(batch);
-    const std::vector<float> rows = copy(engine.logits());
-    logits.insert(logits.end(), rows.begin(), rows.end());
-  }
-  engine.remove_sequence(sequence);
-  return logits;
-}
-
-::testing::AssertionResult same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " and " << b.size() << " values";
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
-      return ::testing::AssertionFailure() << "value " << i << ": " << a[i] << " and " << b[i];
-    }
-  }
-  return ::testing::AssertionSuccess();
 }
 
 class SameBits : public ::testing::TestWithParam<CacheType> {};
@@ -158,22 +129,6 @@ TEST(Fast, PromptLongerThanAPiece) {
   }
   EXPECT_TRUE(same_bits(cut_by_us, cut_by_engine));
 }
-
-class Recorder final : public Observer {
- public:
-  void observe(const model::Value& value, const TapRows& rows) override {
-    EXPECT_TRUE(taps_.emplace(value.tap, copy(rows.rows())).second) << value.tap << " twice";
-    EXPECT_EQ(rows.width, value.width);
-    if (value.tap == stop_at) throw Error(ErrorKind::usage, "enough");
-  }
-  bool only_reads() const override { return reads_only; }
-  const std::map<std::string, std::vector<float>>& taps() const { return taps_; }
-  std::string stop_at;
-  bool reads_only = false;
-
- private:
-  std::map<std::string, std::vector<float>> taps_;
-};
 
 TEST(Fast, ObserverSeesEveryValueAndChangesNone) {
   const Tokens tokens = some_tokens(5);

@@ -2,12 +2,12 @@
 
 import os
 import pathlib
-import subprocess
 
 import numpy as np
 import pytest
 
 from tests.engine import llama_cpp
+from tests.foreign import tiny
 
 DATA = pathlib.Path(os.environ["ASSAY_DATA"])
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
@@ -18,17 +18,18 @@ TRAINED = {
     "TinyStories-656K F16": DATA / "models/tinystories-656k/TinyStories-656K.f16.gguf",
     "TinyStories-656K Q8_0": DATA / "models/tinystories-656k/TinyStories-656K-Q8_0.gguf",
 }
+# Other architectures in F32, and one of them quantized; the one with a vocabulary below 300 is left out.
+ARCHITECTURES = {name: arguments for name, arguments in (tiny.QWEN | tiny.GEMMA).items() if "27B" not in name}
+ARCHITECTURES["gemma2 Q4_K"] = tiny.CAPPED + " --window 5 --type Q4_K --width 256 --feed-forward 512 --head-width 64"
 
 
 def some_tokens(count, vocabulary):
     return [1] + [int(x) for x in np.random.default_rng(5).integers(3, vocabulary, count - 1)]
 
 
-def tiny_model(type_name, folder):
-    path = folder / f"{type_name}.gguf"
-    subprocess.run([llama_cpp.PROGRAMS / "make_tiny_model", path, "--type", type_name, "--width", "256", "--feed-forward",
-                    "512"], check=True)
-    return path
+def tiny_model(name, folder):
+    """By type, or by the name of an architecture's shape."""
+    return tiny.make(folder, ARCHITECTURES.get(name, f"--type {name} --width 256 --feed-forward 512"))
 
 
 def report(name, model, folder):
@@ -43,9 +44,9 @@ def report(name, model, folder):
     return np.median(ours)
 
 
-@pytest.mark.parametrize("type_name", TYPES)
-def test_tiny_model(type_name, tmp_path):
-    assert report(f"tiny {type_name}", tiny_model(type_name, tmp_path), tmp_path) < 1e-4
+@pytest.mark.parametrize("name", [*TYPES, *ARCHITECTURES])
+def test_tiny_model(name, tmp_path):
+    assert report(f"tiny {name}", tiny_model(name, tmp_path), tmp_path) < 1e-4
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -56,7 +57,7 @@ def test_trained_model(name, tmp_path):
 
 
 @pytest.mark.parametrize("cache", ["f32", "f16"])
-@pytest.mark.parametrize("name", ["kingjames-7m", *TYPES])
+@pytest.mark.parametrize("name", ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K"])
 def test_same_bits_with_every_instruction_set(name, cache, tmp_path):
     model = TRAINED[name] if name in TRAINED else tiny_model(name, tmp_path)
     sequences = [(9, some_tokens(9, 300)), (1, some_tokens(1, 300))]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.foreign import formats, llama_cpp, tiny
-from tests.foreign.engine import Engine, Model
+from tests.foreign.engine import ACTIVATIONS, Engine, Model
 
 DATA = pathlib.Path(os.environ["ASSAY_DATA"]) / "models"
 
@@ -34,7 +34,7 @@ SETTINGS = {
 }
 # Nothing in llama.cpp's context says this for the architecture.
 NOT_IN_LLAMA_CPP = {"yarn, log multiplier"}
-FLOAT_MODELS = {name: tiny_model for name, tiny_model in (tiny.ROPE | tiny.SHAPES).items()
+FLOAT_MODELS = {name: tiny_model for name, tiny_model in (tiny.ROPE | tiny.SHAPES | tiny.QWEN).items()
                 if name not in NOT_IN_LLAMA_CPP}
 
 
@@ -47,6 +47,29 @@ def test_logits_are_llama_cpps(name, tmp_path):
     ours = Engine(Model(path)).run(tokens)["logits"]
     errors = np.linalg.norm(theirs - ours, axis=1) / np.linalg.norm(ours, axis=1)
     assert errors.max() < 5e-6
+
+
+class TableEngine(Engine):
+    """With ggml's GELU: a table by the float16 next to x, of float16; zero below -10, x above 10."""
+
+    def gated_activation(self, gate, up, function):
+        def to_half(x):
+            return x.astype(np.float32).astype(np.float16).astype(np.float64)
+
+        table = to_half(ACTIVATIONS[function](to_half(gate)))
+        return np.where(gate <= -10, 0, np.where(gate >= 10, gate, table)) * up
+
+
+@pytest.mark.parametrize("name", tiny.GEMMA)
+def test_gemmas_logits_are_llama_cpps(name, tmp_path):
+    """As above but for what GELU's float16 does: in rows where float32 rounding tips a float16 over, that is left."""
+    path = tiny.make(tmp_path, tiny.GEMMA[name])
+    tokens = np.random.default_rng(2).integers(3, 259, 100)
+    theirs = llama_cpp.logits(path, tokens).astype(np.float64)
+    ours = TableEngine(Model(path)).run(tokens)["logits"]
+    errors = np.linalg.norm(theirs - ours, axis=1) / np.linalg.norm(ours, axis=1)
+    assert np.quantile(errors, 0.25) < 5e-6
+    assert errors.max() < 2 ** -10
 
 
 class PermutedModel(Model):

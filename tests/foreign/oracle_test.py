@@ -13,7 +13,7 @@ from tests.foreign.engine import Engine, Model
 MODELS = pathlib.Path(__file__).parents[2] / "models"
 DATA = pathlib.Path(os.environ["ASSAY_DATA"]) / "models"
 BOUND = 1e-10
-TINY = tiny.ROPE | tiny.SHAPES | tiny.ARCHITECTURES | tiny.GEMMA_DEFAULTS | tiny.PARTIAL_ROPE | tiny.TYPES
+TINY = tiny.ROPE | tiny.SHAPES | tiny.QWEN | tiny.GEMMA | tiny.PARTIAL_ROPE | tiny.TYPES
 
 
 def random_tokens(vocabulary, count):

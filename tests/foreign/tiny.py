@@ -40,20 +40,21 @@ SHAPES = {
 
 # The other architectures, in two shapes each. Gemma's caps are small enough to bite and its windows short: in a prompt
 # of 24 tokens most of them see less than all.
-GEMMA = "--architecture gemma2 --tied --float attn_logit_softcapping=1.5 --float final_logit_softcapping=4"
-ARCHITECTURES = {
+QWEN = {
     "qwen2": "--architecture qwen2 --rope-base 1000000 --tied",
-    "qwen2, odd sizes": "--architecture qwen2 --heads 6 --kv-heads 2 --head-width 14 --width 50 --feed-forward 37 --blocks 3",
+    "qwen2, odd sizes": "--architecture qwen2 --heads 6 --kv-heads 2 --width 84 --feed-forward 37 --blocks 3",
     "qwen3": "--architecture qwen3 --rope-base 1000000 --head-width 32",
     "qwen3, odd sizes": "--architecture qwen3 --heads 3 --kv-heads 1 --head-width 22 --width 40 --feed-forward 51 --tied",
-    "gemma2": f"{GEMMA} --window 7 --blocks 3 --head-width 32",
-    "gemma2, odd sizes": f"{GEMMA} --window 1 --heads 3 --kv-heads 3 --head-width 18 --width 50 --feed-forward 37",
 }
-# A window that is longer than any prompt here, and the numbers that its file does not say.
-GEMMA_DEFAULTS = {
-    "gemma2, no caps given": "--architecture gemma2 --tied",
-    # 46 blocks: the scale of the 27B model.
-    "gemma2, 27B": f"{GEMMA} --blocks 46 --width 32 --head-width 10 --heads 2 --kv-heads 1 --feed-forward 16 --vocabulary 259",
+CAPPED = "--architecture gemma2 --tied --float attn_logit_softcapping=1.5 --float final_logit_softcapping=4"
+GEMMA = {
+    "gemma2": f"{CAPPED} --window 7 --blocks 3 --head-width 32",
+    "gemma2, odd sizes": f"{CAPPED} --window 1 --heads 3 --kv-heads 3 --head-width 18 --width 50 --feed-forward 37",
+    # The numbers that such a file need not hold.
+    "gemma2, defaults": "--architecture gemma2 --tied",
+    # 46 blocks: another scale of the scores.
+    "gemma2, 27B": f"{CAPPED} --blocks 46 --width 32 --head-width 10 --heads 2 --kv-heads 1 --feed-forward 2 "
+                   "--vocabulary 259",
 }
 
 # Partial rotation: nothing that llama.cpp accepts in this architecture.

@@ -295,9 +295,16 @@ TEST_P(EveryIsa, VectorsHaveTheSpecifiedBits) {
     kernels_->rms_norm(a.data(), b.data(), 1e-5F, n, ours.data());
     scalar().rms_norm(a.data(), b.data(), 1e-5F, n, specified.data());
     EXPECT_TRUE(same_bits(ours, specified)) << "rms_norm " << n;
-    kernels_->silu_product(a.data(), b.data(), n, ours.data());
-    scalar().silu_product(a.data(), b.data(), n, specified.data());
-    EXPECT_TRUE(same_bits(ours, specified)) << "silu_product " << n;
+    for (const auto product : {&Kernels::silu_product, &Kernels::gelu_product, &Kernels::gelu_tanh_product}) {
+      (kernels_->*product)(a.data(), b.data(), n, ours.data());
+      (scalar().*product)(a.data(), b.data(), n, specified.data());
+      EXPECT_TRUE(same_bits(ours, specified)) << "gated product " << n;
+    }
+    for (const auto function : {&Kernels::scale, &Kernels::soft_cap}) {
+      (kernels_->*function)(a.data(), 1.3F, n, ours.data());
+      (scalar().*function)(a.data(), 1.3F, n, specified.data());
+      EXPECT_TRUE(same_bits(ours, specified)) << "scale or soft cap " << n;
+    }
     kernels_->add(a.data(), b.data(), n, ours.data());
     scalar().add(a.data(), b.data(), n, specified.data());
     EXPECT_TRUE(same_bits(ours, specified)) << "add " << n;
@@ -328,6 +335,29 @@ TEST_P(EveryIsa, ExpHasTheSpecifiedBits) {
     scalar().softmax(specified, 2);
     ASSERT_EQ(std::bit_cast<std::uint32_t>(ours[1]), std::bit_cast<std::uint32_t>(specified[1])) << x;
   }
+}
+
+TEST_P(EveryIsa, TanhAndGeluHaveTheSpecifiedBits) {
+  std::vector<float> x;
+  for (int i = -160'000; i < 160'000; ++i) x.push_back(static_cast<float>(i) * 1.1e-4F);
+  for (float small = 1e-40F; small < 1; small *= 1.7F) x.push_back(small);
+  const std::vector<float> ones(x.size(), 1.0F);
+  std::vector<float> ours(x.size());
+  std::vector<float> specified(x.size());
+  const auto check = [&](const char* name) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(ours[i]), std::bit_cast<std::uint32_t>(specified[i])) << name << x[i];
+    }
+  };
+  kernels_->soft_cap(x.data(), 1.0F, x.size(), ours.data());
+  scalar().soft_cap(x.data(), 1.0F, x.size(), specified.data());
+  check("tanh ");
+  kernels_->gelu_product(x.data(), ones.data(), x.size(), ours.data());
+  scalar().gelu_product(x.data(), ones.data(), x.size(), specified.data());
+  check("gelu ");
+  kernels_->gelu_tanh_product(x.data(), ones.data(), x.size(), ours.data());
+  scalar().gelu_tanh_product(x.data(), ones.data(), x.size(), specified.data());
+  check("gelu_tanh ");
 }
 
 TEST_P(EveryIsa, ToHalfRoundsEveryBoundaryAlike) {

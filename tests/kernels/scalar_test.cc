@@ -10,6 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/scalar/exp.h"
+#include "kernels/scalar/gelu.h"
 #include "quant/half.h"
 #include "tests/kernels/weights.h"
 
@@ -185,6 +186,55 @@ TEST(ScalarExp, Ends) {
   EXPECT_TRUE(std::isnan(scalar::exp(std::nanf(""))));
 }
 
+TEST(ScalarTanh, StaysWithinItsBound) {
+  double worst = 0;
+  const auto check = [&](float x) {
+    const double exact = std::tanh(static_cast<double>(x));
+    const auto nearest = std::fabs(static_cast<float>(exact));
+    const auto ulp = static_cast<double>(std::nextafter(nearest, kInfinity) - nearest);
+    worst = std::max(worst, std::fabs(static_cast<double>(scalar::tanh(x)) - exact) / ulp);
+  };
+  for (std::int64_t i = -12'000'000; i < 12'000'000; i += 53) check(static_cast<float>(i) * 1e-6F);
+  for (float x = 1e-37F; x < 1; x *= 1.01F) check(-x);
+  std::printf("tanh: %.3f ulp\n", worst);
+  EXPECT_LE(worst, 3);
+}
+
+TEST(ScalarTanh, Ends) {
+  EXPECT_EQ(scalar::tanh(kInfinity), 1.0F);
+  EXPECT_EQ(scalar::tanh(-50.0F), -1.0F);
+  EXPECT_FALSE(std::signbit(scalar::tanh(0.0F)));
+  EXPECT_TRUE(std::signbit(scalar::tanh(-0.0F)));
+  EXPECT_TRUE(std::isnan(scalar::tanh(std::nanf(""))));
+}
+
+TEST(ScalarGelu, StaysWithinItsBound) {
+  double worst = 0;
+  double worst_tanh = 0;
+  for (std::int64_t i = -16'000'000; i < 16'000'000; i += 53) {
+    const float g = static_cast<float>(i) * 1e-6F;
+    const auto x = static_cast<double>(g);
+    const double unit = 0x1p-24 * std::fabs(x);
+    const double gelu = x * 0.5 * std::erfc(-x * std::sqrt(0.5));
+    worst = std::max(worst, std::fabs(static_cast<double>(scalar::gelu(g)) - gelu) / unit);
+    const double tanh = x / (1 + std::exp(-2 * std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    worst_tanh = std::max(worst_tanh, std::fabs(static_cast<double>(scalar::gelu_tanh(g)) - tanh) / unit);
+  }
+  std::printf("gelu: %.3f, gelu_tanh: %.3f units of 2^-24 |g|\n", worst, worst_tanh);
+  EXPECT_LE(worst, 4);
+  EXPECT_LE(worst_tanh, 4);
+}
+
+TEST(ScalarGelu, Ends) {
+  for (const auto gelu : {scalar::gelu, scalar::gelu_tanh}) {
+    EXPECT_EQ(gelu(0.0F), 0.0F);
+    EXPECT_EQ(gelu(1e30F), 1e30F);
+    EXPECT_EQ(gelu(-1e30F), 0.0F);
+    EXPECT_EQ(gelu(kInfinity), kInfinity);
+    EXPECT_TRUE(std::isnan(gelu(std::nanf(""))));
+  }
+}
+
 TEST(ScalarVector, AgreesWithFloat64) {
   std::mt19937_64 random(4);
   const std::size_t n = 576;
@@ -202,6 +252,13 @@ TEST(ScalarVector, AgreesWithFloat64) {
   for (std::size_t i = 0; i < n; ++i) {
     const double g = static_cast<double>(a[i]);
     EXPECT_NEAR(out[i] / (g / (1 + std::exp(-g)) * static_cast<double>(b[i])), 1.0, 1e-6) << g;
+  }
+
+  scalar_kernels().scale(a.data(), 1.7F, n, out.data());
+  for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(out[i], 1.7F * a[i]);
+  scalar_kernels().soft_cap(a.data(), 1.7F, n, out.data());
+  for (std::size_t i = 0; i < n; ++i) {
+    EXPECT_NEAR(out[i] / (1.7 * std::tanh(static_cast<double>(a[i]) / static_cast<double>(1.7F))), 1.0, 1e-6) << a[i];
   }
 
   out = a;

@@ -96,13 +96,16 @@ class Attend final : public Step {
     std::size_t head;
   };
 
-  /// Cuts the work, which grows with the position, into equal parts.
+  /// How many positions a token sees.
+  std::size_t seen(std::size_t position) const { return position + 1 - attention_.first_seen(position); }
+
+  /// Cuts the work, which grows with the positions seen, into equal parts.
   Share cut(const Frame& frame, std::size_t thread, std::size_t threads) const {
     std::size_t total = 0;
-    for (const std::size_t position : frame.positions) total += position + 1;
+    for (const std::size_t position : frame.positions) total += seen(position);
     std::size_t before = total * attention_.heads * thread / threads;
     for (std::size_t token = 0; token < frame.tokens.size(); ++token) {
-      const std::size_t cost = frame.positions[token] + 1;
+      const std::size_t cost = seen(frame.positions[token]);
       if (before < cost * attention_.heads) return {token, before / cost};
       before -= cost * attention_.heads;
     }
@@ -113,10 +116,12 @@ class Attend final : public Step {
               float* out) const {
     const HeadCache& cache = *frame.caches[token];
     const std::size_t width = attention_.head_width;
-    const std::size_t count = frame.positions[token] + 1;
-    const std::byte* keys = cache.keys(attention_.layer, kv_head * width);
-    const std::byte* values = cache.values(attention_.layer, kv_head * width);
+    const std::size_t count = seen(frame.positions[token]);
+    const std::size_t skipped = attention_.first_seen(frame.positions[token]) * width * cache.element_bytes();
+    const std::byte* keys = cache.keys(attention_.layer, kv_head * width) + skipped;
+    const std::byte* values = cache.values(attention_.layer, kv_head * width) + skipped;
     kernels_.scores(q, keys, cache.format(), width, count, width, static_cast<float>(attention_.scale), scores);
+    if (attention_.soft_cap != 0) kernels_.soft_cap(scores, static_cast<float>(attention_.soft_cap), count, scores);
     const float factor = kernels_.softmax(scores, count);
     kernels_.weighted_sum(scores, factor, values, cache.format(), width, count, width, out);
   }

@@ -159,6 +159,36 @@ class Elementwise : public ChannelStep {
   Place b_;
 };
 
+/// out[i] = f(in[i], parameter)
+class Unary final : public ChannelStep {
+ public:
+  using Function = void (*)(const float* x, float parameter, std::size_t n, float* out);
+
+  Unary(const Kernels& kernels, Function function, double parameter, const Place& in, const Place& out,
+        std::size_t grain)
+      : ChannelStep(kernels, out, grain), function_(function), parameter_(static_cast<float>(parameter)), in_(in) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    const float* from = frame.floats(in_, team);
+    float* to = frame.floats(out(), team);
+    for (std::size_t row = 0; row < frame.rows(out().row_set); ++row) {
+      const std::size_t at = row * out().width + mine.begin;
+      function_(from + at, parameter_, mine.end - mine.begin, to + at);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back(reads(in_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  Function function_;
+  float parameter_;
+  Place in_;
+};
+
 }  // namespace
 
 std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& weight, std::vector<float> bias,
@@ -171,14 +201,27 @@ std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope,
   return std::make_unique<Rope>(kernels, rope, table, in, out, grain);
 }
 
-std::unique_ptr<Step> make_gated(const Kernels& kernels, const Place& gate, const Place& up, const Place& out,
-                                 std::size_t grain) {
-  return std::make_unique<Elementwise>(kernels, kernels.silu_product, gate, up, out, grain);
+std::unique_ptr<Step> make_gated(const Kernels& kernels, model::Activation activation, const Place& gate,
+                                 const Place& up, const Place& out, std::size_t grain) {
+  const auto product = activation == model::Activation::silu   ? kernels.silu_product
+                       : activation == model::Activation::gelu ? kernels.gelu_product
+                                                               : kernels.gelu_tanh_product;
+  return std::make_unique<Elementwise>(kernels, product, gate, up, out, grain);
 }
 
 std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,
                                std::size_t grain) {
   return std::make_unique<Elementwise>(kernels, kernels.add, a, b, out, grain);
+}
+
+std::unique_ptr<Step> make_scale(const Kernels& kernels, double factor, const Place& in, const Place& out,
+                                 std::size_t grain) {
+  return std::make_unique<Unary>(kernels, kernels.scale, factor, in, out, grain);
+}
+
+std::unique_ptr<Step> make_soft_cap(const Kernels& kernels, double cap, const Place& in, const Place& out,
+                                    std::size_t grain) {
+  return std::make_unique<Unary>(kernels, kernels.soft_cap, cap, in, out, grain);
 }
 
 }  // namespace assay::engine::fast

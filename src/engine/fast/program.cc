@@ -64,7 +64,9 @@ std::vector<std::size_t> choose_grains(const model::Plan& plan) {
       const std::size_t grain = keeps_heads_whole(inputs[1]) ? attention->head_width : kGrain;
       grains[index(inputs[1])] = grains[index(inputs[2])] = grain;
     } else if (std::holds_alternative<model::Add>(step->operation) ||
-               std::holds_alternative<model::GatedActivation>(step->operation)) {
+               std::holds_alternative<model::GatedActivation>(step->operation) ||
+               std::holds_alternative<model::Scale>(step->operation) ||
+               std::holds_alternative<model::SoftCap>(step->operation)) {
       for (const model::ValueId input : inputs) grains[index(input)] = out;
     }
   }
@@ -130,17 +132,7 @@ class Drafter {
         true);
   }
 
-  void add(const model::Scale&) { refuse(); }
-  void add(const model::SoftCap&) { refuse(); }
-
-  [[noreturn]] void refuse() const {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("{}: the fast engine cannot run this step", plan_.values[index(step_->output)].tap),
-                "run it with the oracle");
-  }
-
   void add(const model::Attention& attention) {
-    if (attention.soft_cap != 0 || attention.window != 0) refuse();
     assert(row_set_ == RowSet::all);
     const PlaceId q = input(0);
     const PlaceId k = input(1);
@@ -157,12 +149,11 @@ class Drafter {
   }
 
   void add(const model::GatedActivation& gated) {
-    if (gated.activation != model::Activation::silu) refuse();
     const PlaceId gate = input(0);
     const PlaceId up = input(1);
     const PlaceId out = make_output(false);
-    add_draft({gate, up}, out, [&k = kernels_, gate, up, out, grain = grain()](const auto& p) {
-      return make_gated(k, p[gate], p[up], p[out], grain);
+    add_draft({gate, up}, out, [&k = kernels_, f = gated.activation, gate, up, out, grain = grain()](const auto& p) {
+      return make_gated(k, f, p[gate], p[up], p[out], grain);
     });
   }
 
@@ -173,6 +164,21 @@ class Drafter {
     add_draft({a, b}, out, [&k = kernels_, a, b, out, grain = grain()](const auto& p) {
       return make_add(k, p[a], p[b], p[out], grain);
     });
+  }
+
+  void add(const model::Scale& scale) { add_unary(make_scale, scale.factor); }
+  void add(const model::SoftCap& cap) { add_unary(make_soft_cap, cap.cap); }
+
+  template <typename Make>
+  void add_unary(Make make, double parameter) {
+    const PlaceId in = input(0);
+    const PlaceId out = make_output(false);
+    add_draft(
+        {in}, out,
+        [&k = kernels_, make, parameter, in, out, grain = grain()](const auto& p) {
+          return make(k, parameter, p[in], p[out], grain);
+        },
+        true);
   }
 
   template <typename Make>
@@ -247,6 +253,12 @@ class Drafter {
       std::size_t at;
     };
     std::vector<Freed> freed;
+    // Where the logits are made of one value of the same size, that is written in their place: with a large vocabulary
+    // another region would cost more than all the others together.
+    const Draft& last = drafts_.back();
+    const bool is_over_input =
+        last.in_place && last_use[static_cast<std::size_t>(last.inputs[0])] + 1 == drafts_.size();
+    const PlaceId before_logits = is_over_input ? last.inputs[0] : -1;
     region_row_bytes_.push_back(0);  // kLogitsRegion: the engine's own
     for (std::size_t i = 0; i < drafts_.size(); ++i) {
       const Draft& draft = drafts_[i];
@@ -259,7 +271,7 @@ class Drafter {
           reused = dies_here(draft.inputs[0]) && !in.row_wise && in.row_set == out.row_set;
           if (reused) out.region = in.region;
         }
-        if (draft.value == plan_.logits) {
+        if (draft.output == last.output || draft.output == before_logits) {
           out.region = kLogitsRegion;
         } else if (!reused) {
           const auto rested = std::find_if(freed.begin(), freed.end(), [&](const Freed& f) {

@@ -36,10 +36,15 @@ std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& we
 /// `grain` is even, and a multiple of head_width for RopePairing::halves. `in` may be `out`.
 std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope, const Place& table, const Place& in,
                                 const Place& out, std::size_t grain);
-std::unique_ptr<Step> make_gated(const Kernels& kernels, const Place& gate, const Place& up, const Place& out,
-                                 std::size_t grain);
+std::unique_ptr<Step> make_gated(const Kernels& kernels, model::Activation activation, const Place& gate,
+                                 const Place& up, const Place& out, std::size_t grain);
 std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,
                                std::size_t grain);
+/// `in` may be `out`, here and below.
+std::unique_ptr<Step> make_scale(const Kernels& kernels, double factor, const Place& in, const Place& out,
+                                 std::size_t grain);
+std::unique_ptr<Step> make_soft_cap(const Kernels& kernels, double cap, const Place& in, const Place& out,
+                                    std::size_t grain);
 
 // Attention (attention_steps.cc).
 

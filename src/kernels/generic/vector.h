@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/exp_constants.h"
 #include "kernels/generic/dot.h"
+#include "kernels/generic/functions.h"
 #include "kernels/kernels.h"
 
 namespace assay::kernels {
@@ -21,21 +21,6 @@ inline void in_sixteens(std::size_t n, Body body) {
   if (i < n) body(i, n - i);
 }
 
-/// See kernels/exp_constants.h.
-inline Float exp_of(Float x) {
-  x = max(all_floats(kExpLow), min(all_floats(kExpHigh), x));
-  const Float shifted = fused(x, all_floats(kLog2E), all_floats(kExpRounder));
-  const Float count = subtract(shifted, all_floats(kExpRounder));
-  const Float r = fused_negative(count, all_floats(kLn2Low), fused_negative(count, all_floats(kLn2High), x));
-  Float q = all_floats(kExpSeries[0]);
-  for (int i = 1; i < 6; ++i) q = fused(q, r, all_floats(kExpSeries[i]));
-  const Float value = add(all_floats(1.0F), fused(multiply(r, r), q, r));
-  const Int k = subtract_ints(bits_of(shifted), bits_of(all_floats(kExpRounder)));
-  const Int half = shift_ints_right<1>(k);
-  const auto power = [](Int exponent) { return floats_of(shift_ints_left<23>(add_ints(exponent, all_ints(127)))); };
-  return multiply(multiply(value, power(half)), power(subtract_ints(k, half)));
-}
-
 inline void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
   float squares[1][1];
   const void* const row = x;
@@ -47,12 +32,36 @@ inline void rms_norm(const float* x, const float* weight, float epsilon, std::si
   });
 }
 
-inline void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
+/// out = function(gate) * up
+template <typename Function>
+inline void gated_product(const float* gate, const float* up, std::size_t n, float* out, Function function) {
   in_sixteens(n, [&](std::size_t i, std::size_t count) {
-    const Float g = load_some(gate + i, count, 0.0F);
-    const Float negative = floats_of(bit_xor(bits_of(g), bits_of(all_floats(-0.0F))));
-    const Float silu = divide(g, add(all_floats(1.0F), exp_of(negative)));
-    store_some(multiply(silu, load_some(up + i, count, 0.0F)), out + i, count);
+    store_some(multiply(function(load_some(gate + i, count, 0.0F)), load_some(up + i, count, 0.0F)), out + i, count);
+  });
+}
+
+inline void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
+  gated_product(gate, up, n, out, [](Float g) { return divide(g, add(all_floats(1.0F), exp_of(negative(g)))); });
+}
+
+inline void gelu_product(const float* gate, const float* up, std::size_t n, float* out) {
+  gated_product(gate, up, n, out, [](Float g) { return gelu_of(g); });
+}
+
+inline void gelu_tanh_product(const float* gate, const float* up, std::size_t n, float* out) {
+  gated_product(gate, up, n, out, [](Float g) { return gelu_tanh_of(g); });
+}
+
+inline void scale_row(const float* x, float factor, std::size_t n, float* out) {
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    store_some(multiply(all_floats(factor), load_some(x + i, count, 0.0F)), out + i, count);
+  });
+}
+
+inline void soft_cap(const float* x, float cap, std::size_t n, float* out) {
+  in_sixteens(n, [&](std::size_t i, std::size_t count) {
+    const Float share = divide(load_some(x + i, count, 0.0F), all_floats(cap));
+    store_some(multiply(all_floats(cap), tanh_of(share)), out + i, count);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/scalar/exp.h"
+#include "kernels/scalar/gelu.h"
 #include "kernels/scalar/lanes.h"
 #include "quant/half.h"
 #include "quant/type.h"
@@ -79,6 +80,22 @@ void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n,
 
 void silu_product(const float* gate, const float* up, std::size_t n, float* out) {
   for (std::size_t i = 0; i < n; ++i) out[i] = gate[i] / (1.0F + exp(-gate[i])) * up[i];
+}
+
+void gelu_product(const float* gate, const float* up, std::size_t n, float* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = gelu(gate[i]) * up[i];
+}
+
+void gelu_tanh_product(const float* gate, const float* up, std::size_t n, float* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = gelu_tanh(gate[i]) * up[i];
+}
+
+void scale(const float* x, float factor, std::size_t n, float* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = factor * x[i];
+}
+
+void soft_cap(const float* x, float cap, std::size_t n, float* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = cap * tanh(x[i] / cap);
 }
 
 void add(const float* a, const float* b, std::size_t n, float* out) {

@@ -11,6 +11,10 @@ namespace assay::kernels::scalar {
 void quantize(const float* v, std::size_t width, std::size_t block_values, const QuantizedRow& row);
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
 void silu_product(const float* gate, const float* up, std::size_t n, float* out);
+void gelu_product(const float* gate, const float* up, std::size_t n, float* out);
+void gelu_tanh_product(const float* gate, const float* up, std::size_t n, float* out);
+void scale(const float* x, float factor, std::size_t n, float* out);
+void soft_cap(const float* x, float cap, std::size_t n, float* out);
 void add(const float* a, const float* b, std::size_t n, float* out);
 void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
             std::size_t pair_gap);
