@@ -75,7 +75,7 @@ FAULTY = {
     "llama, plain": "--blocks 3",
     "qwen2": "--architecture qwen2 --type F16 --rope-base 1000000 --tied",
     "qwen3": "--architecture qwen3 --type Q4_0,F16 --rope-base 1000000 --head-width 32",
-    "gemma2": f"{GEMMA} --type Q8_0,F16,Q4_1 --window 7 --blocks 3 --head-width 32",
+    "gemma2": f"{CAPPED} --type Q8_0,F16,Q4_1 --window 7 --blocks 3 --head-width 32",
 }
 # Sums of some thousands: activations beyond what float16 has.
 LARGE_VALUES = "--type F16 --norm-mean 300"
