@@ -18,9 +18,47 @@ using test::TinyModel;
 
 /// Faults that need no particular type of weights.
 const std::set<std::string_view> kNames = {
-    "rope_pairing",        "rope_missing",         "rope_twice",       "rope_inverse",   "decode_position",
-    "gate_up_swapped",     "gate_product_missing", "norm_missing",     "norm_layer",     "norm_sum",
-    "norm_weight_ignored", "norm_weight_offset",   "residual_missing", "residual_twice",
+    "activation_function",
+    "attention_heads_tiled",
+    "attention_mask_absent",
+    "attention_mask_off_by_one",
+    "attention_not_normalised",
+    "attention_output_layout",
+    "attention_scale",
+    "attention_shared_wrong",
+    "attention_soft_cap",
+    "attention_softmax_axis",
+    "attention_stale_cache",
+    "attention_v_is_k",
+    "attention_window",
+    "bias",
+    "decode_position",
+    "embedding_scale",
+    "gate_product_missing",
+    "gate_up_swapped",
+    "logits_soft_cap",
+    "norm_epsilon",
+    "norm_layer",
+    "norm_missing",
+    "norm_sum",
+    "norm_weight_ignored",
+    "norm_weight_offset",
+    "norm_wrong_input",
+    "norm_wrong_weight",
+    "position_offset",
+    "qk_norm",
+    "qk_permutation",
+    "residual_missing",
+    "residual_twice",
+    "residual_wrong_input",
+    "rope_base",
+    "rope_dimensions",
+    "rope_inverse",
+    "rope_magnitude",
+    "rope_missing",
+    "rope_pairing",
+    "rope_scaling_ignored",
+    "rope_twice",
 };
 
 std::string text(std::string_view fault, const Site& site, const Hypothesis& hypothesis) {
@@ -36,10 +74,17 @@ std::vector<TinyModel> models() {
   yarn.keys["llama.rope.scaling.type"] = std::string("yarn");
   yarn.keys["llama.rope.scaling.factor"] = 4.0F;
   yarn.keys["llama.rope.scaling.original_context_length"] = 16U;
-  for (const std::string& name : {std::string("blk.0.attn_q.bias"), std::string("blk.1.attn_q.bias")}) {
-    yarn.add(name, {24}, 0.5F);
-  }
+  TinyModel& factors = all.emplace_back();
+  factors.tensors["rope_freqs.weight"] = {{3}, {1, 2, 8}};
+  all.emplace_back().keys["llama.rope.dimension_count"] = 4U;
+  for (const char* architecture : {"qwen2", "qwen3", "gemma2"}) all.emplace_back().become(architecture);
   return all;
+}
+
+std::vector<Hypothesis> proposed(std::string_view fault, const Site& site) {
+  std::vector<Hypothesis> hypotheses;
+  diagnose::find_fault(fault)->propose(site, hypotheses);
+  return hypotheses;
 }
 
 TEST(Faults, EachIsProposedAndChangesItsStep) {
@@ -50,10 +95,8 @@ TEST(Faults, EachIsProposedAndChangesItsStep) {
       const Site site = sites.at(step);
       const diagnose::Matrix& right = sites.value(site.step().output);
       for (const std::string_view name : kNames) {
-        const diagnose::Fault* fault = diagnose::find_fault(name);
-        ASSERT_NE(fault, nullptr) << name;
-        std::vector<Hypothesis> hypotheses;
-        fault->propose(site, hypotheses);
+        ASSERT_NE(diagnose::find_fault(name), nullptr) << name;
+        const std::vector<Hypothesis> hypotheses = proposed(name, site);
         if (!hypotheses.empty()) unseen.erase(name);
         for (const Hypothesis& hypothesis : hypotheses) {
           const diagnose::Matrix wrong = hypothesis.run(site);
@@ -66,6 +109,89 @@ TEST(Faults, EachIsProposedAndChangesItsStep) {
     }
   }
   EXPECT_EQ(unseen, std::set<std::string_view>{});
+}
+
+/// What a float32 engine would have dumped.
+diagnose::Matrix dumped(diagnose::Matrix values) {
+  for (double& value : values.values) value = static_cast<double>(static_cast<float>(value));
+  return values;
+}
+
+/// The one hypothesis that the fault makes of what was given, as text; it must reproduce it.
+std::string solved(std::string_view fault, const Site& site) {
+  const std::vector<Hypothesis> hypotheses = proposed(fault, site);
+  if (hypotheses.size() != 1) return std::to_string(hypotheses.size()) + " hypotheses";
+  EXPECT_LT(test::distance(hypotheses[0].run(site), *site.given), 1e-6) << text(fault, site, hypotheses[0]);
+  return hypotheses[0].parameters[0].value;
+}
+
+TEST(Faults, ReadARotaryBaseOffTheAngles) {
+  const Sites sites(TinyModel(), 50, 8);
+  for (const char* tap : {"blk.0.q_rope", "blk.1.k_rope"}) {
+    for (const auto& [base, said] : {std::pair(20000.0, "20000"), std::pair(500000.0, "500000"),
+                                     std::pair(12345.678, "12346"), std::pair(1e7, "10000000")}) {
+      model::Step changed = sites.at(tap).step();
+      auto& frequencies = std::get<model::Rope>(changed.operation).frequencies;
+      for (std::size_t i = 0; i < frequencies.size(); ++i) {
+        frequencies[i] = std::pow(base, -2 * static_cast<double>(i) / 6);
+      }
+      const diagnose::Matrix given = dumped(sites.at(tap).run(changed));
+      EXPECT_EQ(solved("rope_base", sites.at(tap, &given)), said);
+    }
+    const diagnose::Matrix right = dumped(sites.at(tap).exact());
+    EXPECT_TRUE(proposed("rope_base", sites.at(tap, &right)).empty());
+    EXPECT_TRUE(proposed("position_offset", sites.at(tap, &right)).empty());
+  }
+}
+
+TEST(Faults, ReadAnOffsetOfPositionsOffTheAngles) {
+  const Sites sites{TinyModel()};
+  diagnose::Passage passage = sites.passage();
+  for (std::size_t& position : passage.positions) position += 17;
+  const Site site = sites.at("blk.1.q_rope");
+  const diagnose::Matrix given = dumped(Site{site.model, site.stepper, passage, sites, site.index, nullptr}.exact());
+  EXPECT_EQ(solved("position_offset", sites.at("blk.1.q_rope", &given)), "+17");
+}
+
+TEST(Faults, SolveForEpsilon) {
+  const Sites sites{TinyModel()};
+  for (const auto& [epsilon, said] : {std::pair(1e-3, "1e-3"), std::pair(3.3e-2, "0.033"), std::pair(1e-6, "1e-6")}) {
+    model::Step changed = sites.at("blk.0.attn_norm").step();
+    std::get<model::RmsNorm>(changed.operation).epsilon = epsilon;
+    const diagnose::Matrix given = dumped(sites.at("blk.0.attn_norm").run(changed));
+    const Site site = sites.at("blk.0.attn_norm", &given);
+    ASSERT_FALSE(proposed("norm_epsilon", site).empty());
+    const Hypothesis first = proposed("norm_epsilon", site)[0];
+    EXPECT_EQ(first.parameters[0].value, said);
+    EXPECT_LT(test::distance(first.run(site), given), 1e-6);
+  }
+}
+
+TEST(Faults, SolveForTheScaleOfAttention) {
+  const Sites sites{TinyModel()};
+  for (const auto& [scale, said] :
+       {std::pair(1.0, "1"), std::pair(0.3721, "0.3721"), std::pair(1 / std::sqrt(24.0), "1/sqrt(n_embd)")}) {
+    model::Step changed = sites.at("blk.1.attn").step();
+    std::get<model::Attention>(changed.operation).scale = scale;
+    const diagnose::Matrix given = dumped(sites.at("blk.1.attn").run(changed));
+    EXPECT_EQ(solved("attention_scale", sites.at("blk.1.attn", &given)), said);
+  }
+  const diagnose::Matrix right = dumped(sites.at("blk.1.attn").exact());
+  EXPECT_TRUE(proposed("attention_scale", sites.at("blk.1.attn", &right)).empty());
+}
+
+TEST(Faults, NameAFactor) {
+  const Sites sites{TinyModel()};
+  const diagnose::Matrix right = sites.at("blk.1.ffn_out").exact();
+  for (const auto& [factor, said] :
+       {std::pair(2.0, "2"), std::pair(-0.73, "-0.73"), std::pair(std::sqrt(24.0), "sqrt(n_embd)")}) {
+    diagnose::Matrix given = right;
+    for (double& value : given.values) value *= factor;
+    given = dumped(given);
+    EXPECT_EQ(solved("scale", sites.at("blk.1.ffn_out", &given)), said);
+  }
+  const diagnose::Matrix rounded = dumped(right);
+  EXPECT_TRUE(proposed("scale", sites.at("blk.1.ffn_out", &rounded)).empty());
 }
 
 TEST(Faults, HaveTextsForPeople) {

@@ -1,6 +1,8 @@
 // A tiny model's passage with every value computed exactly, so that faults can be tried at each of its steps.
 #pragma once
 
+#include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 

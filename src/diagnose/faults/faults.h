@@ -5,20 +5,47 @@
 
 namespace assay::diagnose {
 
+extern const Fault kQkPermutation;
 extern const Fault kRopePairing;
 extern const Fault kRopeMissing;
 extern const Fault kRopeTwice;
 extern const Fault kRopeInverse;
+extern const Fault kRopeScalingIgnored;
+extern const Fault kRopeMagnitude;
+extern const Fault kRopeBase;
+extern const Fault kRopeDimensions;
 extern const Fault kDecodePosition;
+extern const Fault kPositionOffset;
+extern const Fault kAttentionHeadsTiled;
+extern const Fault kAttentionSharedWrong;
+extern const Fault kAttentionVIsK;
+extern const Fault kAttentionMaskAbsent;
+extern const Fault kAttentionMaskOffByOne;
+extern const Fault kAttentionWindow;
+extern const Fault kAttentionSoftCap;
+extern const Fault kAttentionStaleCache;
+extern const Fault kAttentionSoftmaxAxis;
+extern const Fault kAttentionNotNormalised;
+extern const Fault kAttentionOutputLayout;
+extern const Fault kAttentionScale;
+extern const Fault kBias;
+extern const Fault kQkNorm;
 extern const Fault kGateUpSwapped;
 extern const Fault kGateProductMissing;
+extern const Fault kActivationFunction;
 extern const Fault kNormMissing;
 extern const Fault kNormLayer;
 extern const Fault kNormSum;
 extern const Fault kNormWeightIgnored;
 extern const Fault kNormWeightOffset;
+extern const Fault kNormEpsilon;
+extern const Fault kNormWrongWeight;
+extern const Fault kNormWrongInput;
+extern const Fault kEmbeddingScale;
+extern const Fault kLogitsSoftCap;
 extern const Fault kResidualMissing;
 extern const Fault kResidualTwice;
+extern const Fault kResidualWrongInput;
 
 // Weights.
 extern const Fault kWeightTransposed;
@@ -53,5 +80,8 @@ extern const Fault kBf16Storage;
 extern const Fault kQ8Activations;
 extern const Fault kF16Accumulation;
 extern const Fault kFlushToZero;
+
+// Anything.
+extern const Fault kScale;
 
 }  // namespace assay::diagnose

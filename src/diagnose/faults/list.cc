@@ -9,20 +9,52 @@ namespace assay::diagnose {
 namespace {
 
 constexpr std::array kAll = {
+    // Rotary embedding, positions.
+    &kQkPermutation,
     &kRopePairing,
     &kRopeMissing,
     &kRopeTwice,
     &kRopeInverse,
+    &kRopeScalingIgnored,
+    &kRopeMagnitude,
+    &kRopeBase,
+    &kRopeDimensions,
     &kDecodePosition,
+    &kPositionOffset,
+    // Attention.
+    &kAttentionHeadsTiled,
+    &kAttentionSharedWrong,
+    &kAttentionVIsK,
+    &kAttentionMaskAbsent,
+    &kAttentionMaskOffByOne,
+    &kAttentionWindow,
+    &kAttentionSoftCap,
+    &kAttentionStaleCache,
+    &kAttentionSoftmaxAxis,
+    &kAttentionNotNormalised,
+    &kAttentionOutputLayout,
+    &kAttentionScale,
+    &kBias,
+    &kQkNorm,
+    // Feed-forward.
     &kGateUpSwapped,
     &kGateProductMissing,
+    &kActivationFunction,
+    // Norms.
     &kNormMissing,
     &kNormLayer,
     &kNormSum,
     &kNormWeightIgnored,
     &kNormWeightOffset,
+    &kNormEpsilon,
+    &kNormWrongWeight,
+    &kNormWrongInput,
+    // Scalars and the residual stream.
+    &kEmbeddingScale,
+    &kLogitsSoftCap,
     &kResidualMissing,
     &kResidualTwice,
+    &kResidualWrongInput,
     // Weights.
     &kWeightTransposed,
     &kHeadTensor,
@@ -55,6 +87,8 @@ constexpr std::array kAll = {
     &kQ8Activations,
     &kF16Accumulation,
     &kFlushToZero,
+    // Anything.
+    &kScale,
 };
 
 }  // namespace

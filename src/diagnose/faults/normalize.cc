@@ -12,12 +12,8 @@ double mean_square(std::span<const double> group) {
 
 double right_root(std::span<const double> group, double epsilon) { return std::sqrt(mean_square(group) + epsilon); }
 
-Norming::Norming(const Site& here) {
-  const auto& norm = *here.operation<model::RmsNorm>();
-  weight = here.stepper.decode(norm.weight).values;
-  epsilon = norm.epsilon;
-  group = norm.group;
-}
+Norming::Norming(const Stepper& stepper, const model::RmsNorm& norm)
+    : weight(stepper.decode(norm.weight).values), epsilon(norm.epsilon), group(norm.group) {}
 
 Matrix Norming::operator()(const Matrix& x) const {
   Matrix output(x.rows, x.width);

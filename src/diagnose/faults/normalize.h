@@ -24,8 +24,9 @@ struct Norming {
   std::size_t group;
   RootOf root = right_root;
 
+  Norming(const Stepper& stepper, const model::RmsNorm& norm);
   /// As the step has it. The step is an RmsNorm.
-  explicit Norming(const Site& here);
+  explicit Norming(const Site& here) : Norming(here.stepper, *here.operation<model::RmsNorm>()) {}
   Matrix operator()(const Matrix& x) const;
 };
 

@@ -1,0 +1,110 @@
+#include "diagnose/faults/angles.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/math.h"
+#include "model/rope.h"
+
+namespace assay::diagnose {
+namespace {
+
+constexpr std::size_t kRows = 32;
+
+std::vector<double> factors(const Site& site) {
+  const gguf::Tensor* tensor = site.model.file.find_tensor("rope_freqs.weight");
+  if (tensor == nullptr) return {};
+  std::vector<double> values(static_cast<std::size_t>(tensor->values()));
+  quant::decode_exact(*tensor->type, tensor->data.data(), values.size() / tensor->type->block_values, values.data());
+  return values;
+}
+
+bool is_near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
+
+}  // namespace
+
+Angles::Angles(const Site& site) {
+  const auto& rope = *site.operation<model::Rope>();
+  const Matrix& input = site.input(0);
+  const bool neighbours = rope.pairing == model::RopePairing::neighbours;
+  const std::size_t pairs = rope.frequencies.size();
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    const auto position = static_cast<double>(site.passage.positions[i]);
+    if (position > 0) lowest_ = lowest_ == 0 ? position : std::min(lowest_, position);
+    highest_ = std::max(highest_, position);
+  }
+  // The first ones, whose angles are small, and some of the rest.
+  const std::size_t apart = std::max<std::size_t>(1, input.rows / kRows);
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    if (i >= kRows / 4 && i % apart != 0) continue;
+    Row row{static_cast<double>(site.passage.positions[i]), std::vector<Sum>(pairs)};
+    const double* x = input.row(i);
+    const double* given = site.given->row(i);
+    for (std::size_t pair = 0; pair < pairs; ++pair) {
+      const std::size_t first = neighbours ? 2 * pair : pair;
+      const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
+      Sum& sum = row.pairs[pair];
+      for (std::size_t head = 0; head < input.width; head += rope.head_width) {
+        const double a = x[head + first];
+        const double b = x[head + second];
+        const double c = given[head + first];
+        const double d = given[head + second];
+        sum.cosine += a * c + b * d;
+        sum.sine += a * d - b * c;
+      }
+    }
+    rows_.push_back(std::move(row));
+  }
+}
+
+double Angles::agreement(std::span<const double> frequencies, double limit) const {
+  double sum = 0;
+  for (const Row& row : rows_) {
+    if (row.position > limit) continue;
+    for (std::size_t pair = 0; pair < row.pairs.size(); ++pair) {
+      const double angle = row.position * frequencies[pair];
+      sum += row.pairs[pair].cosine * portable_cos(angle) + row.pairs[pair].sine * portable_sin(angle);
+    }
+  }
+  return sum;
+}
+
+std::vector<Angles::Sum> Angles::turned_back(std::span<const double> frequencies) const {
+  std::vector<Sum> sums(frequencies.size());
+  for (const Row& row : rows_) {
+    for (std::size_t pair = 0; pair < sums.size(); ++pair) {
+      const double cosine = portable_cos(row.position * frequencies[pair]);
+      const double sine = portable_sin(row.position * frequencies[pair]);
+      const Sum& z = row.pairs[pair];
+      sums[pair].cosine += z.cosine * cosine + z.sine * sine;
+      sums[pair].sine += z.sine * cosine - z.cosine * sine;
+    }
+  }
+  return sums;
+}
+
+std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change) {
+  const auto* rope = site.operation<model::Rope>();
+  if (rope == nullptr) return std::nullopt;
+  try {
+    const std::vector<double> divisors = factors(site);
+    const model::RopeTable own = model::rope_table(site.hyper_parameters(), divisors);
+    if (own.frequencies.size() != rope->frequencies.size()) return std::nullopt;
+    for (std::size_t i = 0; i < own.frequencies.size(); ++i) {
+      if (!is_near(own.frequencies[i], rope->frequencies[i])) return std::nullopt;
+    }
+    model::HyperParameters changed = site.hyper_parameters();
+    change(changed);
+    model::RopeTable table = model::rope_table(
+        changed, changed.rope_dimension_count / 2 == divisors.size() ? divisors : std::vector<double>());
+    model::Rope other = *rope;
+    other.frequencies = std::move(table.frequencies);
+    other.magnitude = table.magnitude;
+    return other;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace assay::diagnose

@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "diagnose/faults/attend.h"
+#include "diagnose/faults/faults.h"
+#include "diagnose/faults/solve.h"
+
+namespace assay::diagnose {
+namespace {
+
+Matrix scaled(const Site& here, double scale) {
+  Look look(here);
+  look.attention.scale = scale;
+  return attend(here, look);
+}
+
+/// Some heads of the last rows, which see the most keys.
+class Sample {
+ public:
+  explicit Sample(const Site& site) : site_(site), look_(site), given_(pick(*site.given)) {}
+
+  double error(double scale) {
+    look_.attention.scale = scale;
+    look_.attention.heads = heads_;
+    look_.first_row = first_row_;
+    return disagreement(pick(attend(site_, look_)), given_);
+  }
+
+ private:
+  Matrix pick(const Matrix& all) const {
+    Matrix some(all.rows - first_row_, heads_ * look_.attention.head_width);
+    for (std::size_t i = 0; i < some.rows; ++i) std::copy_n(all.row(first_row_ + i), some.width, some.row(i));
+    return some;
+  }
+
+  const Site& site_;
+  Look look_;
+  std::size_t heads_ = std::min<std::size_t>(4, look_.attention.heads);
+  std::size_t first_row_ = look_.q->rows - std::min<std::size_t>(4, look_.q->rows);
+  Matrix given_;
+};
+
+std::vector<Usual> usual_scales(const Site& site, const model::Attention& attention) {
+  const auto channels = static_cast<double>(attention.head_width);
+  const auto heads = static_cast<double>(attention.heads);
+  const auto width = static_cast<double>(site.hyper_parameters().embedding_length);
+  return {{attention.scale, ""},
+          {1, "1"},
+          {1 / std::sqrt(channels), "1/sqrt(d_head)"},
+          {1 / channels, "1/d_head"},
+          {1 / std::sqrt(width), "1/sqrt(n_embd)"},
+          {1 / std::sqrt(width / heads), "1/sqrt(n_embd/n_head)"},
+          {1 / std::sqrt(heads), "1/sqrt(n_head)"},
+          {attention.scale * attention.scale, "the right one squared"},
+          {std::sqrt(attention.scale), "the root of the right one"}};
+}
+
+void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
+  const auto* attention = site.operation<model::Attention>();
+  if (attention == nullptr || site.passage.tokens.size() < 2) return;
+  std::vector<Usual> scales = usual_scales(site, *attention);
+  if (site.given != nullptr) {
+    Sample sample(site);
+    const double widest = std::log(1024.0);
+    const double solved = minimize(
+        -widest, widest, 28, [&](double log_ratio) { return sample.error(attention->scale * std::exp(log_ratio)); });
+    scales = {settle(attention->scale * std::exp(solved), scales, [&](double scale) { return sample.error(scale); })};
+  }
+  std::vector<double> tried = {attention->scale};
+  for (const Usual& scale : scales) {
+    const bool known = std::any_of(tried.begin(), tried.end(),
+                                   [&](double other) { return std::abs(other - scale.value) < 1e-9 * scale.value; });
+    if (known) continue;
+    tried.push_back(scale.value);
+    hypotheses.push_back(
+        {{{"scale", scale.text}}, [value = scale.value](const Site& here) { return scaled(here, value); }});
+  }
+}
+
+}  // namespace
+
+const Fault kAttentionScale = {
+    "attention_scale",
+    "multiplies attention scores by another factor than the model's",
+    "Scale q k^T once, by 1/sqrt(d_head) with the width of a head (attention.key_length), unless the "
+    "architecture says otherwise.",
+    "ggml-org/llama.cpp#8444 ggml-org/llama.cpp#8197 ggml-org/llama.cpp#13951 ollama/ollama#13893 "
+    "vllm-project/vllm#31380 huggingface/candle#3917",
+    FaultClass::mistake,
+    propose};
+
+}  // namespace assay::diagnose
