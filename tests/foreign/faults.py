@@ -555,14 +555,16 @@ def quantized(engine, step):
     """With rows of more than one block."""
     tensor = engine.model.tensors[step.parameters["weight"]]
     values = misread.BLOCK_VALUES.get(tensor.tensor_type.name, tensor.shape[0])
-    return [{}] if tensor.shape[0] > values else []
+    return choices("of", "row", "tensor") if tensor.shape[0] > values else []
 
 
 @fault("linear embed", quantized)
-def only_first_block(call):
+def only_first_block(call, of):
     weight = call.step.parameters["weight"]
     cut = call.engine.model.weight(weight).copy()
     cut[:, misread.BLOCK_VALUES[call.engine.model.tensors[weight].tensor_type.name]:] = 0
+    if of == "tensor":
+        cut[1:] = 0
     return call.multiply(cut)
 
 

@@ -62,6 +62,17 @@ def legacy_offset_missing(kind, blocks):
     return right(kind, blocks) - formats.half(blocks, 2)
 
 
+def legacy_nibble_signed(kind, blocks):
+    """Two's complement."""
+    quants = nibbles(blocks[:, 2:18])
+    return formats.half(blocks, 0) * np.where(quants < 8, quants, quants - 16)
+
+
+def legacy_header_short(kind, blocks):
+    """Nibbles from where Q4_0 has them."""
+    return formats.half(blocks, 0) * nibbles(blocks[:, 2:18]) + formats.half(blocks, 2)
+
+
 def q5_high_bits_lost(kind, blocks):
     fields = {"Q5_0": (2, 6), "Q5_1": (4, 8), "Q5_K": (16, 48)}
 
@@ -124,6 +135,12 @@ def k_nibble_order(kind, blocks, order):
     return scaled(blocks, *formats.six_bit_pairs(blocks[:, 4:16]), quants)
 
 
+def q5_k_bits_sequential(kind, blocks, nibbles):
+    octets = blocks[:, 48:176]
+    quants = (interleaved if nibbles == "interleaved" else formats.nibble_chunks)(octets) + 16 * bits(blocks[:, 16:48])
+    return scaled(blocks, *formats.six_bit_pairs(blocks[:, 4:16]), quants)
+
+
 def sequential_two_bits(octets):
     octets = octets.astype(np.int64)
     return flat(np.stack([octets // divisor % 4 for divisor in (1, 4, 16, 64)], axis=2))
@@ -156,6 +173,10 @@ def q6_k_scales_unsigned(kind, blocks):
 def q6_k_high_bits_lost(kind, blocks):
     lower, _, scale = q6_k_parts(blocks)
     return q6_k_values(blocks, lower - 32, scale)
+
+
+def q6_k_quarter(kind, blocks):
+    return np.where(np.arange(256) % 128 < 32, right(kind, blocks), 0)
 
 
 def q3_k_high_bit(kind, blocks, rule):
@@ -214,6 +235,9 @@ def unit(kind, blocks, at):
 MISREADINGS = {
     "legacy_nibble_order": (LEGACY, legacy_nibble_order, [{"order": "interleaved"}, {"order": "swapped"}]),
     "legacy_offset_missing": (LEGACY[:4], legacy_offset_missing, [{}]),
+    "legacy_nibble_signed": (("Q4_0",), legacy_nibble_signed, [{}]),
+    "legacy_header_short": (("Q4_1",), legacy_header_short, [{}]),
+    "q5_k_bits_sequential": (("Q5_K",), q5_k_bits_sequential, [{"nibbles": "right"}, {"nibbles": "interleaved"}]),
     "q5_high_bits_lost": (("Q5_0", "Q5_1", "Q5_K"), q5_high_bits_lost, [{}]),
     "q8_unsigned": (("Q8_0",), q8_unsigned, [{}]),
     "k_scales_unpacked": (SIX_BIT, k_scales_unpacked,
@@ -227,6 +251,7 @@ MISREADINGS = {
     "q6_k_offset_missing": (("Q6_K",), q6_k_offset_missing, [{}]),
     "q6_k_scales_unsigned": (("Q6_K",), q6_k_scales_unsigned, [{}]),
     "q6_k_high_bits_lost": (("Q6_K",), q6_k_high_bits_lost, [{}]),
+    "q6_k_quarter": (("Q6_K",), q6_k_quarter, [{}]),
     "q3_k_high_bit": (("Q3_K",), q3_k_high_bit, [{"rule": "inverted"}, {"rule": "lost"}]),
     "q3_k_scales": (("Q3_K",), q3_k_scales, [{"rule": "offset_missing"}, {"rule": "high_bits_lost"}]),
     "q2_k_order": (("Q2_K",), q2_k_order, [{"order": "sequential"}]),

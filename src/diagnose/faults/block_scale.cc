@@ -20,7 +20,11 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   });
   propose_misread(site, hypotheses, kWithTwoHalves, {{"rule", "d_dmin_swapped"}},
                   [](Block& block) { std::swap(block.d, block.dmin); });
-  propose_misread(site, hypotheses, kWithHalf, {{"rule", "one"}}, [](Block& block) { block.d = 1; });
+  // The m of Q4_1 and Q5_1 is no scale.
+  propose_misread(site, hypotheses, kWithHalf, {{"rule", "one"}}, [](Block& block) {
+    block.d = 1;
+    if (block.type.block_values == 256) block.dmin = 1;
+  });
 }
 
 }  // namespace
@@ -29,7 +33,7 @@ const Fault kBlockScale = {
     "block_scale",
     "reads the scale of blocks wrongly: as bfloat16, swapped with that of the minimums, or not at all",
     "d is an IEEE float16, and so is dmin (or m); the head of the type's file says which comes first.",
-    "",
+    "1bit-MONSTER/1bit-MONSTER#473",
     FaultClass::mistake,
     propose};
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/misread.h"
 #include "kernels/kernels.h"
@@ -5,11 +7,12 @@
 namespace assay::diagnose {
 namespace {
 
-/// Row (index + offset) modulo the number of rows.
+/// Row index + offset, or the last one on that side.
 void read_neighbour(const gguf::Tensor& table, std::size_t index, int offset, double* values) {
-  const auto rows = static_cast<std::size_t>(table.rows());
-  const std::size_t row = (index + rows + static_cast<std::size_t>(offset)) % rows;
-  kernels::kernels().exact[table.type->id].decode(table.row(row).data(), table.row_values(), values);
+  const auto last = static_cast<std::ptrdiff_t>(table.rows()) - 1;
+  const auto row = std::clamp<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(index) + offset, 0, last);
+  const std::byte* bytes = table.row(static_cast<std::size_t>(row)).data();
+  kernels::kernels().exact[table.type->id].decode(bytes, table.row_values(), values);
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {

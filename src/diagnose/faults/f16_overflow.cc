@@ -24,6 +24,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
     hypotheses.push_back({{{"becomes", "inf"}}, [](const Site& here) {
                             return limit(here.exact(), std::numeric_limits<double>::infinity());
                           }});
+    hypotheses.push_back({{{"becomes", "inf"}, {"where", "inputs"}},
+                          [](const Site& here) { return run_in(here, engine::Arithmetic::f16); }});
     hypotheses.push_back({{{"becomes", "inf"}, {"where", "sums"}},
                           [](const Site& here) { return run_in(here, engine::Arithmetic::f16acc); }});
   }
@@ -39,7 +41,7 @@ const Fault kF16Overflow = {
     "f16_overflow",
     "holds values in float16 that are larger than 65504",
     "Keep this value, and the sums that make it, in float32 or bfloat16.",
-    "ggml-org/llama.cpp#27016 ggml-org/llama.cpp#12946 ggml-org/llama.cpp#15112 ollama/ollama#18070 "
+    "ggml-org/llama.cpp#27016 ggml-org/llama.cpp#11920 ggml-org/llama.cpp#17746 ollama/ollama#18070 "
     "microsoft/onnxruntime#29611 ikawrakow/ik_llama.cpp#1776",
     FaultClass::mistake,
     propose};

@@ -7,7 +7,7 @@ const Fault kF16Storage = {
     "f16_storage",
     "keeps values and weights in float16",
     "Expected of float16; keep what is large or is added up often, above all the residual, in float32.",
-    "ggml-org/llama.cpp#15112",
+    "",
     FaultClass::rounding,
     propose_arithmetic<engine::Arithmetic::f16>};
 

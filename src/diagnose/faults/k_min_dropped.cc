@@ -13,7 +13,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kKMinDropped = {"k_min_dropped",
                             "leaves out the minimum of Q2_K, Q4_K or Q5_K groups",
                             "Subtract it: d * scale * q - dmin * minimum.",
-                            "JunSuzukiJapan/rustorch",
+                            "",
                             FaultClass::mistake,
                             propose};
 

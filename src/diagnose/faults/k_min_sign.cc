@@ -13,7 +13,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kKMinSign = {"k_min_sign",
                          "adds the minimum of Q2_K, Q4_K or Q5_K groups",
                          "It is subtracted: d * scale * q - dmin * minimum.",
-                         "JunSuzukiJapan/rustorch",
+                         "",
                          FaultClass::mistake,
                          propose};
 

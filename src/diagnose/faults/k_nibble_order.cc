@@ -30,7 +30,7 @@ const Fault kKNibbleOrder = {
     "takes the nibbles of Q4_K or Q5_K blocks in another order: two neighbouring values from each byte, the high "
     "nibbles before the low ones, or all low nibbles before all high ones",
     "Each 32 bytes hold 64 values: first their low nibbles, then their high ones.",
-    "paiml/aprender#2127 JunSuzukiJapan/rustorch",
+    "cisco-ai-defense/defenseclaw#679 JunSuzukiJapan/rustorch",
     FaultClass::mistake,
     propose};
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Block : quant::BlockIntegers {
       : type(block_type), bytes(reinterpret_cast<const std::uint8_t*>(block)) {
     type.take_apart(block, *this);
   }
+  std::span<std::int16_t> quants() { return std::span(quant).first(type.block_values); }
 };
 
 /// Makes of a block what the engine takes it for.

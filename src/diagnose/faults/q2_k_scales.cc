@@ -15,7 +15,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ2KScales = {"q2_k_scales",
                           "takes the high nibble of Q2_K's scale bytes for the scale and the low one for the minimum",
                           "The scale is the low nibble, the minimum the high one.",
-                          "paiml/aprender#1924",
+                          "",
                           FaultClass::mistake,
                           propose};
 

@@ -7,7 +7,7 @@ namespace {
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q5_0 Q5_1 Q5_K", {}, [](Block& block) {
     const int offset = block.type.name == "Q5_0" ? 16 : 0;
-    for (std::int16_t& quant : block.quant) quant = static_cast<std::int16_t>((quant & 15) - offset);
+    for (std::int16_t& quant : block.quants()) quant = static_cast<std::int16_t>((quant & 15) - offset);
   });
 }
 
@@ -16,7 +16,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ5HighBitsLost = {"q5_high_bits_lost",
                                "ignores the fifth bit of every quant of Q5_0, Q5_1 or Q5_K",
                                "Add 16 to the nibble where the value's bit of the high-bit field is set.",
-                               "paiml/aprender#1621 paiml/aprender#3113",
+                               "",
                                FaultClass::mistake,
                                propose};
 

@@ -6,7 +6,7 @@ namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q6_K", {}, [](Block& block) {
-    for (std::int16_t& quant : block.quant) quant = static_cast<std::int16_t>((quant & 15) - 32);
+    for (std::int16_t& quant : block.quants()) quant = static_cast<std::int16_t>((quant & 15) - 32);
   });
 }
 
@@ -15,7 +15,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ6KHighBitsLost = {"q6_k_high_bits_lost",
                                 "ignores the upper two bits of every quant of Q6_K",
                                 "A quant is its nibble plus 16 times its two upper bits, minus 32.",
-                                "JunSuzukiJapan/rustorch",
+                                "",
                                 FaultClass::mistake,
                                 propose};
 

@@ -6,7 +6,7 @@ namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q6_K", {}, [](Block& block) {
-    for (std::int16_t& quant : block.quant) quant = static_cast<std::int16_t>(quant + 32);
+    for (std::int16_t& quant : block.quants()) quant = static_cast<std::int16_t>(quant + 32);
   });
 }
 
@@ -15,7 +15,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ6KOffsetMissing = {"q6_k_offset_missing",
                                  "leaves out the -32 of Q6_K's quants",
                                  "A value is d * scale * (q - 32).",
-                                 "JunSuzukiJapan/rustorch",
+                                 "",
                                  FaultClass::mistake,
                                  propose};
 

@@ -15,7 +15,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ6KScalesUnsigned = {"q6_k_scales_unsigned",
                                   "reads the group scales of Q6_K as unsigned bytes",
                                   "They are signed: -128 to 127.",
-                                  "JunSuzukiJapan/rustorch",
+                                  "",
                                   FaultClass::mistake,
                                   propose};
 

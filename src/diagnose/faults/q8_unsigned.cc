@@ -6,7 +6,7 @@ namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q8_0", {}, [](Block& block) {
-    for (std::int16_t& quant : block.quant) quant = static_cast<std::int16_t>(quant & 255);
+    for (std::int16_t& quant : block.quants()) quant = static_cast<std::int16_t>(quant & 255);
   });
 }
 
@@ -15,7 +15,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 const Fault kQ8Unsigned = {"q8_unsigned",
                            "reads the quants of Q8_0 as unsigned bytes",
                            "They are signed: -128 to 127.",
-                           "intel/neural-compressor#931",
+                           "",
                            FaultClass::mistake,
                            propose};
 

@@ -24,13 +24,13 @@ Matrix repeat_row_0(const Site& site) {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.passage.tokens.size() > 1 && has_every_token(site.passage)) {
-    hypotheses.push_back({{{"rule", "row_before"}}, [](const Site& here) { return shift_rows(here, -1); }});
+    hypotheses.push_back({{{"row", "before"}}, [](const Site& here) { return shift_rows(here, -1); }});
     if (site.passage.positions[0] == 0) {
-      hypotheses.push_back({{{"rule", "row_0"}}, repeat_row_0});
+      hypotheses.push_back({{{"row", "first"}}, repeat_row_0});
     }
   }
   if (in_layer_before(site) >= 0) {
-    hypotheses.push_back({{{"rule", "layer_before"}}, [](const Site& here) {
+    hypotheses.push_back({{{"layer", "before"}}, [](const Site& here) {
                             const model::ValueId before = in_layer_before(here);
                             return before >= 0 ? here.values.value(before) : here.exact();
                           }});
@@ -43,7 +43,7 @@ const Fault kStaleValue = {"stale_value",
                            "gives an old value: that of the token before, of the first token, or of the layer before",
                            "Look whether this step ran at all, wrote where the next one reads, and was waited for "
                            "before it was read or dumped.",
-                           "kekzl/imp#1274 ndif-team/nnsight#630",
+                           "kekzl/imp#1274 ndif-team/nnsight#630 apple/coreai-models#53 antirez/ds4#384",
                            FaultClass::mistake,
                            propose};
 

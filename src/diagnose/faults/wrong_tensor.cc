@@ -43,7 +43,7 @@ const Fault kWrongTensor = {"wrong_tensor",
                             "multiplies with another tensor of the same shape: its neighbour in the layer, or that of "
                             "the layer before or after",
                             "Give this step the tensor of its own name and layer.",
-                            "",
+                            "tenstorrent/tt-metal#54884",
                             FaultClass::mistake,
                             propose};
 
