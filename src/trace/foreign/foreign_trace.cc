@@ -145,6 +145,20 @@ std::size_t rows_seen(const ForeignTrace& trace) {
   return rows;
 }
 
+/// Facts of rows that have no token, and of all rows where the dump has not all.
+void drop_strayed_facts(std::size_t rows_of_dump, ForeignTrace& trace) {
+  std::size_t dropped = 0;
+  for (ForeignTap& tap : trace.taps) {
+    dropped += std::erase_if(tap.facts, [&](const Fact& fact) {
+      return fact.row == kAllRows ? rows_of_dump != 0 && rows_of_dump != trace.tokens.size()
+                                  : fact.row >= trace.tokens.size();
+    });
+  }
+  if (dropped == 0) return;
+  trace.notes.push_back(fmt::format("{} tokens, but {} rows in the dump: {} facts are left out", trace.tokens.size(),
+                                    rows_of_dump, dropped));
+}
+
 }  // namespace
 
 std::string_view name(FactKind kind) {
@@ -163,10 +177,13 @@ ForeignTrace read_foreign_trace(const std::filesystem::path& path, const model::
   ForeignTrace trace;
   trace.source = path.string();
   std::vector<Array> arrays = Reader(path, plan, names, trace).read();
+  const std::size_t rows_of_dump = trace.token_count;
   assemble(trace, std::move(arrays), plan, names, options);
   if (trace.tokens.empty()) {
     trace.token_count = rows_seen(trace);
     trace.prompt_tokens = trace.prompt_tokens == 0 ? trace.token_count : trace.prompt_tokens;
+  } else {
+    drop_strayed_facts(rows_of_dump, trace);
   }
   sort_as_planned(plan, trace);
   return trace;

@@ -9,7 +9,7 @@ namespace assay::trace {
 
 struct NameRow {
   std::string_view theirs;
-  std::string_view ours;  ///< without "blk.N."; several between spaces; empty: no tap of ours
+  std::string_view ours;  ///< without "blk.N."; several between spaces, of a|b the first that there is; empty: no tap
   std::string_view remark;
   bool first_is_likely = true;
 };

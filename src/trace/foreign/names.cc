@@ -85,10 +85,10 @@ const NameRow* find_row(std::span<const NameRow> rows, std::string_view theirs) 
   return found == rows.end() ? nullptr : &*found;
 }
 
-std::vector<std::string_view> split(std::string_view text) {
+std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::size_t end = std::min(text.find(separator), text.size());
     parts.push_back(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
@@ -102,14 +102,14 @@ Names::Names(const model::Plan& plan, NameMap map) : map_(std::move(map)), layer
   for (const gguf::Tensor* weight : plan.weights) weights_.emplace(canonical(weight->name), weight->name);
 }
 
-Named Names::tap(const std::string& name) const {
-  const auto found = taps_.find(name);
+Named Names::tap(std::string_view name) const {
+  const auto found = taps_.find(canonical(name));
   if (found == taps_.end()) return {};
   return {NameKind::tap, {found->second}, true, {}};
 }
 
-Named Names::weight(const std::string& name) const {
-  const auto found = weights_.find(name);
+Named Names::weight(std::string_view name) const {
+  const auto found = weights_.find(canonical(name));
   if (found == weights_.end()) return {};
   return {NameKind::weight, {found->second}, true, {}};
 }
@@ -118,8 +118,8 @@ Named Names::from_map(std::string_view given, const std::string& target) const {
   if (target == "-") return {NameKind::nothing, {}, true, "left out by the map"};
   if (target == "tokens") return {NameKind::tokens, {}, true, {}};
   if (target == "generated") return {NameKind::generated, {}, true, {}};
-  Named named = tap(canonical(target));
-  if (named.kind == NameKind::unknown) named = weight(canonical(target));
+  Named named = tap(target);
+  if (named.kind == NameKind::unknown) named = weight(target);
   if (named.kind != NameKind::unknown) return named;
   std::vector<std::string> known;
   for (const auto& [spelled, name] : taps_) known.push_back(name);
@@ -164,9 +164,9 @@ Named Names::from_words(const Words& words) const {
   if (whole == "hidden.states") return {NameKind::hidden_states, {}, true, {}};
   if (whole.starts_with("hidden.states.") && words.size() == 3 && is_number(words[2])) {
     const std::size_t index = std::stoul(words[2]);
-    if (index == 0) return tap("embed");
+    if (index == 0) return from_tables("", whole, "");
     if (index < layers_) return tap(fmt::format("blk.{}.out", index - 1));
-    Named last = index == layers_ ? tap("final.norm") : Named{};
+    Named last = index == layers_ ? tap("final_norm") : Named{};
     last.remark = "the last hidden state is after the final norm";
     return last;
   }
@@ -174,52 +174,45 @@ Named Names::from_words(const Words& words) const {
   const std::string ending = words.back() == "weight" || words.back() == "bias" ? words.back() : "";
   const std::span<const std::string> parts(words.data(), words.size() - (ending.empty() ? 0 : 1));
   if (parts.empty()) return {};
-  const bool is_block_word = is_one_of(kBlockWords, parts.front());
-  if (is_block_word && parts.size() > 1 && is_number(parts[1])) {
-    return from_block(parts[1], join(parts.subspan(2)), ending);
+  const auto block = [](std::string_view number) { return fmt::format("blk.{}.", number); };
+  if (is_one_of(kBlockWords, parts.front()) && parts.size() > 1 && is_number(parts[1])) {
+    return from_tables(block(parts[1]), join(parts.subspan(2)), ending);
   }
   if (const std::string_view number = number_behind_block_word(parts.front()); !number.empty()) {
-    return from_block(number, join(parts.subspan(1)), ending);
+    return from_tables(block(number), join(parts.subspan(1)), ending);
   }
   if (parts.size() > 1 && is_number(parts.back())) {
-    return from_block(parts.back(), join(parts.first(parts.size() - 1)), ending);
+    return from_tables(block(parts.back()), join(parts.first(parts.size() - 1)), ending);
   }
-
-  const std::string leaf = join(parts);
-  if (ending.empty()) {
-    if (const NameRow* row = find_row(model_taps(), leaf)) {
-      if (row->ours.empty()) return {NameKind::nothing, {}, true, std::string(row->remark)};
-      return tap(canonical(row->ours));
-    }
-  }
-  if (const NameRow* row = find_row(model_weights(), leaf)) {
-    for (const std::string_view ours : split(row->ours)) {
-      Named named = weight(canonical(fmt::format("{}.{}", ours, ending.empty() ? "weight" : ending)));
-      if (named.kind != NameKind::unknown) return named;
-    }
-  }
-  return {};
+  return from_tables("", join(parts), ending);
 }
 
-Named Names::from_block(std::string_view block, const std::string& leaf, std::string_view ending) const {
-  const auto in_block = [&](std::string_view name) { return canonical(fmt::format("blk.{}.{}", block, name)); };
+Named Names::from_tables(std::string_view block, const std::string& leaf, std::string_view ending) const {
+  const auto with_block = [&](std::string_view name) { return fmt::format("{}{}", block, name); };
   if (ending.empty()) {
-    Named ours = tap(in_block(leaf));
-    if (ours.kind != NameKind::unknown && !leaf.empty()) return ours;
-    if (const NameRow* row = find_row(block_taps(), leaf)) {
+    Named ours = tap(with_block(leaf));
+    if (ours.kind != NameKind::unknown) return ours;
+    if (const NameRow* row = find_row(block.empty() ? model_taps() : block_taps(), leaf)) {
       Named named{NameKind::nothing, {}, row->first_is_likely, std::string(row->remark)};
-      for (const std::string_view target : split(row->ours)) {
-        Named one = tap(in_block(target));
-        if (one.kind == NameKind::tap) named.targets.push_back(std::move(one.targets.front()));
+      for (const std::string_view target : split(row->ours, ' ')) {
+        for (const std::string_view alternative : split(target, '|')) {
+          Named one = tap(with_block(alternative));
+          if (one.kind != NameKind::tap) continue;
+          named.targets.push_back(std::move(one.targets.front()));
+          break;
+        }
       }
       if (!named.targets.empty()) named.kind = NameKind::tap;
       if (named.targets.empty() && !row->ours.empty()) named.remark = "the model has no such value";
       return named;
     }
   }
-  const NameRow* row = find_row(block_weights(), leaf);
-  return weight(in_block(
-      fmt::format("{}.{}", row == nullptr ? std::string_view(leaf) : row->ours, ending.empty() ? "weight" : ending)));
+  const NameRow* row = find_row(block.empty() ? model_weights() : block_weights(), leaf);
+  for (const std::string_view alternative : split(row == nullptr ? std::string_view(leaf) : row->ours, '|')) {
+    Named named = weight(fmt::format("{}{}.{}", block, alternative, ending.empty() ? "weight" : ending));
+    if (named.kind != NameKind::unknown) return named;
+  }
+  return {};
 }
 
 }  // namespace assay::trace

@@ -43,9 +43,10 @@ class Names {
  private:
   Named from_map(std::string_view given, const std::string& target) const;
   Named from_words(const std::vector<std::string>& words) const;
-  Named from_block(std::string_view block, const std::string& leaf, std::string_view ending) const;
-  Named tap(const std::string& canonical) const;
-  Named weight(const std::string& canonical) const;
+  /// `block` is "blk.3." or empty.
+  Named from_tables(std::string_view block, const std::string& leaf, std::string_view ending) const;
+  Named tap(std::string_view name) const;
+  Named weight(std::string_view name) const;
 
   NameMap map_;
   std::map<std::string, std::string, std::less<>> taps_;     // canonical spelling -> tap

@@ -9,6 +9,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "trace/foreign/eval_taps.h"
+#include "trace/foreign/eval_text.h"
+#include "trace/foreign/facts_json.h"
 
 namespace assay::trace {
 namespace {
@@ -54,7 +57,11 @@ std::vector<Array> read_logits(const std::filesystem::path& path, const model::P
   return {{"logits", gguf::Dtype::f32, {rows, plan.vocabulary}, false, file->bytes(), file}};
 }
 
-void read_text(const std::string& name, std::string_view text, const model::Plan&, const Names&, ForeignTrace& trace) {
+void read_text(const std::string& name, std::string_view text, const model::Plan& plan, const Names& names,
+               ForeignTrace& trace) {
+  if (is_eval_text(text)) return read_eval_taps(parse_eval_text(text), plan, names, trace);
+  const std::string_view inside = trim(text);
+  if (inside.starts_with('{') || inside.starts_with('[')) return read_facts(name, text, plan, names, trace);
   if (read_ids(text, trace.tokens)) {
     trace.format = "token ids";
     return;
