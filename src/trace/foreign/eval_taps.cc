@@ -145,7 +145,8 @@ class TapReader {
 
   /// The tap whose weight the tensor reads.
   const std::string* find_by_weight(const EvalTensor& tensor) const {
-    const std::string_view operation = tensor.operation.starts_with("MUL_MAT") ? "MUL_MAT" : tensor.operation;
+    std::string_view operation = tensor.operation;
+    if (operation.starts_with("MUL_MAT")) operation = "MUL_MAT";
     for (std::size_t source = 0; source < tensor.sources.size(); ++source) {
       const auto found =
           by_weight_.find(fmt::format("{} {} {}", operation, source, without_device(tensor.sources[source])));

@@ -97,8 +97,10 @@ struct Printed {
   std::vector<Element> elements;
   std::size_t gap = kNoGap;  // elements before "..."
 
+  /// As many before the gap as behind it, or none behind; a line that got lost leaves it uneven.
   bool fits(std::uint64_t length) const {
-    return gap == kNoGap ? elements.size() == length : elements.size() <= length;
+    if (gap == kNoGap) return elements.size() == length;
+    return elements.size() < length && (elements.size() == 2 * gap || elements.size() == gap);
   }
   std::uint64_t index(std::size_t element, std::uint64_t length) const {
     return element < gap ? element : length - (elements.size() - element);
@@ -165,7 +167,7 @@ class Body {
 
   /// Gives the tensor its values, where all of them fit.
   void finish(EvalTensor& tensor) const {
-    if (cubes_.size() != tensor.ne[3]) return;
+    if (cubes_.size() != tensor.ne[3] || depth_ != 0) return;
     std::vector<EvalTensor::Value> values;
     bool has_gaps = false;
     for (std::size_t i3 = 0; i3 < cubes_.size(); ++i3) {

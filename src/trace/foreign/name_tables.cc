@@ -97,16 +97,31 @@ constexpr NameRow kBlockTaps[] = {
 };
 
 constexpr NameRow kModelTaps[] = {
-    {"inp.embd", "embed", {}},         {"embd", "embed", {}},
-    {"embed.tokens", "embed", {}},     {"tok.embeddings", "embed", {}},
-    {"token.embd", "embed", {}},       {"embedding", "embed", {}},
-    {"embeddings", "embed", {}},       {"inputs.embeds", "embed", {}},
-    {"result.norm", "final_norm", {}}, {"norm", "final_norm", {}},
-    {"output.norm", "final_norm", {}}, {"last.hidden.state", "final_norm", {}},
-    {"result.output", "logits", {}},   {"lm.head", "logits", {}},
-    {"output", "logits", {}},          {"logit", "logits", {}},
-    {"scores", "logits", {}},          {"kq.mask", "", "the mask of the attention: no tap"},
-    {"inp.pos", "", "positions"},      {"inp.out.ids", "", "which rows want logits"},
+    // llama.cpp
+    {"inp.embd", "embed", {}},
+    {"embd", "embed", {}},
+    {"inp.scaled", "embed_scaled", {}},
+    {"result.norm", "final_norm", {}},
+    {"result.output", "logits", {}},
+    {"kq.mask", "", "the mask of the attention: no tap"},
+    {"inp.pos", "", "positions"},
+    {"inp.out.ids", "", "which rows want logits"},
+    // Hugging Face
+    {"embed.tokens", "embed", {}},
+    {"inputs.embeds", "embed", {}},
+    {"hidden.states.0", "embed_scaled|embed", {}},
+    {"norm", "final_norm", {}},
+    {"last.hidden.state", "final_norm", {}},
+    {"lm.head", "logits_raw|logits", {}},
+    // Meta, and what people call them
+    {"tok.embeddings", "embed", {}},
+    {"token.embd", "embed", {}},
+    {"embedding", "embed", {}},
+    {"embeddings", "embed", {}},
+    {"output.norm", "final_norm", {}},
+    {"output", "logits_raw|logits", {}},
+    {"logit", "logits", {}},
+    {"scores", "logits", {}},
 };
 
 constexpr NameRow kBlockWeights[] = {
