@@ -133,7 +133,7 @@ int execute(const Options& options) {
   if (options.json) {
     print_json(report::to_json(verdict));
   } else {
-    print_text(report::to_text(verdict));
+    print_text(report::to_text(verdict, columns_of(stdout), style_of(stdout)));
   }
   return verdict.kind == diagnose::VerdictKind::fault ? 1 : 0;
 }

@@ -1,11 +1,13 @@
 #include "cli/terminal.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,7 +16,7 @@ namespace assay::cli {
 namespace {
 
 constexpr Style kPlain;
-constexpr Style kColours = {"\033[1m", "\033[2m", "\033[1;31m", "\033[32m", "\033[36m", "\033[0m"};
+constexpr Style kColours = {"\033[1m", "\033[2m", "\033[1;31m", "\033[32m", "\033[33m", "\033[36m", "\033[0m"};
 
 bool wants_colour(std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -34,6 +36,15 @@ bool wants_colour(std::FILE* stream) {
 bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) == 1; }
 
 const Style& style_of(std::FILE* stream) { return wants_colour(stream) ? kColours : kPlain; }
+
+std::size_t columns_of(std::FILE* stream) {
+  constexpr std::size_t kNarrow = 40;
+  constexpr std::size_t kUsual = 100;
+  constexpr std::size_t kWide = 120;
+  winsize size = {};
+  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return std::clamp<std::size_t>(size.ws_col, kNarrow, kWide);
+}
 
 void print_json(const nlohmann::ordered_json& value) {
   print_text(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");

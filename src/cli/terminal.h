@@ -2,26 +2,24 @@
 // looks and NO_COLOR is unset.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "report/style.h"
+
 namespace assay::cli {
 
 bool is_terminal(std::FILE* stream);
 
-/// Escape sequences, or empty strings where there is no colour.
-struct Style {
-  const char* bold = "";
-  const char* dim = "";
-  const char* red = "";
-  const char* green = "";
-  const char* cyan = "";
-  const char* reset = "";
-};
+using report::Style;
 const Style& style_of(std::FILE* stream);
+
+/// Characters of a line of text there: the terminal's, within what can be read, or 100.
+std::size_t columns_of(std::FILE* stream);
 
 /// One line on standard output. Ill-formed UTF-8 in strings becomes U+FFFD.
 void print_json(const nlohmann::ordered_json& value);

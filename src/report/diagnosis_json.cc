@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "report/diagnosis_words.h"
+
 namespace assay::report {
 namespace {
 
@@ -10,12 +12,13 @@ using Json = nlohmann::ordered_json;
 /// JSON has no infinity: null stands for it.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-Json to_json(const diagnose::Finding& finding) {
+Json to_json(const diagnose::Finding& finding, std::size_t layers) {
   Json parameters = Json::object();
   for (const diagnose::Parameter& parameter : finding.parameters) parameters[parameter.name] = parameter.value;
   return {
       {"tap", finding.taps.empty() ? "" : finding.taps.front()},
       {"taps", finding.taps},
+      {"where", join_taps(finding.taps, layers)},
       {"observed", finding.observed.empty() ? (finding.taps.empty() ? "" : finding.taps.front()) : finding.observed},
       {"operation", finding.operation},
       {"fault", finding.fault},
@@ -25,6 +28,7 @@ Json to_json(const diagnose::Finding& finding) {
       {"remedy", finding.remedy},
       {"sources", finding.sources},
       {"fingerprint", finding.fingerprint},
+      {"quantity", quantity(finding)},
       {"residual_before", number(finding.residual_before)},
       {"residual_after", number(finding.residual_after)},
       {"expected", number(finding.expected)},
@@ -32,12 +36,14 @@ Json to_json(const diagnose::Finding& finding) {
       {"ties", finding.ties}};
 }
 
-Json to_json(const diagnose::StepReport& step) {
+Json to_json(const diagnose::StepReport& step, const diagnose::Verdict& verdict) {
   Json json = {{"tap", step.tap}, {"operation", step.operation}, {"outcome", diagnose::name(step.outcome)}};
   if (step.outcome == diagnose::StepReport::Outcome::not_given) return json;
   json["residual"] = number(step.residual);
   json["expected"] = number(step.expected);
-  if (!step.arithmetic.empty()) json["arithmetic"] = step.arithmetic;
+  if (step.arithmetic.empty()) return json;
+  json["arithmetic"] = arithmetic_name(step.arithmetic);
+  json["coarser"] = is_coarser(step.arithmetic, verdict);
   return json;
 }
 
@@ -45,13 +51,14 @@ Json to_json(const diagnose::StepReport& step) {
 
 Json to_json(const diagnose::Verdict& verdict) {
   Json json = {{"version", 1}, {"verdict", diagnose::name(verdict.kind)}, {"findings", Json::array()}};
-  for (const diagnose::Finding& finding : verdict.findings) json["findings"].push_back(to_json(finding));
+  const std::size_t layers = count_layers(verdict);
+  for (const diagnose::Finding& finding : verdict.findings) json["findings"].push_back(to_json(finding, layers));
   json["acquitted"] = verdict.acquitted;
   json["needed"] = verdict.needed;
   json["notes"] = verdict.notes;
-  json["arithmetic"] = verdict.arithmetic;
+  json["arithmetic"] = arithmetic_name(verdict.arithmetic);
   json["steps"] = Json::array();
-  for (const diagnose::StepReport& step : verdict.steps) json["steps"].push_back(to_json(step));
+  for (const diagnose::StepReport& step : verdict.steps) json["steps"].push_back(to_json(step, verdict));
   return json;
 }
 
