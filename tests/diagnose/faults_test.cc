@@ -155,16 +155,28 @@ TEST(Faults, ReadAnOffsetOfPositionsOffTheAngles) {
 
 TEST(Faults, SolveForEpsilon) {
   const Sites sites{TinyModel()};
+  const Site site = sites.at("blk.0.attn_norm");
   for (const auto& [epsilon, said] : {std::pair(1e-3, "1e-3"), std::pair(3.3e-2, "0.033"), std::pair(1e-6, "1e-6")}) {
-    model::Step changed = sites.at("blk.0.attn_norm").step();
+    model::Step changed = site.step();
     std::get<model::RmsNorm>(changed.operation).epsilon = epsilon;
-    const diagnose::Matrix given = dumped(sites.at("blk.0.attn_norm").run(changed));
-    const Site site = sites.at("blk.0.attn_norm", &given);
-    ASSERT_FALSE(proposed("norm_epsilon", site).empty());
-    const Hypothesis first = proposed("norm_epsilon", site)[0];
-    EXPECT_EQ(first.parameters[0].value, said);
-    EXPECT_LT(test::distance(first.run(site), given), 1e-6);
+    const diagnose::Matrix given = dumped(site.run(changed));
+    EXPECT_EQ(solved("norm_epsilon", sites.at(site.tap(), &given)), said);
   }
+  // Beside the root, as the definition has it.
+  const diagnose::Matrix weight = site.stepper.decode(site.operation<model::RmsNorm>()->weight);
+  diagnose::Matrix given = site.input(0);
+  for (std::size_t i = 0; i < given.rows; ++i) {
+    double sum = 0;
+    for (std::size_t c = 0; c < given.width; ++c) sum += given.row(i)[c] * given.row(i)[c];
+    const double root = std::sqrt(sum / static_cast<double>(given.width)) + 1e-3;
+    for (std::size_t c = 0; c < given.width; ++c) given.row(i)[c] *= weight.values[c] / root;
+  }
+  given = dumped(given);
+  EXPECT_EQ(solved("norm_epsilon", sites.at(site.tap(), &given)), "1e-3");
+  EXPECT_EQ(proposed("norm_epsilon", sites.at(site.tap(), &given))[0].parameters[1].value, "outside");
+
+  const diagnose::Matrix right = dumped(site.exact());
+  EXPECT_TRUE(proposed("norm_epsilon", sites.at(site.tap(), &right)).empty());
 }
 
 TEST(Faults, SolveForTheScaleOfAttention) {

@@ -65,7 +65,9 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
     const double widest = std::log(1024.0);
     const double solved = minimize(
         -widest, widest, 28, [&](double log_ratio) { return sample.error(attention->scale * std::exp(log_ratio)); });
-    scales = {settle(attention->scale * std::exp(solved), scales, [&](double scale) { return sample.error(scale); })};
+    const auto error = [&](double scale) { return sample.error(scale); };
+    scales = settle(attention->scale * std::exp(solved), scales, error);
+    if (scales.front().value == attention->scale) return;
   }
   std::vector<double> tried = {attention->scale};
   for (const Usual& scale : scales) {

@@ -33,6 +33,12 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
                           };
                           return attend(here, look);
                         }});
+  if (!has_decoded(site.passage)) return;
+  hypotheses.push_back({{{"batch", "the whole passage"}}, [](const Site& here) {
+                          Look look(here);
+                          look.weigh = [](Matrix& scores) { weigh_columns(scores, 0, scores.rows); };
+                          return attend(here, look);
+                        }});
 }
 
 }  // namespace

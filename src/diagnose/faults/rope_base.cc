@@ -42,8 +42,9 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const double own = site.hyper_parameters().rope_freq_base;
   std::vector<Usual> bases = {{own, ""}, {10000, "10000"}, {500000, "500000"}, {1000000, "1000000"}};
   if (site.given != nullptr) {
-    bases = {settle(
-        solve(site), bases, [&](double base) { return disagreement(rotated(site, base), *site.given); }, 5)};
+    const auto error = [&](double base) { return disagreement(rotated(site, base), *site.given); };
+    bases = settle(solve(site), bases, error, 5);
+    if (bases.front().value == own) return;
   }
   for (const Usual& base : bases) {
     if (base.value == own) continue;

@@ -45,7 +45,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   // Another direction is no scale.
   constexpr double kScaled = 0.1;
   if (error(solved) > kScaled) return;
-  const Usual factor = settle(solved, usual_factors(site), error);
+  const Usual factor = settle(solved, usual_factors(site), error).front();
   // Nearer to 1 than this it is rounding.
   constexpr double kLeast = 1e-3;
   if (std::abs(factor.value - 1) < kLeast) return;

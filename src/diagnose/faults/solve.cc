@@ -63,14 +63,17 @@ double minimize(double low, double high, std::size_t points, const std::function
   return (a + b) / 2;
 }
 
-Usual settle(double solved, std::span<const Usual> usual, const std::function<double(double)>& error, int digits) {
+std::vector<Usual> settle(double solved, std::span<const Usual> usual, const std::function<double(double)>& error,
+                          int digits) {
   // Values of float32 are that far off by themselves.
   constexpr double kRounding = 1e-7;
   const double enough = 1.1 * error(solved) + kRounding;
+  std::vector<Usual> settled;
   for (const Usual& candidate : usual) {
-    if (error(candidate.value) <= enough) return candidate;
+    if (error(candidate.value) <= enough) settled.push_back(candidate);
   }
-  return {solved, number(solved, digits)};
+  if (settled.empty()) settled.push_back({solved, number(solved, digits)});
+  return settled;
 }
 
 std::string number(double value, int digits) {

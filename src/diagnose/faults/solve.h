@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "diagnose/matrix.h"
 
@@ -21,9 +22,10 @@ struct Usual {
   std::string text;  ///< as people write it: "1/sqrt(n_embd)"
 };
 
-/// The usual value that reproduces as well as the solved one (the first of those that do), else the solved one with so
-/// many digits. `error` is a disagreement().
-Usual settle(double solved, std::span<const Usual> usual, const std::function<double(double)>& error, int digits = 4);
+/// The usual values that reproduce as well as the solved one, in their order; else the solved one alone, with so many
+/// digits. `error` is a disagreement().
+std::vector<Usual> settle(double solved, std::span<const Usual> usual, const std::function<double(double)>& error,
+                          int digits = 4);
 
 /// With so many significant digits: few, so that a value solved at several layers reads the same.
 std::string number(double value, int digits = 4);
