@@ -39,12 +39,15 @@ KINDS = {"every third tap": third_taps, "statistics and first values of the last
 
 
 def judge_partial(case, effects, verdict, located):
-    """"named", "place" (only the step is right), "undecided", "wrong", "wrong, and sure of it" """
+    """"named", "place" (only the step is right), "undecided" with the best guess right or wrong, "wrong", "wrong, and
+    sure of it" """
     mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
     if not mistakes:
         return "undecided" if verdict["verdict"] == "undecided" else "not seen"
     first = mistakes[0]
     planted = {tap for tap, effect in effects.items() if effect > bench.NOTICEABLE}
+    if verdict["verdict"] != "fault":
+        return f"undecided, its guess {'right' if says(first, {case.fault}) else 'wrong'}"
     if says(first, {case.fault}):
         return "named" if taps_of(first) & planted or not located else "named elsewhere"
     if located and taps_of(first) & planted and first["confidence"] < CONFIDENT:
@@ -62,7 +65,11 @@ def report(pool, judge, faults):
             effect = np.linalg.norm(values["logits"] - judge.right(case.model)["logits"])
             if not effect > bench.NOTICEABLE * np.linalg.norm(values["logits"]):
                 return None
-            verdict = look(judge, case, engine, values)
+            try:
+                verdict = look(judge, case, engine, values)
+            except RuntimeError as error:
+                print(f"{kind}: {case.model}: {error}")
+                return "error"
             result = judge_partial(case, engine.effects, verdict, look not in (logits, ids))
             if result.startswith("wrong"):
                 print(f"{kind}: {result}: {case.model}: {case.planted[:2]} ({case.place})\n    "
