@@ -29,9 +29,14 @@ def without_self(visible, rows):
     return visible & ~np.diag(rows)
 
 
-def attend(call, visible=None, kv_head=None, axis=1, normalised=True):
+def softmax(scores, axis):
+    weights = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return weights / weights.sum(axis=axis, keepdims=True)
+
+
+def attend(call, visible=None, kv_head=None, axis=1, weigh=None):
     """`kv_head` gives a query head's key/value head; the weights of a query (axis 1) or of a key (axis 0) add up to 1,
-    or to nothing particular."""
+    or `weigh` makes them of the scores."""
     parameters = call.step.parameters
     heads, kv_heads = parameters["heads"], parameters["kv_heads"]
     q, k, v = (split_heads(x, x.shape[1] // count) for x, count in zip(call.inputs, (heads, kv_heads, kv_heads)))
@@ -43,8 +48,7 @@ def attend(call, visible=None, kv_head=None, axis=1, normalised=True):
         if parameters["soft_cap"]:
             scores = call.engine.soft_cap(scores, parameters["soft_cap"])
         scores = np.where(visible, scores, -np.inf)
-        weights = np.exp(scores - scores.max(axis=axis, keepdims=True))
-        if normalised:
-            weights /= weights.sum(axis=axis, keepdims=True)
+        with np.errstate(invalid="ignore"):  # a column of a key that nobody sees
+            weights = np.nan_to_num(softmax(scores, axis)) if weigh is None else weigh(scores)
         attended[:, head] = weights @ v[:, kv_head(head)]
     return attended.reshape(call.rows, -1)

@@ -6,119 +6,18 @@
     engine.effects                 # how much each planted step differs from the right one on the same inputs
 
 A fault is a function of the call of a step that gives the wrong output; FAULTS says at which steps it can live and with
-which parameters. What the names mean is said at the functions.
+which parameters. What the names mean is said at the functions. Here are the network's; weight_faults.py has the others.
 """
 
 import math
-from typing import Callable, NamedTuple
 
 import numpy as np
 
-from tests.foreign import attend, misread
-from tests.foreign.engine import ACTIVATIONS, Engine, rope_frequencies, sigmoid
+from tests.foreign import attend, weight_faults
+from tests.foreign.engine import ACTIVATIONS, rope_frequencies, sigmoid
+from tests.foreign.planting import FAULTS, FaultyEngine, Planted, choices, fault, split_tap, unlike
 
-
-class Planted(NamedTuple):
-    """A fault, and where: in which layers (None: all, and what is in none) and at which taps of a layer (None: all)."""
-    name: str
-    parameters: dict = {}
-    layers: set = None
-    names: set = None
-
-    def hits(self, engine, step):
-        layer, name = split_tap(step.tap)
-        return ((self.layers is None or layer in self.layers) and (self.names is None or name in self.names)
-                and self.parameters in FAULTS[self.name].variants(engine, step))
-
-
-def split_tap(tap):
-    """"blk.3.q_rope" -> (3, "q_rope"); "logits" -> (None, "logits")"""
-    parts = tap.split(".")
-    return (int(parts[1]), parts[2]) if len(parts) == 3 else (None, tap)
-
-
-class Call:
-    """A step that is about to run."""
-
-    def __init__(self, engine, step, values):
-        self.engine, self.step, self.values = engine, step, values
-        self.layer, self.name = split_tap(step.tap)
-        self.inputs = [values[tap] for tap in step.inputs]
-        self.rows = len(values["tokens"])
-        self.prompt_tokens = engine.prompt_tokens
-
-    def run(self, *inputs, **changes):
-        """The right step, with other inputs or parameters."""
-        operation = getattr(self.engine, self.step.operation)
-        return operation(*(inputs or self.inputs), **{**self.step.parameters, **changes})
-
-    def multiply(self, matrix):
-        """The right step with this weight."""
-        if self.step.operation == "embed":
-            return matrix[self.inputs[0]]
-        bias = self.step.parameters["bias"]
-        return self.inputs[0] @ matrix.T + (0 if bias is None else self.engine.model.weight(bias))
-
-    def decoded(self):
-        """[rows] whether the row is a decoded token, not one of the prompt."""
-        return np.arange(self.rows) >= self.prompt_tokens
-
-
-class FaultyEngine(Engine):
-    def __init__(self, model, planted, prompt_tokens):
-        super().__init__(model)
-        self.planted = planted
-        self.prompt_tokens = prompt_tokens
-        self.effects = {}
-        self.hidden = set()
-
-    def run(self, tokens):
-        values = super().run(tokens)
-        return {tap: value for tap, value in values.items() if tap not in self.hidden}
-
-    def execute(self, step, values):
-        right = super().execute(step, values)
-        hits = [planted for planted in self.planted if planted.hits(self, step)]
-        assert len(hits) < 2, f"{step.tap}: {hits}"
-        if not hits:
-            return right
-        wrong = FAULTS[hits[0].name].run(Call(self, step, values), **hits[0].parameters)
-        with np.errstate(all="ignore"):
-            effect = np.linalg.norm(wrong - right) / np.linalg.norm(right)
-        self.effects[step.tap] = effect if np.isfinite(effect) else np.inf
-        return wrong
-
-
-class Fault(NamedTuple):
-    run: Callable  # (call, **parameters) -> the wrong output
-    operations: tuple
-    parameters: object  # a list of dicts, or a function (engine, step) -> list
-    everywhere: bool  # an engine that makes it makes it at all such steps, not at one
-
-    def variants(self, engine, step):
-        if step.operation not in self.operations:
-            return []
-        return self.parameters(engine, step) if callable(self.parameters) else self.parameters
-
-
-FAULTS = {}
-
-
-def fault(operations, parameters=({},), everywhere=True):
-    def add(function):
-        listed = parameters if callable(parameters) else list(parameters)
-        FAULTS[function.__name__] = Fault(function, tuple(operations.split()), listed, everywhere)
-        return function
-    return add
-
-
-def choices(name, *values):
-    return [{name: value} for value in values]
-
-
-def unlike(name, right, values):
-    """The values that are not the right one."""
-    return choices(name, *(value for value in values if not math.isclose(value, right, rel_tol=1e-9)))
+__all__ = ["FAULTS", "FaultyEngine", "Planted", "split_tap", "weight_faults"]
 
 
 # Rotation and position.
@@ -144,9 +43,19 @@ def plain_rope(engine, dimensions=None):
     return engine.model.get("rope.freq_base", 10000.0) ** (-np.arange(0, dimensions, 2) / dimensions)
 
 
-@fault("rope", lambda engine, step: [] if np.allclose(plain_rope(engine), step.parameters["frequencies"]) else [{}])
-def rope_scaling_ignored(call):
-    return call.run(frequencies=plain_rope(call.engine), magnitude=1)
+def scalings(engine, step):
+    """YaRN's magnitude may be kept, and YaRN be taken for a linear scaling."""
+    if np.allclose(plain_rope(engine), step.parameters["frequencies"]):
+        return []
+    return choices("rule", "ignored", "magnitude_kept", "linear") if step.parameters["magnitude"] != 1 else \
+        choices("rule", "ignored")
+
+
+@fault("rope", scalings)
+def rope_scaling_ignored(call, rule):
+    factor = call.engine.model.get("rope.scaling.factor") if rule == "linear" else 1
+    magnitude = call.step.parameters["magnitude"] if rule == "magnitude_kept" else 1
+    return call.run(frequencies=plain_rope(call.engine) / factor, magnitude=magnitude)
 
 
 @fault("rope", lambda engine, step: choices("power", 0, 2) if step.parameters["magnitude"] != 1 else [])
@@ -154,9 +63,9 @@ def rope_magnitude(call, power):
     return call.run(magnitude=call.step.parameters["magnitude"] ** power)
 
 
-@fault("rope")
-def rope_twice(call):
-    return call.run(positions=2 * np.arange(call.rows))
+@fault("rope", lambda engine, step: choices("magnitudes", 1, 2) if step.parameters["magnitude"] != 1 else [{}])
+def rope_twice(call, magnitudes=1):
+    return call.run(positions=2 * np.arange(call.rows), magnitude=call.step.parameters["magnitude"] ** magnitudes)
 
 
 @fault("rope")
@@ -201,15 +110,23 @@ def permutations(engine, step):
     own = heads if split_tap(step.tap)[1] == "q" else kv_heads
     # With every pair of rows its own run nothing moves.
     rows = own * engine.head_width
+    counts = [count for count in sorted({own, heads}) if rows % count == 0 and rows // count > 2]
     return [{"direction": direction, "heads": count} for direction in ("to_halves", "to_neighbours")
-            for count in sorted({own, heads}) if rows % count == 0 and rows // count > 2]
+            for count in counts] + [{"direction": "undone_wrongly", "heads": count} for count in counts if count != own]
+
+
+def permuted(rows, direction, heads):
+    shape = (2, -1) if direction == "to_neighbours" else (-1, 2)
+    return rows.reshape(len(rows), heads, *shape).swapaxes(2, 3).reshape(len(rows), -1)
 
 
 @fault("linear", permutations, everywhere=False)
 def qk_permutation(call, direction, heads):
-    runs = call.run().reshape(call.rows, heads, -1)
-    shape = (2, -1) if direction == "to_neighbours" else (-1, 2)
-    return runs.reshape(call.rows, heads, *shape).swapaxes(2, 3).reshape(call.rows, -1)
+    """Undone wrongly: to halves with the right number of heads, and back with another."""
+    own = call.engine.heads["heads" if call.name == "q" else "kv_heads"]
+    if direction == "undone_wrongly":
+        return permuted(permuted(call.run(), "to_halves", own), "to_neighbours", heads)
+    return permuted(call.run(), direction, heads)
 
 
 # Attention.
@@ -236,8 +153,15 @@ def attention_scale(call, scale):
     return call.run(scale=scale)
 
 
-@fault("attention")
-def attention_mask_absent(call):
+def absent_masks(engine, step):
+    return choices("window", "absent", "kept") if step.parameters["window"] else [{}]
+
+
+@fault("attention", absent_masks)
+def attention_mask_absent(call, window="absent"):
+    if window == "kept":
+        near = attend.distance(call.rows) < call.step.parameters["window"]
+        return attend.attend(call, visible=near & (attend.causal(call) | attend.both_in_prompt(call)))
     return attend.attend(call, visible=attend.causal(call) | attend.both_in_prompt(call))
 
 
@@ -281,32 +205,48 @@ def attention_stale_cache(call, rule):
 
 @fault("attention")
 def attention_softmax_axis(call):
-    return attend.attend(call, axis=0)
+    """Over the queries of a batch: the prompt's; a decoded token's one, so that all its weights are 1."""
+    prompt = attend.attend(call, visible=attend.windowed(call) & attend.both_in_prompt(call), axis=0)
+    alone = attend.attend(call, weigh=lambda scores: np.isfinite(scores).astype(float))
+    return np.where(call.decoded()[:, None], alone, prompt)
 
 
 @fault("attention")
 def attention_not_normalised(call):
-    return attend.attend(call, normalised=False)
+    return attend.attend(call, weigh=lambda scores: np.exp(scores - scores.max(axis=1, keepdims=True)))
 
 
-@fault("attention")
-def attention_output_layout(call):
+@fault("attention", choices("order", "tokens, channels, heads", "heads, tokens, channels"))
+def attention_output_layout(call, order):
+    """The axes lie so where [tokens, heads, channels] is read; of a batch with one token heads come first anyway."""
     heads = call.run().reshape(call.rows, call.engine.heads["heads"], -1)
-    return heads.swapaxes(1, 2).reshape(call.rows, -1)
+    if order == "tokens, channels, heads":
+        return heads.swapaxes(1, 2).reshape(call.rows, -1)
+    prompt = heads[:call.prompt_tokens].swapaxes(0, 1)
+    return np.concatenate([prompt.reshape(call.prompt_tokens, -1), heads[call.prompt_tokens:].reshape(
+        call.rows - call.prompt_tokens, -1)])
 
 
-@fault("attention", lambda engine, step: choices("of", "keys", "values") if engine.heads["kv_heads"] > 1 else [])
+def shared_parts(engine, step):
+    return choices("of", "keys", "values", "both") if engine.heads["kv_heads"] > 1 else []
+
+
+@fault("attention", shared_parts)
 def attention_shared_wrong(call, of):
+    """Of the first key/value head for all query heads."""
+    def first(x):
+        heads = x.reshape(call.rows, call.engine.heads["kv_heads"], -1)
+        return np.broadcast_to(heads[:, :1], heads.shape).reshape(x.shape)
+
     q, k, v = call.inputs
-    first = {"keys": k, "values": v}[of].reshape(call.rows, call.engine.heads["kv_heads"], -1)[:, :1]
-    shared = np.broadcast_to(first, (call.rows, call.engine.heads["kv_heads"], first.shape[2])).reshape(call.rows, -1)
-    return call.run(q, shared if of == "keys" else k, shared if of == "values" else v)
+    return call.run(q, k if of == "values" else first(k), v if of == "keys" else first(v))
 
 
-@fault("attention")
-def attention_v_is_k(call):
+@fault("attention", choices("keys", "rotated", "plain"))
+def attention_v_is_k(call, keys):
     q, k, _ = call.inputs
-    return call.run(q, k, k)
+    plain = f"blk.{call.layer}.k"
+    return call.run(q, k, k if keys == "rotated" else call.values.get(plain + "_norm", call.values[plain]))
 
 
 @fault("linear", lambda engine, step: choices("rule", "dropped", "twice") if step.parameters["bias"] else [])
@@ -429,7 +369,7 @@ def norm_wrong_input(call, tap):
 def embedding_factors(engine, step):
     root = math.sqrt(engine.model.get("embedding_length"))
     if step.operation == "scale":
-        return choices("factor", 1.0, 1 / root)
+        return choices("factor", 1.0, root ** 2, 1 / root)
     return choices("factor", root, 1 / root) if engine.model.architecture != "gemma2" else []
 
 
@@ -460,6 +400,11 @@ def residual_twice(call, of):
     return call.run() + call.inputs[0 if of == "first" else 1]
 
 
+@fault("soft_cap")
+def logits_soft_cap(call):
+    return call.inputs[0].copy()
+
+
 # Feed-forward.
 
 @fault("gated_activation")
@@ -486,116 +431,3 @@ def activation_function(call, function):
 @fault("gated_activation")
 def gate_product_missing(call):
     return call.run(call.inputs[0], 1)
-
-
-# Weights.
-
-@fault("linear embed")
-def weight_transposed(call):
-    """Flat data that is [outputs, inputs] read as [inputs, outputs]; for the table a token is an output."""
-    right = call.engine.model.weight(call.step.parameters["weight"])
-    return call.multiply(right.reshape(right.shape[::-1]).T)
-
-
-def other_heads(engine, step):
-    if step.parameters["weight"] != "output.weight":
-        return []
-    return choices("tensor", "token_embd.weight")
-
-
-@fault("linear", other_heads)
-def head_tensor(call, tensor):
-    return call.run(weight=tensor)
-
-
-def siblings(engine, step):
-    """Tensors of the same shape beside this one, and in the layers before and after."""
-    right, (layer, name) = step.parameters["weight"], split_tap(step.tap)
-    if layer is None:
-        return []
-    beside = [other for group in (("attn_q", "attn_k", "attn_v"), ("ffn_gate", "ffn_up")) for other in group
-              if right.split(".")[2] in group and other != right.split(".")[2]]
-    names = [f"blk.{layer}.{other}.weight" for other in beside]
-    names += [right.replace(f"blk.{layer}.", f"blk.{other}.") for other in (layer - 1, layer + 1)]
-    shape = engine.model.weight(right).shape
-    return choices("tensor", *(name for name in names
-                               if name in engine.model.tensors and engine.model.weight(name).shape == shape))
-
-
-@fault("linear", siblings, everywhere=False)
-def wrong_tensor(call, tensor):
-    return call.multiply(call.engine.model.weight(tensor))
-
-
-@fault("embed", choices("offset", 1, -1))
-def embedding_row(call, offset):
-    table = call.engine.model.weight(call.step.parameters["weight"])
-    return table[np.clip(call.inputs[0] + offset, 0, len(table) - 1)]
-
-
-def add_misreading(name, types, parameters):
-    def variants(engine, step):
-        kind = engine.model.tensors[step.parameters["weight"]].tensor_type.name
-        return [p for p in parameters if kind in types and misread.possible(name, kind, p)]
-
-    def run(call, **given):
-        weight = call.step.parameters["weight"]
-        tensor = call.engine.model.tensors[weight]
-        values = misread.misread(name, tensor.tensor_type.name, tensor.data, given)
-        return call.multiply(values.reshape(call.engine.model.weight(weight).shape))
-
-    FAULTS[name] = Fault(run, ("linear", "embed"), variants, True)
-
-
-for misreading, (kinds, _, tried) in misread.MISREADINGS.items():
-    add_misreading(misreading, kinds, tried)
-
-
-def quantized(engine, step):
-    """With rows of more than one block."""
-    tensor = engine.model.tensors[step.parameters["weight"]]
-    values = misread.BLOCK_VALUES.get(tensor.tensor_type.name, tensor.shape[0])
-    return choices("of", "row", "tensor") if tensor.shape[0] > values else []
-
-
-@fault("linear embed", quantized)
-def only_first_block(call, of):
-    weight = call.step.parameters["weight"]
-    cut = call.engine.model.weight(weight).copy()
-    cut[:, misread.BLOCK_VALUES[call.engine.model.tensors[weight].tensor_type.name]:] = 0
-    if of == "tensor":
-        cut[1:] = 0
-    return call.multiply(cut)
-
-
-def stale(engine, step):
-    layer = split_tap(step.tap)[0]
-    return choices("row", "before", "first") + ([{"layer": "before"}] if layer else [])
-
-
-@fault("rms_norm linear rope attention gated_activation add", stale, everywhere=False)
-def stale_value(call, row=None, layer=None):
-    """The output is that of the row before, of the first row, or of the same step in the layer before."""
-    if layer:
-        return call.values[call.step.tap.replace(f"blk.{call.layer}.", f"blk.{call.layer - 1}.")].copy()
-    rows = np.arange(call.rows)
-    return call.run()[np.maximum(rows - 1, 0) if row == "before" else 0 * rows]
-
-
-@fault("linear", lambda engine, step: choices("offset", -1, 1) if step.tap == "logits" else [])
-def logits_row(call, offset):
-    return call.run()[np.clip(np.arange(call.rows) + offset, 0, call.rows - 1)]
-
-
-# Numbers.
-
-@fault("rms_norm linear rope attention gated_activation add embed", choices("becomes", "inf", "65504"))
-def f16_overflow(call, becomes):
-    right = call.run()
-    limit = math.inf if becomes == "inf" else 65504
-    return np.where(np.abs(right) > 65504, np.sign(right) * limit, right)
-
-
-@fault("rms_norm linear rope attention gated_activation", choices("factor", 2.0, 0.5, 1.37, -1.0), everywhere=False)
-def scale(call, factor):
-    return factor * call.run()
