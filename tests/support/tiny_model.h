@@ -24,6 +24,7 @@ using KeyValue = std::variant<std::uint32_t, float, std::string, std::vector<std
 struct TinyTensor {
   std::vector<std::uint64_t> ne;
   std::vector<float> values;
+  std::string type = "F32";  ///< any that can be written
 };
 
 class TinyModel {
@@ -100,13 +101,25 @@ class TinyModel {
       const std::string& name = key;  // a lambda may not capture a binding
       std::visit([&](const auto& held) { add_key(writer, name, held); }, value);
     }
+    std::vector<std::vector<std::byte>> kept;  // the writer only looks at them
     for (const auto& [name, tensor] : tensors) {
-      writer.add_tensor(name, *quant::find_type("F32"), tensor.ne, std::as_bytes(std::span(tensor.values)));
+      kept.push_back(encoded(tensor));
+      writer.add_tensor(name, *quant::find_type(tensor.type), tensor.ne, kept.back());
     }
     return writer.bytes();
   }
 
  private:
+  static std::vector<std::byte> encoded(const TinyTensor& tensor) {
+    const quant::Type& type = *quant::find_type(tensor.type);
+    std::vector<std::byte> bytes(tensor.values.size() / type.block_values * type.block_bytes);
+    const std::size_t width = tensor.ne[0];
+    const std::size_t row_bytes = width / type.block_values * type.block_bytes;
+    for (std::size_t row = 0; row < tensor.values.size() / width; ++row) {
+      type.encode(tensor.values.data() + row * width, width, nullptr, bytes.data() + row * row_bytes);
+    }
+    return bytes;
+  }
   static void add_key(gguf::Writer& writer, const std::string& key, std::uint32_t value) {
     writer.add_uint(key, value);
   }

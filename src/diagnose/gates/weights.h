@@ -1,9 +1,10 @@
 // The gate of weights: are the matrices they hold those of the file? Every value of the file is decoded by its block
-// formula in float64 and laid beside theirs. Rounding to float16 or bfloat16 is no fault; [in, out] instead of
-// [out, in], and rows of Q and K in Hugging Face's order, are legal and said in notes.
+// formula in float64 and laid beside theirs. Rounding to float16 or bfloat16 is no fault; [inputs, outputs] instead of
+// [outputs, inputs], and rows of Q and K in the other order of rotary pairs, are legal and said in notes.
 //
-//   weight_transposed, qk_permutation, wrong_tensor {tensor}, scale {factor}, norm_weight_offset {offset}
-//   the faults of how a type's blocks are read, by their own names (faults/)
+//   weight_transposed {as: scrambled|inputs_first|renamed}, qk_permutation {direction, heads}, wrong_tensor {tensor},
+//   scale {factor}, norm_weight_offset {offset}
+//   what blocks and rows can be misread as, by the names of those faults (faults/)
 //   unknown                                          with what the difference looks like
 #pragma once
 
