@@ -22,7 +22,7 @@ void attend_head(const Look& look, std::size_t head, Matrix& scores, Matrix& out
   const std::size_t value_at = look.value_head(head) * width;
   const kernels::Kernels& kernels = kernels::kernels();
   std::fill(scores.values.begin(), scores.values.end(), kUnseen);
-  for (std::size_t i = look.first_row; i < scores.rows; ++i) {
+  for (std::size_t i = 0; i < scores.rows; ++i) {
     for (std::size_t j = 0; j < scores.width; ++j) {
       if (!look.sees(i, j)) continue;
       double score = kernels.dot_exact(look.q->row(i) + head * width, look.k->row(j) + key_at, width) * attention.scale;
@@ -31,7 +31,7 @@ void attend_head(const Look& look, std::size_t head, Matrix& scores, Matrix& out
     }
   }
   look.weigh(scores);
-  for (std::size_t i = look.first_row; i < scores.rows; ++i) {
+  for (std::size_t i = 0; i < scores.rows; ++i) {
     double* out = output.row(i) + head * width;
     for (std::size_t j = 0; j < scores.width; ++j) {
       const double weight = scores.row(i)[j];

@@ -25,7 +25,6 @@ struct Look {
   std::function<std::size_t(std::size_t head)> value_head;
   /// Makes weights [rows, keys] of scores, which are -infinity where a row does not see a key.
   std::function<void(Matrix& scores)> weigh;
-  std::size_t first_row = 0;  ///< rows before it are not computed
 };
 
 /// Softmax of every row.

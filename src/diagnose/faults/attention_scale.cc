@@ -18,26 +18,39 @@ Matrix scaled(const Site& here, double scale) {
 /// Some heads of the last rows, which see the most keys.
 class Sample {
  public:
-  explicit Sample(const Site& site) : site_(site), look_(site), given_(pick(*site.given)) {}
+  explicit Sample(const Site& site)
+      : site_(site), look_(site), queries_(last_rows(site.input(0))), given_(some_heads(last_rows(*site.given))) {
+    look_.q = &queries_;
+    look_.attention.heads = std::min(kMost, look_.attention.heads);
+    look_.sees = [of = look_.attention, before = site.input(0).rows - queries_.rows](std::size_t row, std::size_t key) {
+      return sees_rightly(of, before + row, key);
+    };
+  }
+  Sample(const Sample&) = delete;
+  Sample& operator=(const Sample&) = delete;
 
   double error(double scale) {
     look_.attention.scale = scale;
-    look_.attention.heads = heads_;
-    look_.first_row = first_row_;
-    return disagreement(pick(attend(site_, look_)), given_);
+    return disagreement(some_heads(attend(site_, look_)), given_);
   }
 
  private:
-  Matrix pick(const Matrix& all) const {
-    Matrix some(all.rows - first_row_, heads_ * look_.attention.head_width);
-    for (std::size_t i = 0; i < some.rows; ++i) std::copy_n(all.row(first_row_ + i), some.width, some.row(i));
+  static constexpr std::size_t kMost = 4;
+
+  static Matrix last_rows(const Matrix& all) {
+    Matrix some(std::min(kMost, all.rows), all.width);
+    std::copy_n(all.row(all.rows - some.rows), some.values.size(), some.values.begin());
+    return some;
+  }
+  Matrix some_heads(const Matrix& all) const {
+    Matrix some(all.rows, std::min(kMost, look_.attention.heads) * look_.attention.head_width);
+    for (std::size_t i = 0; i < some.rows; ++i) std::copy_n(all.row(i), some.width, some.row(i));
     return some;
   }
 
   const Site& site_;
   Look look_;
-  std::size_t heads_ = std::min<std::size_t>(4, look_.attention.heads);
-  std::size_t first_row_ = look_.q->rows - std::min<std::size_t>(4, look_.q->rows);
+  Matrix queries_;
   Matrix given_;
 };
 

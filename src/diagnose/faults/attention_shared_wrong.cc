@@ -10,6 +10,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const auto* attention = site.operation<model::Attention>();
   if (attention == nullptr || attention->kv_heads == 1) return;
   for (const std::string_view of : {"keys", "values", "both"}) {
+    // One key alone has all the weight, whatever it is.
+    if (of != "values" && site.passage.tokens.size() < 2) continue;
     hypotheses.push_back({{{"of", std::string(of)}}, [of](const Site& here) {
                             const auto first = [](std::size_t) { return std::size_t{0}; };
                             Look look(here);

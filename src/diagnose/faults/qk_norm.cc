@@ -2,6 +2,7 @@
 
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/normalize.h"
+#include "diagnose/faults/rotate.h"
 
 namespace assay::diagnose {
 namespace {
@@ -44,7 +45,7 @@ void propose_at_norm(const Site& site, std::vector<Hypothesis>& hypotheses) {
                           norming.group = here.width();
                           return norming(here.input(0));
                         }});
-  if (rotation_of(site, site.step().output) == nullptr) return;
+  if (!has_turns(site.passage) || rotation_of(site, site.step().output) == nullptr) return;
   hypotheses.push_back({{{"rule", "after_rope"}}, [](const Site& here) {
                           const model::Step* rotation = rotation_of(here, here.step().output);
                           if (rotation == nullptr) return here.exact();
@@ -52,22 +53,28 @@ void propose_at_norm(const Site& site, std::vector<Hypothesis>& hypotheses) {
                         }});
 }
 
+/// The norm of heads that the step reads, or null.
+const model::Step* norm_before(const Site& site) {
+  const model::Step* before = maker(site, site.step().inputs[0]);
+  return before != nullptr && is_of_heads(site, *before) ? before : nullptr;
+}
+
 /// Where the value between them was not dumped, or was dumped in the order of the mistake.
 void propose_at_rotation(std::vector<Hypothesis>& hypotheses) {
   hypotheses.push_back({{{"rule", "after_rope"}}, [](const Site& here) {
-                          const model::Step* norm = maker(here, here.step().inputs[0]);
+                          const model::Step* norm = norm_before(here);
+                          if (norm == nullptr) return here.exact();
                           return normed(here, *norm, rotated(here, here.step(), *norm));
                         }});
   hypotheses.push_back({{{"rule", "after_rope"}, {"dumped", "before the norm"}}, [](const Site& here) {
-                          return rotated(here, here.step(), *maker(here, here.step().inputs[0]));
+                          const model::Step* norm = norm_before(here);
+                          return norm == nullptr ? here.exact() : rotated(here, here.step(), *norm);
                         }});
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (is_of_heads(site, site.step())) return propose_at_norm(site, hypotheses);
-  if (site.operation<model::Rope>() == nullptr) return;
-  const model::Step* before = maker(site, site.step().inputs[0]);
-  if (before != nullptr && is_of_heads(site, *before)) propose_at_rotation(hypotheses);
+  if (turning(site) != nullptr && norm_before(site) != nullptr) propose_at_rotation(hypotheses);
 }
 
 }  // namespace

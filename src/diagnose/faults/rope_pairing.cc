@@ -1,10 +1,11 @@
 #include "diagnose/faults/faults.h"
+#include "diagnose/faults/rotate.h"
 
 namespace assay::diagnose {
 namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.operation<model::Rope>() == nullptr) return;
+  if (turning(site) == nullptr) return;
   hypotheses.push_back({{}, [](const Site& here) {
                           model::Step changed = here.step();
                           auto& rope = std::get<model::Rope>(changed.operation);

@@ -47,10 +47,12 @@ void propose_positions(const Site& site, std::vector<Parameter> parameters, cons
                         }});
 }
 
+bool has_turns(const Passage& passage) {
+  return std::any_of(passage.positions.begin(), passage.positions.end(), [](std::size_t p) { return p > 0; });
+}
+
 const model::Rope* turning(const Site& site) {
-  const auto& positions = site.passage.positions;
-  const bool turned = std::any_of(positions.begin(), positions.end(), [](std::size_t p) { return p > 0; });
-  return turned ? site.operation<model::Rope>() : nullptr;
+  return has_turns(site.passage) ? site.operation<model::Rope>() : nullptr;
 }
 
 }  // namespace assay::diagnose

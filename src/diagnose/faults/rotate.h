@@ -19,6 +19,9 @@ Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& posit
 void propose_positions(const Site& site, std::vector<Parameter> parameters, const PositionOf& position,
                        std::vector<Hypothesis>& hypotheses);
 
+/// Whether any token stands where rotation changes something.
+bool has_turns(const Passage& passage);
+
 /// The step's Rope if it turns anything in this passage, else null.
 const model::Rope* turning(const Site& site);
 
