@@ -28,6 +28,9 @@ constexpr double kBelievable = 8;
 constexpr double kBelievableFault = 4;
 // After so many layers in which the search found nothing for an operation, it looks for known faults only.
 constexpr int kFailures = 2;
+// A step that rounds so many times more than the middle of so many layers stands out.
+constexpr double kCoarse = 30;
+constexpr std::size_t kLayersToCompare = 3;
 // Of two faults in one region, so many are tried as the first.
 constexpr std::size_t kFirstOfTwo = 6;
 constexpr double kConfidenceInTwo = 0.8;
@@ -40,21 +43,6 @@ double ratio(double before, double after) { return before / std::max(after, 1e-1
 std::string_view kind_of(std::string_view tap) {
   const std::size_t dot = tap.rfind('.');
   return dot == std::string_view::npos ? tap : tap.substr(dot + 1);
-}
-
-std::string_view rounding_fault(Arithmetic arithmetic) {
-  switch (arithmetic) {
-    case Arithmetic::f16:
-      return "f16_storage";
-    case Arithmetic::bf16:
-      return "bf16_storage";
-    case Arithmetic::q8:
-      return "q8_activations";
-    case Arithmetic::f16acc:
-      return "f16_accumulation";
-    default:
-      return "";
-  }
 }
 
 class Walk {
@@ -74,6 +62,7 @@ class Walk {
       walked_.steps.push_back(judge(step));
       if (request_.on_progress) request_.on_progress(step + 1);
     }
+    note_coarse_steps();
     return std::move(walked_);
   }
 
@@ -119,7 +108,6 @@ class Walk {
     if (explains) {
       report.outcome = Outcome::healthy;
       report.arithmetic = name(*explains);
-      note_rounding(step, report, *explains);
       return report;
     }
     note_unknown(step, report);
@@ -298,15 +286,6 @@ class Walk {
     walked_.findings.push_back(std::move(finding));
   }
 
-  void note_rounding(std::size_t step, const StepReport& report, Arithmetic arithmetic) {
-    const Fault* fault = find_fault(rounding_fault(arithmetic));
-    if (fault == nullptr) return;
-    Finding finding = finding_of({step, fault, {}, report.residual}, report);
-    finding.fingerprint.clear();
-    finding.confidence = 0.5;
-    walked_.findings.push_back(std::move(finding));
-  }
-
   void note_unknown(std::size_t step, StepReport& report) {
     report.outcome = Outcome::unknown;
     Finding finding;
@@ -335,6 +314,34 @@ class Walk {
       set_tainted(step, true);
       walked_.needed.push_back(
           fmt::format("whole rows of {}: without them nothing behind it can be judged", report.tap));
+    }
+  }
+
+  /// A step that rounds far more than the same step of other layers, without a known reason.
+  void note_coarse_steps() {
+    std::map<std::string_view, std::vector<double>> residuals;
+    for (const StepReport& report : walked_.steps) {
+      if (report.outcome == Outcome::healthy) residuals[kind_of(report.tap)].push_back(report.residual);
+    }
+    for (const StepReport& report : walked_.steps) {
+      if (report.outcome != Outcome::healthy || report.arithmetic == name(arithmetics_.front())) continue;
+      if (find_fault(report.arithmetic) != nullptr) continue;  // a finding has said why
+      std::vector<double>& others = residuals[kind_of(report.tap)];
+      const auto middle = others.begin() + static_cast<std::ptrdiff_t>(others.size() / 2);
+      std::nth_element(others.begin(), middle, others.end());
+      if (others.size() < kLayersToCompare || report.residual < kCoarse * *middle) continue;
+      Finding finding;
+      finding.taps = {report.tap};
+      finding.operation = report.operation;
+      finding.fault = "coarse_arithmetic";
+      finding.fault_class = FaultClass::rounding;
+      finding.parameters = {{"arithmetic", report.arithmetic}};
+      finding.claim = "rounds far more than the same step of other layers";
+      finding.remedy = "Look whether this layer takes another path: another kernel, another type, a fallback.";
+      finding.residual_before = finding.residual_after = report.residual;
+      finding.expected = *middle;
+      finding.confidence = 0.5;
+      walked_.findings.push_back(std::move(finding));
     }
   }
 
