@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "diagnose/gates/head_order.h"
+#include "diagnose/gates/sampler.h"
+#include "diagnose/gates/tokens.h"
+#include "diagnose/gates/weights.h"
 #include "diagnose/replay.h"
 #include "diagnose/walk.h"
 #include "diagnose/whole_model.h"
@@ -17,7 +22,7 @@ namespace {
 
 using Outcome = StepReport::Outcome;
 
-Passage passage_of(const model::Model& model, const tokenizer::Tokenizer& tokenizer, const trace::ForeignTrace& trace,
+Passage passage_of(const tokenizer::Tokenizer& tokenizer, const trace::ForeignTrace& trace,
                    const DiagnoseRequest& request) {
   Passage passage;
   passage.tokens = trace.tokens;
@@ -29,13 +34,6 @@ Passage passage_of(const model::Model& model, const tokenizer::Tokenizer& tokeni
   if (passage.tokens.empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: no token ids", trace.source),
                 "Dump them as 'tokens', or give --ids or the prompt (-p).");
-  }
-  const std::size_t vocabulary = model.plan.vocabulary;
-  for (const std::int32_t token : passage.tokens) {
-    if (token >= 0 && static_cast<std::size_t>(token) < vocabulary) continue;
-    throw Error(ErrorKind::input,
-                fmt::format("{}: token {} is outside the vocabulary of {}", trace.source, token, vocabulary),
-                "Is this a dump of another model?");
   }
   passage.positions.resize(passage.tokens.size());
   std::iota(passage.positions.begin(), passage.positions.end(), std::size_t{0});
@@ -61,10 +59,21 @@ std::string most_common_arithmetic(const std::vector<StepReport>& steps) {
   return most == counts.end() ? "" : most->first;
 }
 
+void add(GateReport report, Verdict& verdict) {
+  verdict.findings.insert(verdict.findings.end(), std::make_move_iterator(report.findings.begin()),
+                          std::make_move_iterator(report.findings.end()));
+  verdict.notes.insert(verdict.notes.end(), std::make_move_iterator(report.notes.begin()),
+                       std::make_move_iterator(report.notes.end()));
+}
+
 bool says_inner_values(const trace::ForeignTrace& trace, const model::Plan& plan) {
   const std::string& logits = plan.values[static_cast<std::size_t>(plan.logits)].tap;
   return std::any_of(trace.taps.begin(), trace.taps.end(),
                      [&](const trace::ForeignTap& tap) { return tap.name != logits; });
+}
+
+bool is_sure_mistake(const Finding& finding) {
+  return finding.fault_class == FaultClass::mistake && finding.confidence >= 0.5;
 }
 
 void judge_from_outside(const model::Model& model, const Passage& passage, const trace::ForeignTrace& trace,
@@ -86,10 +95,9 @@ void judge_from_outside(const model::Model& model, const Passage& passage, const
     verdict.notes.emplace_back(whole.logits != nullptr ? "the logits are the model's, within rounding"
                                                        : "the ids are those that the model without any fault chooses");
   }
-  const bool is_sure = std::any_of(result.findings.begin(), result.findings.end(),
-                                   [](const Finding& finding) { return finding.confidence >= 0.5; });
-  if (is_sure) verdict.kind = VerdictKind::fault;
   verdict.findings.insert(verdict.findings.end(), result.findings.begin(), result.findings.end());
+  const bool is_sure = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
+  if (is_sure) verdict.kind = VerdictKind::fault;
   if (!result.is_right && !is_sure) {
     verdict.needed.emplace_back("taps of the first block (embed, blk.0.*): the step that is wrong can then be named");
   }
@@ -133,7 +141,22 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
     if (!tap.note.empty()) verdict.notes.push_back(fmt::format("{}: {}", tap.name, tap.note));
   }
   for (const std::string& extra : trace.extra) verdict.notes.push_back(fmt::format("not used: {}", extra));
-  Passage passage = passage_of(model, tokenizer, trace, request);
+  Passage passage = passage_of(tokenizer, trace, request);
+  const std::span<const std::int32_t> prompt(passage.tokens.data(), passage.prompt_tokens);
+  add(check_tokens(model.file, tokenizer, request.prompt, prompt), verdict);
+  add(check_sampler(trace), verdict);
+  add(check_weights(model, trace, request.threads), verdict);
+  const bool is_outside = std::any_of(passage.tokens.begin(), passage.tokens.end(), [&](std::int32_t token) {
+    return token < 0 || static_cast<std::size_t>(token) >= model.plan.vocabulary;
+  });
+  if (is_outside) {
+    verdict.kind = VerdictKind::fault;
+    verdict.needed.emplace_back("token ids of this model: nothing can be computed with these");
+    return verdict;
+  }
+  for (std::string& note : align_head_order(model, passage, trace, request.threads)) {
+    verdict.notes.push_back(std::move(note));
+  }
 
   if (!says_inner_values(trace, model.plan)) {
     append_chosen(passage, trace);
@@ -157,9 +180,7 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
   for (const StepReport& step : verdict.steps) {
     if (step.outcome == Outcome::healthy) verdict.acquitted.push_back(step.tap);
   }
-  const bool is_faulty = std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const Finding& finding) {
-    return finding.fault_class == FaultClass::mistake && finding.confidence >= 0.5;
-  });
+  const bool is_faulty = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
   const bool is_open = std::any_of(verdict.findings.begin(), verdict.findings.end(),
                                    [](const Finding& finding) { return finding.fault_class == FaultClass::mistake; });
   verdict.kind = is_faulty ? VerdictKind::fault : is_open ? VerdictKind::undecided : VerdictKind::rounding;

@@ -1,6 +1,11 @@
 #include "diagnose/fault.h"
 
 #include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "diagnose/faults/attend.h"
+#include "diagnose/faults/rotate.h"
 
 namespace assay::diagnose {
 
@@ -16,15 +21,35 @@ model::ValueId Site::sibling(std::string_view name) const {
   return find(dot == std::string_view::npos ? std::string(name) : std::string(own.substr(0, dot + 1)).append(name));
 }
 
-Matrix Site::run(const model::Step& changed) const {
+Matrix Site::run(const model::Step& other) const {
+  if (then != nullptr) {
+    Site next = *this;
+    next.changed = &other;
+    next.then = nullptr;
+    return then->run(next);
+  }
+  const auto* rope = std::get_if<model::Rope>(&other.operation);
+  if (position != nullptr && rope != nullptr) return rotate(*this, *rope, *position);
+  if (look != nullptr && std::holds_alternative<model::Attention>(other.operation))
+    return attend(*this, *look, std::get<model::Attention>(other.operation));
   std::vector<const Matrix*> inputs;
-  inputs.reserve(changed.inputs.size());
-  for (const model::ValueId input : changed.inputs) inputs.push_back(&values.value(input));
-  return run(changed, inputs);
+  inputs.reserve(other.inputs.size());
+  for (const model::ValueId input : other.inputs) inputs.push_back(&values.value(input));
+  return run(other, inputs);
 }
 
-Matrix Site::run(const model::Step& changed, std::span<const Matrix* const> inputs) const {
-  return stepper.run(changed, passage, inputs);
+Matrix Site::run(const model::Step& other, std::span<const Matrix* const> inputs) const {
+  return stepper.run(other, passage, inputs);
+}
+
+Hypothesis both(const Hypothesis& first, const Hypothesis& second) {
+  std::vector<Parameter> parameters = first.parameters;
+  parameters.insert(parameters.end(), second.parameters.begin(), second.parameters.end());
+  return {std::move(parameters), [first, second](const Site& here) {
+            Site handing_over = here;
+            handing_over.then = &second;
+            return first.run(handing_over);
+          }};
 }
 
 }  // namespace assay::diagnose

@@ -26,6 +26,12 @@ class Values {
   virtual const Matrix& value(model::ValueId id) const = 0;
 };
 
+struct Hypothesis;
+struct Look;
+
+/// The position that a row is given; it may be negative.
+using PositionOf = std::function<double(const Passage& passage, std::size_t row)>;
+
 /// A step, and all that is known where it stands.
 struct Site {
   const model::Model& model;
@@ -35,8 +41,14 @@ struct Site {
   std::size_t index;       ///< of the step in the plan
   const Matrix* given;     ///< the candidate's output of this step; null when it did not say it
 
+  // Two faults in one step: the first leaves here what it changed, and hands over to the second.
+  const Hypothesis* then = nullptr;
+  const model::Step* changed = nullptr;
+  const PositionOf* position = nullptr;  ///< of rows, of a Rope (faults/rotate.h)
+  const Look* look = nullptr;            ///< of an Attention (faults/attend.h)
+
   const model::Plan& plan() const { return stepper.plan(); }
-  const model::Step& step() const { return plan().steps[index]; }
+  const model::Step& step() const { return changed != nullptr ? *changed : plan().steps[index]; }
   const model::HyperParameters& hyper_parameters() const { return model.hyper_parameters; }
   std::string_view tap() const { return plan().values[static_cast<std::size_t>(step().output)].tap; }
   const Matrix& input(std::size_t i) const { return values.value(step().inputs[i]); }
@@ -71,6 +83,9 @@ struct Hypothesis {
   /// step of another layer. Empty where that lacks tokens which the answer needs.
   std::function<Matrix(const Site&)> run;
 };
+
+/// Both in one step; the second alone where the first cannot hand over to it.
+Hypothesis both(const Hypothesis& first, const Hypothesis& second);
 
 enum class FaultClass {
   mistake,   ///< another function than the model's

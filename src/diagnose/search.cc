@@ -126,6 +126,37 @@ std::vector<Explanation> explain(const Replay& replay, std::size_t step, double 
   return found;
 }
 
+std::optional<TogetherExplained> explain_together(const Replay& replay, std::size_t step, double residual) {
+  const model::Operation& operation = replay.plan().steps[step].operation;
+  if (!std::holds_alternative<model::Rope>(operation) && !std::holds_alternative<model::Attention>(operation))
+    return {};
+  if (!replay.is_whole(step)) return {};
+  std::vector<Explanation> singles;
+  for (const Fault* fault : all_faults()) {
+    if (fault->fault_class == FaultClass::rounding) continue;
+    std::vector<Hypothesis> hypotheses;
+    fault->propose(replay.site(step), hypotheses);
+    for (Hypothesis& hypothesis : hypotheses) singles.push_back({step, fault, std::move(hypothesis), 0});
+  }
+  std::optional<TogetherExplained> best;
+  for (const Explanation& first : singles) {
+    for (const Explanation& second : singles) {
+      if (first.fault == second.fault) continue;
+      Hypothesis together = both(first.hypothesis, second.hypothesis);
+      const Matrix output = replay.predict(step, step, together);
+      if (output.empty()) continue;
+      const double left = diagnose::residual(*replay.given(step), output);
+      if (!(left < (best ? best->residual : residual))) continue;
+      best = TogetherExplained{first, second, std::move(together), left};
+    }
+  }
+  if (!best) return best;
+  for (Explanation* one : {&best->first, &best->second}) {
+    one->residual = diagnose::residual(*replay.given(step), replay.predict(step, step, one->hypothesis));
+  }
+  return best;
+}
+
 double residual_with(const Replay& replay, std::size_t step, std::size_t faulty, const Fault& fault,
                      Hypothesis& hypothesis) {
   std::vector<Hypothesis> proposed;

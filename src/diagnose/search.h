@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "diagnose/fault.h"
@@ -25,6 +26,16 @@ std::vector<Explanation> explain(const Replay& replay, std::size_t step, double 
 /// `hypothesis` becomes that of this step.
 double residual_with(const Replay& replay, std::size_t step, std::size_t faulty, const Fault& fault,
                      Hypothesis& hypothesis);
+
+/// Two faults of one rotation or attention that together leave the least.
+struct TogetherExplained {
+  Explanation first;   ///< residual: with this one alone
+  Explanation second;  ///< likewise
+  Hypothesis both;
+  double residual = 0;  ///< with both
+};
+/// Null where the step is another, was not given whole, or no two leave less than `residual`.
+std::optional<TogetherExplained> explain_together(const Replay& replay, std::size_t step, double residual);
 
 /// Whether two residuals are too near to each other to choose by.
 bool are_alike(double a, double b);

@@ -166,14 +166,33 @@ class Walk {
 
   bool explain_by_search(std::size_t step, StepReport& report, bool rounding_explains) {
     const std::vector<Explanation> found = explain(replay_, step, report.residual);
-    if (found.empty()) return false;
-    const std::size_t alike = count_alike(found);
-    const std::size_t best = choose(step, found, alike);
-    if (is_believable(report, found[best].residual, rounding_explains)) {
-      accept_found(step, report, found, best, alike);
-      return true;
+    if (!found.empty()) {
+      const std::size_t alike = count_alike(found);
+      const std::size_t best = choose(step, found, alike);
+      if (is_believable(report, found[best].residual, rounding_explains)) {
+        accept_found(step, report, found, best, alike);
+        return true;
+      }
     }
-    return !rounding_explains && explain_by_two(step, report, found);
+    if (rounding_explains) return false;
+    return explain_by_two(step, report, found) || explain_together(step, report);
+  }
+
+  /// Two faults in the step itself.
+  bool explain_together(std::size_t step, StepReport& report) {
+    const auto found = diagnose::explain_together(replay_, step, report.residual);
+    if (!found || !is_believable(report, found->residual, false)) return false;
+    for (const Explanation* one : {&found->first, &found->second}) {
+      Finding finding = finding_of(*one, report);
+      finding.residual_after = found->residual;
+      finding.confidence = kConfidenceInTwo;
+      if (one == &found->first) {
+        walked_.findings.push_back(std::move(finding));
+      } else {
+        accept(step, report, step, found->both, std::move(finding));
+      }
+    }
+    return true;
   }
 
   /// Two faults at different steps, neither of which explains much without the other.

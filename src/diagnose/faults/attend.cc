@@ -57,6 +57,9 @@ Look::Look(const Site& here)
       value_head(key_head),
       weigh(softmax) {
   sees = [of = attention](std::size_t row, std::size_t key) { return sees_rightly(of, row, key); };
+  if (here.look == nullptr) return;
+  *this = *here.look;
+  if (here.changed != nullptr) attention = *here.operation<model::Attention>();
 }
 
 void softmax(Matrix& scores) {
@@ -72,7 +75,19 @@ void softmax(Matrix& scores) {
   }
 }
 
+Matrix attend(const Site& here, const Look& look, const model::Attention& attention) {
+  Look other = look;
+  other.attention = attention;
+  return attend(here, other);
+}
+
 Matrix attend(const Site& here, const Look& look) {
+  if (here.then != nullptr) {
+    Site next = here;
+    next.look = &look;
+    next.then = nullptr;
+    return here.then->run(next);
+  }
   Matrix output(look.q->rows, look.q->width);
   std::vector<Matrix> scores(static_cast<std::size_t>(here.stepper.threads()), Matrix(look.q->rows, look.k->rows));
   run_team(here.stepper.threads(), [&](const Team& team) {

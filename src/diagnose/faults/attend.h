@@ -11,7 +11,7 @@ namespace assay::diagnose {
 
 /// How a step attends: as the plan says until something is changed. Rows are the tokens of the passage in order.
 struct Look {
-  /// The step is an Attention.
+  /// The step is an Attention; what a fault before has changed in it stays changed.
   explicit Look(const Site& here);
 
   const Matrix* q;
@@ -31,6 +31,8 @@ struct Look {
 void softmax(Matrix& scores);
 
 Matrix attend(const Site& here, const Look& look);
+/// The same with other numbers.
+Matrix attend(const Site& here, const Look& look, const model::Attention& attention);
 
 /// Whether the passage has tokens that were decoded after a prompt.
 inline bool has_decoded(const Passage& passage) {

@@ -8,6 +8,15 @@
 namespace assay::diagnose {
 
 Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& position) {
+  if (here.then != nullptr) {
+    model::Step changed = here.step();
+    changed.operation = rope;
+    Site next = here;
+    next.changed = &changed;
+    next.position = &position;
+    next.then = nullptr;
+    return here.then->run(next);
+  }
   const Matrix& input = here.input(0);
   Matrix output = input;
   const std::size_t pairs = rope.frequencies.size();

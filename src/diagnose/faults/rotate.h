@@ -2,15 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <vector>
 
 #include "diagnose/fault.h"
 
 namespace assay::diagnose {
-
-/// The position that a row is given; it may be negative.
-using PositionOf = std::function<double(const Passage& passage, std::size_t row)>;
 
 /// `rope` of the step's input, each row at the position that `position` gives it.
 Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& position);
