@@ -134,8 +134,12 @@ std::optional<TogetherExplained> explain_together(const Replay& replay, std::siz
   std::vector<Explanation> singles;
   for (const Fault* fault : all_faults()) {
     if (fault->fault_class == FaultClass::rounding) continue;
+    // What is solved from the output is solved wrongly when two faults made it: the usual values are tried too.
+    Site site = replay.site(step);
     std::vector<Hypothesis> hypotheses;
-    fault->propose(replay.site(step), hypotheses);
+    fault->propose(site, hypotheses);
+    site.given = nullptr;
+    fault->propose(site, hypotheses);
     for (Hypothesis& hypothesis : hypotheses) singles.push_back({step, fault, std::move(hypothesis), 0});
   }
   std::optional<TogetherExplained> best;
