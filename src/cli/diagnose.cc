@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -20,9 +21,11 @@
 #include "cli/model_argument.h"
 #include "cli/prompt.h"
 #include "cli/terminal.h"
+#include "compare/summary.h"
 #include "diagnose/rounding.h"
 #include "diagnose/stepper.h"
 #include "report/diagnosis_json.h"
+#include "report/diagnosis_page.h"
 #include "report/diagnosis_text.h"
 
 namespace assay::cli {
@@ -40,6 +43,7 @@ struct Options {
   std::string arithmetic;
   int threads = 0;
   bool pairs = false;
+  std::string page;  ///< file of --html, or empty
   bool json = false;
 };
 
@@ -82,6 +86,8 @@ class ExactTaps {
 };
 
 int execute(const Options& options) {
+  // What cannot be written is found out before the work, not after.
+  if (!options.page.empty()) OutputFile{options.page};
   const model::Model model = model::load_model(open_model_file(options.model));
   const auto tokenizer = tokenizer::Tokenizer::from_gguf(model.file);
   const int threads = options.threads == 0 ? available_threads() : options.threads;
@@ -115,6 +121,12 @@ int execute(const Options& options) {
   request.arithmetics = parse_arithmetics(options.arithmetic);
   request.pairs = options.pairs;
   request.threads = threads;
+  const report::DiagnosisSubject subject = {compare::summarize_model(options.model, model.file),
+                                            &model.plan,
+                                            trace.source,
+                                            trace.format,
+                                            trace.tokens.size(),
+                                            options.prompt};
   const InterruptGuard guard;
   diagnose::Verdict verdict;
   {
@@ -135,6 +147,7 @@ int execute(const Options& options) {
   } else {
     print_text(report::to_text(verdict, columns_of(stdout), style_of(stdout)));
   }
+  if (!options.page.empty()) report::write_page(verdict, subject, options.page);
   return verdict.kind == diagnose::VerdictKind::fault ? 1 : 0;
 }
 
@@ -153,6 +166,7 @@ Action setup(CLI::App& app) {
                  "most");
   app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
   app.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
+  app.add_option("--html", options->page, "Write the verdict as one page to this file, with all it needs inside");
   app.add_flag("--json", options->json, "The verdict as JSON");
   return [options] { return execute(*options); };
 }
@@ -163,6 +177,7 @@ extern const Command kDiagnose = {"diagnose", "Find the operation of another eng
                                   "  assay diagnose model.gguf --trace mine.npz\n"
                                   "  assay diagnose model.gguf --trace callback.txt -p \"Hello world\"\n"
                                   "  assay diagnose model.gguf -p \"Hello world\" --generated 16301,28651,16301\n"
+                                  "  assay diagnose model.gguf --trace mine.npz --html verdict.html\n"
                                   "Exit: 0 nothing but rounding, or undecided; 1 a fault was found",
                                   setup};
 

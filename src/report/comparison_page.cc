@@ -1,6 +1,5 @@
 #include "report/comparison_page.h"
 
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -10,24 +9,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "report/comparison_json.h"
-
-extern "C" {
-// Set by embedded_page.S.
-extern const char assay_embedded_page[];
-extern const char assay_embedded_page_end[];
-}
+#include "report/page.h"
 
 namespace assay::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The element of page.html that the data goes into.
-constexpr std::string_view kDataElement = R"(<script id="comparison" type="application/json">)";
 
 /// Five significant digits: more would only make the page larger.
 double rounded(float value) {
@@ -96,50 +85,12 @@ Json document(compare::Comparison comparison) {
   return json;
 }
 
-/// JSON that an HTML parser finds no markup in. These characters occur only inside strings, where an escape says the
-/// same.
-std::string inert(const std::string& json) {
-  std::string text;
-  text.reserve(json.size());
-  for (const char c : json) {
-    switch (c) {
-      case '<':
-        text += "\\u003c";
-        break;
-      case '>':
-        text += "\\u003e";
-        break;
-      case '&':
-        text += "\\u0026";
-        break;
-      default:
-        text += c;
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
-std::string to_page(const compare::Comparison& comparison) {
-  const std::string_view page(assay_embedded_page,
-                              static_cast<std::size_t>(assay_embedded_page_end - assay_embedded_page));
-  const std::size_t element = page.find(kDataElement);
-  if (element == std::string_view::npos) {
-    throw Error(ErrorKind::internal, "the page inside this program has no place for data", "Run `make web` and build.");
-  }
-  const std::size_t data = element + kDataElement.size();
-  std::string text(page.substr(0, data));
-  // ASCII only: line separators that JavaScript minds are escapes too.
-  text += inert(document(comparison).dump(-1, ' ', true, Json::error_handler_t::replace));
-  text += page.substr(data);
-  return text;
-}
+std::string to_page(const compare::Comparison& comparison) { return page_with("comparison", document(comparison)); }
 
 void write_page(const compare::Comparison& comparison, const std::filesystem::path& path) {
-  OutputFile file(path);
-  file.write(to_page(comparison));
-  file.commit();
+  write_page_file(to_page(comparison), path);
 }
 
 }  // namespace assay::report

@@ -1,5 +1,4 @@
-// A comparison as one self-contained HTML page. The page itself is built from web/ into page.html, which is part of the
-// binary; here the comparison's data is put into it.
+// A comparison as one self-contained HTML page (page.h).
 //
 // Data: what comparison_json.h gives, and when positions were kept:
 //   "tokens"          ids of all chunks' tokens, chunk after chunk

@@ -1,4 +1,4 @@
-/* The page of a comparison, without its data, inside the binary. Read through report/comparison_page.h. */
+/* The page, without its data, inside the binary. Read through report/page.h. */
     .section .rodata
     .globl assay_embedded_page
     .globl assay_embedded_page_end

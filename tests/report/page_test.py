@@ -4,20 +4,17 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+
+from tests.report.chromium import DESKTOP, PHONE, browser, opened, rgb, says
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 WEB = ROOT / "web"
 PAGE = ROOT / "src/report/page.html"
 PROGRAMS = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs"
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 PROMPT = "And it came to pass in the days of the king, that"
 
 
@@ -49,37 +46,6 @@ def hostile(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def browser():
-    assert CHROMIUM is not None, "no chromium: scripts/setup --tests installs it"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Opens a page, and fails when it complains or asks for anything beyond itself."""
-    complaints, pages = [], []
-
-    def opener(path, viewport=DESKTOP, scheme="light"):
-        page = browser.new_page(viewport=viewport, color_scheme=scheme)
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: complaints.append(f"request: {request.url}")
-                if request.url != path.as_uri() and not request.url.startswith("data:") else None)
-        page.goto(path.as_uri())
-        page.wait_for_selector("#text .canvas canvas")
-        pages.append(page)
-        return page
-
-    yield opener
-    for page in pages:
-        page.close()
-    assert not complaints
-
-
 def ink(page, selector):
     """How many pixels of each colour a chart's canvas has, the commonest first; without what is transparent."""
     return page.eval_on_selector(selector, """canvas => {
@@ -92,22 +58,6 @@ def ink(page, selector):
       }
       return counts;
     }""")
-
-
-def rgb(page, name):
-    """A colour of the theme as "r,g,b"."""
-    text = page.evaluate("name => getComputedStyle(document.documentElement).getPropertyValue(name)", f"--{name}").strip()
-    return ",".join(str(int(text[i : i + 2], 16)) for i in (1, 3, 5))
-
-
-def says(text, value):
-    """Whether the first number of a text as people read it, "(1.10 ± 0.07)×10⁻⁴" or "12.5 %", is the value rounded."""
-    mantissa = re.search(r"−?\d[\d,]*\.?(\d*)", text)
-    power = re.search(r"×10(⁻?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text)
-    digits = int("".join(str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(digit)) for digit in power[2])) if power else 0
-    unit = 10.0 ** ((-digits if power and power[1] else digits))
-    shown = float(mantissa[0].replace("−", "-").replace(",", "")) * unit
-    return abs(shown - value) <= 0.5 * unit * 10.0 ** -len(mantissa[1]) * (1 + 1e-3)
 
 
 def choose(page, legend, name):
@@ -307,8 +257,8 @@ def test_policy_lets_only_the_pages_own_script_run(hostile):
     text = hostile.read_text()
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
     assert policy.startswith("default-src 'none'") and "unsafe" not in policy
-    data = re.search(r'<script id="comparison" type="application/json">(.*?)</script>', text, re.DOTALL)[1]
-    assert not re.search(r"[<>&\u2028\u2029]", data) and json.loads(data)["candidates"]
+    data = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)[1]
+    assert not re.search(r"[<>&\u2028\u2029]", data) and json.loads(data)["comparison"]["candidates"]
 
 
 def test_page_appears_whole_or_not_at_all(made, tmp_path):

@@ -143,8 +143,3 @@ export function tapKind(tap: Tap): string {
 export function groupName(group: TensorGroup): string {
   return group.name || group.tensors.join(", ");
 }
-
-export function readComparison(): Comparison | null {
-  const text = document.getElementById("comparison")?.textContent?.trim();
-  return text ? (JSON.parse(text) as Comparison) : null;
-}

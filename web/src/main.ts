@@ -1,37 +1,20 @@
-// The page of one comparison.
-import type { Candidate, Comparison } from "./data";
-import { readComparison, shortNames } from "./data";
-import { choice, h } from "./dom";
-import { culprits } from "./sections/culprits";
-import { depth } from "./sections/depth";
-import { heatmap } from "./sections/heatmap";
-import { header, overview } from "./sections/overview";
-import { promptSection } from "./sections/prompt";
-import { textSection } from "./sections/text";
-import { verdict } from "./sections/verdict";
-import { themeControl } from "./theme";
+// The page: it shows the comparison or the diagnosis that is inside it.
+import { showComparison } from "./comparison";
+import type { Comparison } from "./data";
+import type { Diagnosis } from "./diagnosis/data";
+import { showDiagnosis } from "./diagnosis/page";
+import { h } from "./dom";
 import "./style.css";
+import "./diagnosis/style.css";
 
-function show(comparison: Comparison, page: HTMLElement): void {
-  const { candidates } = comparison;
-  const names = shortNames(candidates);
-  document.title = `${names.join(", ")} against ${shortNames([comparison.reference])[0]} · Assay`;
-  const state = { chunk: 0 };
-  const body = h("div", { id: "candidate" });
-  const draw = (candidate: Candidate) =>
-    body.replaceChildren(...[verdict(comparison, candidate), depth(comparison, candidate), heatmap(candidate),
-      culprits(candidate), textSection(comparison, candidate, state), promptSection(comparison, candidate),
-    ].filter((part) => part !== null));
-  page.replaceChildren(
-    h("header", {}, header(comparison), themeControl()),
-    h("main", {}, overview(comparison),
-      candidates.length > 1 && h("div", { class: "picker" }, choice("Candidate", names, 0, (index) => draw(candidates[index]!))),
-      body),
-    h("footer", {}, "Written by ", h("code", {}, "assay compare"), ". Logarithms are natural; KL is in nats. This file holds everything it shows and asks no network."));
-  if (candidates[0]) draw(candidates[0]);
+interface Data {
+  comparison?: Comparison;
+  diagnosis?: Diagnosis;
 }
 
+const text = document.getElementById("data")?.textContent?.trim();
+const data = (text ? JSON.parse(text) : {}) as Data;
 const page = document.getElementById("page")!;
-const comparison = readComparison();
-if (comparison) show(comparison, page);
-else page.replaceChildren(h("p", { class: "empty" }, "There is no comparison in this page. ", h("code", {}, "assay compare REFERENCE CANDIDATE --text FILE --html OUT"), " writes one."));
+if (data.comparison) showComparison(data.comparison, page);
+else if (data.diagnosis) showDiagnosis(data.diagnosis, page);
+else page.replaceChildren(h("p", { class: "empty" }, "There is nothing in this page. ", h("code", {}, "assay compare … --html OUT"), " and ", h("code", {}, "assay diagnose … --html OUT"), " write one."));

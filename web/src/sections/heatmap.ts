@@ -3,6 +3,7 @@ import type { Candidate, Measured, Tap } from "../data";
 import { tapKind } from "../data";
 import { choice, h, section } from "../dom";
 import { fixed, percentSign, short } from "../format";
+import { moveInGrid } from "../grid";
 import { fittedScale, legend, level } from "../levels";
 import type { Scale } from "../levels";
 import { kindsOf, layersOf } from "./depth";
@@ -65,13 +66,13 @@ export function heatmap(candidate: Candidate): HTMLElement {
       return h("tr", {}, h("th", { scope: "row" }, kind), row);
     });
     const every = layers.length > 40 ? 10 : layers.length > 16 ? 5 : 1;
-    const grid = h("table", { class: "heat", role: "grid", "aria-label": `${view.name} by tap and layer`, keydown: (event: KeyboardEvent) => move(event, cells) },
+    const grid = h("table", { class: "heat", role: "grid", "aria-label": `${view.name} by tap and layer`, keydown: (event: KeyboardEvent) => moveInGrid(event, cells) },
       h("thead", {}, h("tr", {}, h("td", { class: "corner" }, "layer"), layers.map((layer) => h("th", { scope: "col" }, layer % every === 0 ? layer : "")))),
       h("tbody", {}, rows));
     const ends = outside.map((tap) => cell(tap, tap.tap));
     cells.push(ends);
     cells[0]?.[0]?.setAttribute("tabindex", "0");
-    const others = outside.length > 0 && h("table", { class: "heat outside", role: "grid", "aria-label": `${view.name} outside the layers`, keydown: (event: KeyboardEvent) => move(event, cells) },
+    const others = outside.length > 0 && h("table", { class: "heat outside", role: "grid", "aria-label": `${view.name} outside the layers`, keydown: (event: KeyboardEvent) => moveInGrid(event, cells) },
       h("tbody", {}, outside.map((tap, i) => h("tr", {}, h("th", { scope: "row" }, tap.tap), ends[i]!))));
     slot.replaceChildren(h("div", { class: "heat-area" }, h("div", { class: "scroll" }, grid), others), legend(scale, view.unit));
     idle();
@@ -79,19 +80,4 @@ export function heatmap(candidate: Candidate): HTMLElement {
   draw(kViews[0]!);
   return section("heat", "Layer by tap", "Every value a layer computes, from top to bottom in the order in which it is computed.",
     h("div", { class: "controls" }, choice("Show", kViews.map((view) => view.name), 0, (index) => draw(kViews[index]!))), readout, slot);
-}
-
-function move(event: KeyboardEvent, cells: HTMLElement[][]): void {
-  const steps: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -1e6], End: [0, 1e6] };
-  const step = steps[event.key];
-  const row = cells.findIndex((one) => one.includes(event.target as HTMLElement));
-  if (!step || row < 0) return;
-  event.preventDefault();
-  const column = cells[row]!.indexOf(event.target as HTMLElement);
-  const line = cells[Math.max(0, Math.min(cells.length - 1, row + step[0]))]!;
-  const next = line[Math.max(0, Math.min(line.length - 1, column + step[1]))];
-  if (!next || next.tabIndex === undefined || next.className === "absent") return;
-  for (const one of cells.flat()) if (one.tabIndex === 0) one.tabIndex = -1;
-  next.tabIndex = 0;
-  next.focus();
 }
