@@ -46,7 +46,14 @@ class Assembler {
     }
     std::vector<Item*> open;
     for (Item& item : items_) {
-      if (item.named.targets.size() != 1) open.push_back(&item);
+      if (item.named.targets.size() == 1) continue;
+      const bool was_named = item.named.kind == NameKind::tap;
+      std::erase_if(item.named.targets, [&](const std::string& target) { return trace_.find(target) != nullptr; });
+      if (was_named && item.named.targets.size() <= 1) {
+        place_likeliest(item, placer);
+      } else {
+        open.push_back(&item);
+      }
     }
     match_by_content(open, placer, content);
     for (Item* item : open) place_likeliest(*item, placer);
@@ -213,6 +220,7 @@ class Assembler {
   void match_by_content(std::vector<Item*>& open, const Placer& placer, const Content& content) {
     if (!content.is_there()) return;
     std::vector<Match> matches;
+    matches.reserve(open.size());
     for (Item* item : open) matches.push_back({item, 0, std::nullopt, 0, 0});
     // Values outside, so that each of ours is asked for once.
     for (std::size_t value = 0; value < plan_.values.size(); ++value) {

@@ -52,6 +52,7 @@ std::vector<Array> read_folder(const std::filesystem::path& folder, ForeignTrace
   if (others > 0) trace.notes.push_back(fmt::format("{} files of the folder are no .npy: not read", others));
   std::sort(paths.begin(), paths.end());
   std::vector<Array> arrays;
+  arrays.reserve(paths.size());
   for (const std::filesystem::path& path : paths) {
     arrays.push_back(map_npy(path, path.lexically_relative(folder).replace_extension().string()));
   }

@@ -43,7 +43,7 @@ struct Fact {
   double resolution = 0;  ///< the true number lies within value +- this, by how it was printed or stored
 };
 
-/// Order of the channels of a head, of Q and K.
+/// Order of the channels of a head, of Q and K. Told only of taps that were compared with our values.
 enum class HeadOrder : std::uint8_t {
   unknown,
   ours,   ///< as the plan's
@@ -90,8 +90,8 @@ struct ForeignTrace {
   const ForeignTap* find(std::string_view tap) const;  ///< null when there is none
 };
 
-/// Our exact values of `value` for these tokens, [tokens, width]; empty when they cannot be had. Asked where names or
-/// shapes do not decide, and for the order of the channels of Q and K. The span stays valid until the next call.
+/// Our exact values of `value` for these tokens, [tokens, width]; empty when they cannot be had. Asked only where names
+/// or shapes do not decide, so that a clean dump costs no computation. The span stays valid until the next call.
 using ReferenceValues = std::function<std::span<const double>(std::span<const std::int32_t> tokens, model::ValueId)>;
 
 struct ForeignOptions {

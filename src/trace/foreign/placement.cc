@@ -52,10 +52,7 @@ std::optional<Placement> Placer::place(const Dumped& dumped, model::ValueId valu
       if (tokens_ > 0 && start + layout.rows > tokens_) continue;
       Placement placement{layout, start, HeadOrder::unknown, 0};
       const bool is_only = layouts.size() == 1 && possible_starts(layout, dumped).size() == 1;
-      if (wants_fit || !is_only) {
-        placement.fit = content_.fit({dumped.values, &placement.layout, start}, value, width);
-      }
-      decide_head_order(dumped, value, placement);
+      if (wants_fit || !is_only) compare(dumped, value, placement);
       if (!likeliest && !layout.contradicts_shape) likeliest = placement;
       if (!best || placement.fit > best->fit) best = placement;
     }
@@ -71,17 +68,18 @@ std::optional<Placement> Placer::place(const Dumped& dumped, model::ValueId valu
   return chosen;
 }
 
-void Placer::decide_head_order(const Dumped& dumped, model::ValueId value, Placement& placement) const {
-  const auto shape = head_shape(plan_, value);
-  if (!shape || !content_.is_there()) return;
+/// Q and K are compared in both orders of channels.
+void Placer::compare(const Dumped& dumped, model::ValueId value, Placement& placement) const {
   const std::size_t width = plan_.values[static_cast<std::size_t>(value)].width;
   const View as_is{dumped.values, &placement.layout, placement.first_token};
-  const double plain = content_.fit(as_is, value, width);
+  placement.fit = content_.fit(as_is, value, width);
+  const auto shape = head_shape(plan_, value);
+  if (!shape || !content_.is_there()) return;
   const double turned = content_.fit({as_is.values, as_is.layout, as_is.first_token, &*shape}, value, width);
-  if (plain < kGoodFit && turned < kGoodFit) return;
-  if (turned > plain + kClearlyBetter) placement.head_order = HeadOrder::other;
-  if (plain > turned + kClearlyBetter) placement.head_order = HeadOrder::ours;
-  placement.fit = std::max(plain, turned);
+  if (std::max(placement.fit, turned) < kGoodFit) return;
+  if (turned > placement.fit + kClearlyBetter) placement.head_order = HeadOrder::other;
+  if (placement.fit > turned + kClearlyBetter) placement.head_order = HeadOrder::ours;
+  placement.fit = std::max(placement.fit, turned);
 }
 
 ForeignTap Placer::tap(const Dumped& dumped, model::ValueId value, const Placement& placement) const {

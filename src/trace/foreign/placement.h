@@ -33,7 +33,7 @@ class Placer {
       : plan_(plan), content_(content), tokens_(tokens), prompt_tokens_(prompt_tokens) {}
 
   /// The best way in which the array can be the value, if there is one. Without `wants_fit` our values are asked only
-  /// where the shape leaves a choice, and for Q and K.
+  /// where the shape leaves a choice.
   std::optional<Placement> place(const Dumped& dumped, model::ValueId value, bool wants_fit) const;
 
   /// The tap, with its notes.
@@ -41,7 +41,7 @@ class Placer {
 
  private:
   std::vector<std::size_t> possible_starts(const Layout& layout, const Dumped& dumped) const;
-  void decide_head_order(const Dumped& dumped, model::ValueId value, Placement& placement) const;
+  void compare(const Dumped& dumped, model::ValueId value, Placement& placement) const;
 
   const model::Plan& plan_;
   const Content& content_;
