@@ -72,6 +72,10 @@ bool says_inner_values(const trace::ForeignTrace& trace, const model::Plan& plan
                      [&](const trace::ForeignTap& tap) { return tap.name != logits; });
 }
 
+bool is_of_gate(const Finding& finding) {
+  return finding.operation == "tokens" || finding.operation == "sampler" || finding.operation == "weights";
+}
+
 bool is_sure_mistake(const Finding& finding) {
   return finding.fault_class == FaultClass::mistake && finding.confidence >= 0.5;
 }
@@ -172,6 +176,8 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
   };
   Walked walked = walk(replay, walk_request);
   std::vector<Finding> findings = join_layers(std::move(walked.findings));
+  const bool is_open = std::any_of(findings.begin(), findings.end(),
+                                   [](const Finding& finding) { return finding.fault_class == FaultClass::mistake; });
   verdict.findings.insert(verdict.findings.end(), std::make_move_iterator(findings.begin()),
                           std::make_move_iterator(findings.end()));
   verdict.steps = std::move(walked.steps);
@@ -180,9 +186,12 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
   for (const StepReport& step : verdict.steps) {
     if (step.outcome == Outcome::healthy) verdict.acquitted.push_back(step.tap);
   }
+  acquit_weights(model.plan, verdict.steps, verdict.findings, verdict.notes);
   const bool is_faulty = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
-  const bool is_open = std::any_of(verdict.findings.begin(), verdict.findings.end(),
-                                   [](const Finding& finding) { return finding.fault_class == FaultClass::mistake; });
+  // What the gates only suspect stands last.
+  std::stable_partition(verdict.findings.begin(), verdict.findings.end(), [](const Finding& finding) {
+    return finding.confidence >= 0.5 || finding.fault_class == FaultClass::rounding || !is_of_gate(finding);
+  });
   verdict.kind = is_faulty ? VerdictKind::fault : is_open ? VerdictKind::undecided : VerdictKind::rounding;
   if (verdict.acquitted.empty() && !is_faulty) verdict.kind = VerdictKind::undecided;
   return verdict;

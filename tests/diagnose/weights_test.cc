@@ -291,6 +291,30 @@ TEST_F(Weights, DamageThatSamplesMayMiss) {
   EXPECT_EQ(report.findings[0].fingerprint, "1 values that are not finite");
 }
 
+TEST_F(Weights, WhatIsUsedRightlyIsNoMistake) {
+  const model::Plan& plan = model_->plan;
+  std::vector<diagnose::StepReport> steps(plan.steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    steps[i].step = i;
+    steps[i].tap = plan.values[static_cast<std::size_t>(plan.steps[i].output)].tap;
+    steps[i].outcome = diagnose::StepReport::Outcome::healthy;
+  }
+  std::find_if(steps.begin(), steps.end(), [](const auto& step) { return step.tap == "blk.1.k"; })->outcome =
+      diagnose::StepReport::Outcome::fault;
+  for (const char* name : {"blk.0.attn_k.weight", "blk.1.attn_k.weight", "blk.0.ffn_norm.weight"}) {
+    Values doubled = right(name);
+    for (float& value : doubled) value *= 2;
+    add(name, doubled);
+  }
+  GateReport report = check();
+  ASSERT_EQ(report.findings.size(), 1U);
+  ASSERT_EQ(report.findings[0].taps.size(), 3U);
+  diagnose::acquit_weights(plan, steps, report.findings, report.notes);
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].taps, std::vector<std::string>{"blk.1.attn_k.weight"});
+  EXPECT_EQ(report.notes.size(), 1U);
+}
+
 TEST_F(Weights, WhatCannotBeComparedIsSaid) {
   add("blk.0.ffn_up.weight", Values(33 * 256), {256, 33});
   add("blk.0.ffn_down.weight", right("blk.0.ffn_down.weight")).array.dtype = gguf::Dtype::i32;

@@ -255,8 +255,8 @@ class TokenGate {
   void judge_alone() {
     const Ids ids = without_bos(theirs_);
     const std::size_t wanted = tokenizer_.adds_bos() ? 1 : std::min<std::size_t>(1, leading_bos(theirs_));
-    if (const auto mistake = bos_mistake(wanted)) add(*mistake, 0.6);
-    if (ids.size() > 1 && tokenizer_.eos() == ids.back()) add(around("eos_appended", ids.back()), 0.5);
+    if (const auto mistake = bos_mistake(wanted)) add(*mistake, 0.4);
+    if (ids.size() > 1 && tokenizer_.eos() == ids.back()) add(around("eos_appended", ids.back()), 0.3);
     if (ids.size() < 2) return;
     judge_repetition(ids);
     const std::string text = tokenizer_.decode(ids, true);
@@ -264,7 +264,7 @@ class TokenGate {
     for (const ReadText& read : readings_.with(text, 1)) {
       if (read.ids != ids || read.mistakes.front().fault == "prompt_text") continue;
       // Few ids may be so by chance.
-      add(read.mistakes.front(), ids.size() >= 8 ? 0.5 : 0.3);
+      add(read.mistakes.front(), ids.size() >= 8 ? 0.4 : 0.2);
       return;
     }
     report_.notes.emplace_back(
@@ -278,7 +278,7 @@ class TokenGate {
     const bool is_word =
         std::any_of(piece.begin(), piece.end(), [](char c) { return (c >= 'a' && c <= 'z') || c < 0; });
     const bool elsewhere = std::adjacent_find(ids.begin(), last) != last;
-    if (*last == *(last - 1) && is_word && !elsewhere) add(around("last_token_twice", *last), 0.3);
+    if (*last == *(last - 1) && is_word && !elsewhere) add(around("last_token_twice", *last), 0.2);
   }
 
   std::string first_difference() const {

@@ -23,8 +23,8 @@
 namespace assay::diagnose {
 
 /// `ids` are those of the prompt alone; `tokenizer` is that of `file`. Without a prompt only what the ids themselves
-/// show is said, with little confidence: somebody may have fed ids that spell no text. residual_before is the share of
-/// places at which the ids differ from the right ones.
+/// show is said, with a confidence below one half: somebody may have fed ids that spell no text. residual_before is the
+/// share of places at which the ids differ from the right ones.
 GateReport check_tokens(const gguf::File& file, const tokenizer::Tokenizer& tokenizer,
                         std::optional<std::string_view> prompt, std::span<const std::int32_t> ids);
 

@@ -115,8 +115,8 @@ class WeightGate {
         if (order != orders.front() && !is_same) orders.push_back(order);
       }
     }
-    std::vector<WeightPlace> all;
-    for (const WeightOrder order : orders) all.push_back({order, 0, false});
+    std::vector<WeightPlace> all(orders.size());
+    for (std::size_t i = 0; i < orders.size(); ++i) all[i].order = orders[i];
     if (!is_rotated(name)) return all;
     const model::HyperParameters& hp = model_.hyper_parameters;
     for (const std::size_t width : {hp.key_length, pair.outputs() / hp.head_count, pair.outputs() / hp.head_count_kv}) {
@@ -394,7 +394,43 @@ class WeightGate {
   GateReport report_;
 };
 
+bool reads(const model::Plan& plan, const model::Step& step, std::string_view weight) {
+  const auto is_it = [&](model::WeightId id) {
+    return id != model::kNoWeight && plan.weights[static_cast<std::size_t>(id)]->name == weight;
+  };
+  if (const auto* linear = std::get_if<model::Linear>(&step.operation))
+    return is_it(linear->weight) || is_it(linear->bias);
+  if (const auto* norm = std::get_if<model::RmsNorm>(&step.operation)) return is_it(norm->weight);
+  const auto* embed = std::get_if<model::Embed>(&step.operation);
+  return embed != nullptr && is_it(embed->table);
+}
+
+/// Whether at least one step reads the weight and all that do came out right.
+bool is_used_rightly(const model::Plan& plan, const std::vector<StepReport>& steps, std::string_view weight) {
+  bool is_used = false;
+  for (const StepReport& report : steps) {
+    if (!reads(plan, plan.steps[report.step], weight)) continue;
+    if (report.outcome != StepReport::Outcome::healthy) return false;
+    is_used = true;
+  }
+  return is_used;
+}
+
 }  // namespace
+
+void acquit_weights(const model::Plan& plan, const std::vector<StepReport>& steps, std::vector<Finding>& findings,
+                    std::vector<std::string>& notes) {
+  for (Finding& finding : findings) {
+    if (finding.operation != "weights") continue;
+    const auto right = std::stable_partition(finding.taps.begin(), finding.taps.end(), [&](const std::string& weight) {
+      return !is_used_rightly(plan, steps, weight);
+    });
+    if (right == finding.taps.end()) continue;
+    notes.push_back(fmt::format("{}: {} (but the steps that read it are right)", *right, finding.claim));
+    finding.taps.erase(right, finding.taps.end());
+  }
+  std::erase_if(findings, [](const Finding& finding) { return finding.taps.empty(); });
+}
 
 GateReport check_weights(const model::Model& model, const trace::ForeignTrace& trace, int threads) {
   return WeightGate(model, trace, threads).run();

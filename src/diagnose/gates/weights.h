@@ -8,8 +8,12 @@
 //   unknown                                          with what the difference looks like
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "diagnose/gates/gate.h"
 #include "model/model.h"
+#include "model/plan.h"
 #include "trace/foreign/foreign_trace.h"
 
 namespace assay::diagnose {
@@ -17,5 +21,10 @@ namespace assay::diagnose {
 /// Of all ForeignTrace::weights. residual_before is |theirs - ours| / |ours|, residual_after the same with the mistake
 /// made on purpose.
 GateReport check_weights(const model::Model& model, const trace::ForeignTrace& trace, int threads);
+
+/// Makes notes of findings about weights whose steps all came out right: they are held otherwise than in the file, and
+/// used as that needs.
+void acquit_weights(const model::Plan& plan, const std::vector<StepReport>& steps, std::vector<Finding>& findings,
+                    std::vector<std::string>& notes);
 
 }  // namespace assay::diagnose
