@@ -17,11 +17,14 @@ import numpy as np
 from tests.foreign import dump, tiny
 from tests.foreign.engine import Engine, Model
 from tests.foreign.faults import FAULTS, FaultyEngine, Planted, split_tap
+from tests.foreign.rounding import RoundedFaultyEngine
 
 PROMPT_TOKENS = 16
 DECODED = 4
 # Below this a change of a step's output, relative to it, is not told from float32.
 NOTICEABLE = 2e-6
+# In an engine of less precision: this many times what its rounding changes.
+ABOVE = 5
 MODELS = {**tiny.FAULTY, "llama, large values": tiny.LARGE_VALUES}
 # In a model of large values attention is all or nothing, and most faults change nothing.
 ONLY = {"llama, large values": {"f16_overflow"}}
@@ -119,9 +122,16 @@ def said_of(verdict):
         else verdict["verdict"]
 
 
-def judge(case, effects, hidden, verdict):
+def noticeable(engine):
+    """The taps at which what is planted shows above the engine's own rounding."""
+    levels = getattr(engine, "levels", {})
+    return {tap for tap, effect in engine.effects.items() if effect > max(NOTICEABLE, ABOVE * levels.get(tap, 0))}
+
+
+def judge(case, engine, verdict):
     """The first finding must be at a planted step, and must name what is planted."""
-    planted = {tap for tap, effect in effects.items() if effect > NOTICEABLE} | hidden
+    hidden = engine.hidden
+    planted = noticeable(engine) | hidden
     names = {case.fault} | SYNONYMS.get(case.fault, set())
     mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
     right = [finding for finding in mistakes if says(finding, names) and taps_of(finding) & planted]
@@ -166,18 +176,20 @@ class Bench:
         write(path, values, self.tokens, PROMPT_TOKENS)
         return diagnose(self.paths[model], path)
 
-    def planted(self, model, planted):
-        engine = FaultyEngine(self.models[model], planted, PROMPT_TOKENS)
+    def planted(self, model, planted, arithmetic=None):
+        if arithmetic:
+            engine = RoundedFaultyEngine(self.models[model], planted, PROMPT_TOKENS, arithmetic)
+        else:
+            engine = FaultyEngine(self.models[model], planted, PROMPT_TOKENS)
         with np.errstate(all="ignore"):
             values = engine.run(self.tokens)
         return engine, values
 
-    def run(self, case):
-        engine, values = self.planted(case.model, case.planted)
-        largest = max(engine.effects.values(), default=0)
-        if largest <= NOTICEABLE:
-            return Outcome(case, "skipped", f"changes no output by more than {largest:.1e}")
-        return judge(case, engine.effects, engine.hidden, self.diagnose(case.model, values))
+    def run(self, case, arithmetic=None):
+        engine, values = self.planted(case.model, case.planted, arithmetic)
+        if not noticeable(engine):
+            return Outcome(case, "skipped", "no effect")
+        return judge(case, engine, self.diagnose(case.model, values))
 
     def run_several(self, case):
         """A case of several faults, each at one step: an outcome for each."""
@@ -188,7 +200,7 @@ class Bench:
             tap = next(step.tap for step in engine.steps() if planted.hits(engine, step))
             mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
             here = [finding for finding in mistakes if tap in taps_of(finding)]
-            result = "skipped" if engine.effects[tap] <= NOTICEABLE else "not found" if not here else \
+            result = "skipped" if tap not in noticeable(engine) else "not found" if not here else \
                 says(here[0], {planted.name}) or "wrong fault"
             outcomes.append(Outcome(case._replace(fault=planted.name), result, said_of(verdict)))
         return outcomes

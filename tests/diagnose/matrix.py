@@ -9,7 +9,9 @@ Environment as for tests (ASSAY_BINARY, ASSAY_BUILD, PYTHONPATH). Prints every c
 import argparse
 import collections
 import concurrent.futures
+import functools
 import pathlib
+import random
 import sys
 import tempfile
 
@@ -105,6 +107,21 @@ def several_faults(pool, judge, faults, runs):
     return "\n".join(lines)
 
 
+def rounded_faults(pool, judge, faults, runs):
+    """Faults in engines that round, too."""
+    lines = []
+    cases = [case for case in all_cases(judge, faults) if case.model not in bench.ONLY]
+    for arithmetic in ("f16", "bf16", "q8"):
+        sample = random.Random(arithmetic).sample(cases, min(runs, len(cases)))
+        outcomes = run_all(pool, functools.partial(judge.run, arithmetic=arithmetic), sample)
+        print_failures(outcomes)
+        judged = [outcome for outcome in outcomes if outcome.result != "skipped"]
+        lines.append(f"- {arithmetic}: {share(sum(o.result in GOOD for o in judged), len(judged))}, of them ties "
+                     f"{sum(o.result == 'tie' for o in judged)}; findings at steps where nothing was planted: "
+                     f"{sum(o.false_findings for o in judged)}; too small to show: {len(outcomes) - len(judged)}")
+    return "\n".join(lines)
+
+
 def clean_traces(judge):
     """Engines that only round: what was said of each."""
     lines, bad = [], 0
@@ -126,8 +143,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", default=",".join(MODELS), help="separated by commas; a name's comma stays")
     parser.add_argument("--faults", help="separated by commas")
-    parser.add_argument("--sections", default="single,several,partial,clean")
+    parser.add_argument("--sections", default="single,several,rounded,partial,clean")
     parser.add_argument("--several", type=int, default=60, help="runs with pairs, and with triples")
+    parser.add_argument("--rounded", type=int, default=150, help="runs in each arithmetic")
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args()
     names = [name for name in MODELS if name in options.models]
@@ -141,6 +159,10 @@ def main():
         if "several" in options.sections:
             sections.append("## Several faults at once\n\nAt random steps of random models, one fault a step.\n\n"
                             + several_faults(pool, judge, faults, options.several))
+        if "rounded" in options.sections:
+            sections.append(f"## Faults in engines that round\n\nA sample; judged where the fault changes an output by more "
+                            f"than {bench.ABOVE} times what the engine's rounding changes.\n\n"
+                            + rounded_faults(pool, judge, faults, options.rounded))
         if "partial" in options.sections:
             sections.append("## Partial traces\n\n" + partial.report(pool, judge, faults))
         if "clean" in options.sections:

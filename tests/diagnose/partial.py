@@ -38,14 +38,14 @@ KINDS = {"every third tap": third_taps, "statistics and first values of the last
          "logits alone": logits, "ids alone": ids}
 
 
-def judge_partial(case, effects, verdict, located):
+def judge_partial(case, engine, verdict, located):
     """"named", "place" (only the step is right), "undecided" with the best guess right or wrong, "wrong", "wrong, and
     sure of it" """
     mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
     if not mistakes:
         return "undecided" if verdict["verdict"] == "undecided" else "not seen"
     first = mistakes[0]
-    planted = {tap for tap, effect in effects.items() if effect > bench.NOTICEABLE}
+    planted = bench.noticeable(engine) | engine.hidden
     if verdict["verdict"] != "fault":
         return f"undecided, its guess {'right' if says(first, {case.fault}) else 'wrong'}"
     if says(first, {case.fault}):
@@ -70,7 +70,7 @@ def report(pool, judge, faults):
             except RuntimeError as error:
                 print(f"{kind}: {case.model}: {error}")
                 return "error"
-            result = judge_partial(case, engine.effects, verdict, look not in (logits, ids))
+            result = judge_partial(case, engine, verdict, look not in (logits, ids))
             if result.startswith("wrong"):
                 print(f"{kind}: {result}: {case.model}: {case.planted[:2]} ({case.place})\n    "
                       f"{bench.said_of(verdict)}; confidence {verdict['findings'][0]['confidence']}")

@@ -225,8 +225,12 @@ class Engine:
         root = np.sqrt(np.mean(grouped * grouped, axis=-1, keepdims=True) + epsilon)
         return (grouped / root * self.model.weight(weight)).reshape(x.shape)
 
+    def activations(self, x, weight):
+        """What the product with a weight reads of x."""
+        return x
+
     def linear(self, x, weight, bias):
-        y = x @ self.model.weight(weight).T
+        y = self.activations(x, weight) @ self.model.weight(weight).T
         return y if bias is None else y + self.model.weight(bias)
 
     def rope(self, x, pairing, frequencies, magnitude, head_width, positions=None):

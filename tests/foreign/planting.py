@@ -47,7 +47,8 @@ class Call:
         if self.step.operation == "embed":
             return matrix[self.inputs[0]]
         bias = self.step.parameters["bias"]
-        return self.inputs[0] @ matrix.T + (0 if bias is None else self.engine.model.weight(bias))
+        x = self.engine.activations(self.inputs[0], self.step.parameters["weight"])
+        return x @ matrix.T + (0 if bias is None else self.engine.model.weight(bias))
 
     def decoded(self):
         """[rows] whether the row is a decoded token, not one of the prompt."""
@@ -55,8 +56,10 @@ class Call:
 
 
 class FaultyEngine(Engine):
-    def __init__(self, model, planted, prompt_tokens):
-        super().__init__(model)
+    """`effects` says by tap how far a planted step is from the right one on the same inputs."""
+
+    def __init__(self, model, planted, prompt_tokens, **of_the_base):
+        super().__init__(model, **of_the_base)
         self.planted = planted
         self.prompt_tokens = prompt_tokens
         self.effects = {}

@@ -4,6 +4,7 @@ import numpy as np
 
 from tests.foreign import misread
 from tests.foreign.engine import Engine
+from tests.foreign.planting import FaultyEngine
 
 
 def to_f32(x):
@@ -69,10 +70,13 @@ class RoundedEngine(Engine):
         rounded = {tap: values[tap] if tap == "tokens" else self.rounding(values[tap]) for tap in step.inputs}
         return self.rounding(super().execute(step, rounded))
 
-    def linear(self, x, weight, bias):
+    def activations(self, x, weight):
         kind = self.model.tensors[weight].tensor_type.name
-        if self.arithmetic == "q8" and kind in misread.HALVES:
-            x = quantized_by_256(x) if kind.endswith("_K") else quantized_by_32(x)
+        if self.arithmetic != "q8" or kind not in misread.HALVES:
+            return x
+        return quantized_by_256(x) if kind.endswith("_K") else quantized_by_32(x)
+
+    def linear(self, x, weight, bias):
         if self.arithmetic != "f16 sums":
             return super().linear(x, weight, bias)
         matrix = self.model.weight(weight)
@@ -80,3 +84,20 @@ class RoundedEngine(Engine):
         for column in range(x.shape[1]):
             total = to_f16(total + to_f16(x[:, column:column + 1] * matrix[:, column]))
         return total if bias is None else total + self.model.weight(bias)
+
+
+class RoundedFaultyEngine(FaultyEngine, RoundedEngine):
+    """Wrong and rounded. `levels` says by tap how far its rounding alone takes a planted step."""
+
+    def __init__(self, model, planted, prompt_tokens, arithmetic):
+        super().__init__(model, planted, prompt_tokens, arithmetic=arithmetic)
+        self.exact = Engine(model)
+        self.levels = {}
+
+    def execute(self, step, values):
+        output = self.rounding(super().execute(step, values))
+        if step.tap in self.effects:
+            exact = self.exact.execute(step, values)
+            rounded = RoundedEngine.execute(self, step, values)
+            self.levels[step.tap] = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+        return output
