@@ -95,12 +95,11 @@ Replay::Overlay Replay::recompute(std::size_t step, std::size_t faulty, const Hy
       return overlay.count(input) > 0 && !whole_[step_of_[at(input)]];
     });
     if (i != faulty && !is_touched) continue;
-    if (i == faulty) {
-      overlay[here.output] = hypothesis.run({model_, stepper_, passage, values, i, nullptr});
-      if (overlay[here.output].empty()) return {};
-    } else {
-      overlay[here.output] = run(i, values, passage);
-    }
+    Matrix output =
+        i == faulty ? hypothesis.run({model_, stepper_, passage, values, i, nullptr}) : run(i, values, passage);
+    // This fault, or one applied before, cannot tell of some rows alone.
+    if (output.empty()) return {};
+    overlay[here.output] = std::move(output);
   }
   return overlay;
 }

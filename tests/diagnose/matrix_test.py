@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from tests.diagnose import bench
+from tests.diagnose import bench, partial
 from tests.diagnose.bench import MODELS, all_cases, several
-from tests.foreign.faults import FAULTS
+from tests.foreign.faults import FAULTS, Planted
 from tests.foreign.rounding import RoundedEngine
 
 
@@ -40,3 +40,11 @@ def test_rounding_is_no_fault(judge, arithmetic):
     for name in ("llama, K types", "gemma2"):
         verdict = judge.diagnose(name, RoundedEngine(judge.models[name], arithmetic).run(judge.tokens))
         assert verdict["verdict"] == "rounding", bench.said_of(verdict)
+
+
+def test_two_faults_between_dumped_taps(judge):
+    """Only every third value is given, and several steps between two of them are wrong."""
+    case = bench.Case("llama, plain", "weight_transposed", (Planted("weight_transposed", {}, {2}),), "one")
+    verdict = partial.third_taps(judge, case, *judge.planted(case.model, case.planted))
+    assert verdict["findings"][0]["fault"] == case.fault
+    assert all(finding["fault"] in (case.fault, "unknown") for finding in verdict["findings"])
