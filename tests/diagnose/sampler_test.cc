@@ -110,6 +110,18 @@ TEST(Sampler, TheRowBefore) {
   EXPECT_EQ(finding.residual_after, 0);
 }
 
+TEST(Sampler, TheRowAfterOnlyForChosenIds) {
+  const GateReport prescribed = diagnose::check_sampler(made({2, 3}, kLogits));
+  EXPECT_TRUE(prescribed.findings.empty());
+  EXPECT_EQ(prescribed.notes.size(), 1U);
+  trace::ForeignTrace trace = made({2, 3}, kLogits);
+  trace.generated = {2, 3};
+  const GateReport chosen = diagnose::check_sampler(trace);
+  ASSERT_EQ(chosen.findings.size(), 1U);
+  ASSERT_EQ(chosen.findings[0].parameters.size(), 2U);
+  EXPECT_EQ(chosen.findings[0].parameters[1].value, "+1");
+}
+
 TEST(Sampler, ARepetitionPenalty) {
   // The prompt has 2 and 0: where they lead, another is taken.
   const GateReport report = diagnose::check_sampler(made({1, 3}, {0, 0, 0, 0, 9, 3, 5, 1, 4, 3, 5, 2}));

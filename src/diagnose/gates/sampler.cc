@@ -156,6 +156,8 @@ class SamplerGate {
 
   void explain(Finding& finding) const {
     for (const int offset : {-1, 1}) {
+      // The row after reads the id itself; prescribed ids look so in any model that repeats what it reads.
+      if (offset > 0 && trace_.generated.empty()) continue;
       if (!are_largest_of(offset)) continue;
       finding.parameters = {{"rule", "other_row"}, {"offset", fmt::format("{:+d}", offset)}};
       finding.claim = fmt::format("chooses by the logits of the token {}", offset < 0 ? "before" : "after");

@@ -2,8 +2,8 @@
 // or storing the logits may have rounded, are no fault.
 //
 //   not_greedy {rule: repetition_penalty}                 every larger id stands among the tokens before
-//   not_greedy {rule: other_row, offset: -1|+1}           each is the largest of a neighbouring row
-//   not_greedy                                            neither
+//   not_greedy {rule: other_row, offset: -1|+1}           each is the largest of a neighbouring row; +1 only of
+//   `generated` ids not_greedy                                            neither
 #pragma once
 
 #include "diagnose/gates/gate.h"
