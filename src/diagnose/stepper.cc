@@ -1,7 +1,6 @@
 #include "diagnose/stepper.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 #include <variant>
 
@@ -13,14 +12,6 @@
 #include "kernels/kernels.h"
 
 namespace assay::diagnose {
-namespace {
-
-/// A team costs more than it saves where there is little to do.
-constexpr std::size_t kWorthATeam = std::size_t{1} << 18;  // multiplications
-
-int team_for(std::size_t work, int threads) { return work < kWorthATeam ? 1 : threads; }
-
-}  // namespace
 
 using engine::Arithmetic;
 
@@ -59,7 +50,7 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
   if (arithmetic != Arithmetic::f64) rounded.reserve(rows, widest);
   const bool multiplies = std::holds_alternative<model::Linear>(operation);
   const bool attends = kv_width > 0;
-  const int threads = team_for(rows * output.width * (multiplies ? inputs[0]->width : attends ? rows : 1), threads_);
+  const int threads = threads_for(rows * output.width * (multiplies ? inputs[0]->width : attends ? rows : 1));
   std::vector<double> own(static_cast<std::size_t>(threads) * (longest + scratch));
   run_team(threads, [&](const Team& team) {
     double* memory = own.data() + static_cast<std::size_t>(team.thread) * (longest + scratch);
@@ -77,26 +68,11 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
   return output;
 }
 
-Matrix Stepper::multiply(const Matrix& weight, const Matrix& x) const {
-  assert(weight.width == x.width);
-  const kernels::Kernels& kernels = kernels::kernels();
-  Matrix output(x.rows, weight.rows);
-  run_team(team_for(x.rows * weight.values.size(), threads_), [&](const Team& team) {
-    const auto [begin, end] = team.share(weight.rows);
-    for (std::size_t r = begin; r < end; ++r) {
-      for (std::size_t i = 0; i < x.rows; ++i) {
-        output.row(i)[r] = kernels.dot_exact(weight.row(r), x.row(i), x.width);
-      }
-    }
-  });
-  return output;
-}
-
 Matrix Stepper::decode(model::WeightId weight) const {
   const gguf::Tensor& tensor = *plan_.weights[static_cast<std::size_t>(weight)];
   const auto decode_row = kernels::kernels().exact[tensor.type->id].decode;
   Matrix values(static_cast<std::size_t>(tensor.rows()), static_cast<std::size_t>(tensor.row_values()));
-  run_team(team_for(values.values.size(), threads_), [&](const Team& team) {
+  run_team(threads_for(values.values.size()), [&](const Team& team) {
     const auto [begin, end] = team.share(values.rows);
     for (std::size_t r = begin; r < end; ++r) decode_row(tensor.row(r).data(), values.width, values.row(r));
   });

@@ -27,13 +27,15 @@ class Stepper {
 
   const model::Plan& plan() const { return plan_; }
   int threads() const { return threads_; }
+  /// One where there is so little to do that a team costs more than it saves.
+  int threads_for(std::size_t multiplications) const {
+    constexpr std::size_t kWorthATeam = std::size_t{1} << 18;
+    return multiplications < kWorthATeam ? 1 : threads_;
+  }
 
   /// The step's output [tokens, width] for its inputs, each [tokens, its width]. Weights are the plan's.
   Matrix run(const model::Step& step, const Passage& passage, std::span<const Matrix* const> inputs,
              engine::Arithmetic arithmetic = engine::Arithmetic::f64) const;
-
-  /// W x for W [outputs, inputs] and x [rows, inputs].
-  Matrix multiply(const Matrix& weight, const Matrix& x) const;
 
   /// A weight of the plan in float64, [rows, row_values].
   Matrix decode(model::WeightId weight) const;

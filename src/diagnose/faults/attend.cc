@@ -89,8 +89,9 @@ Matrix attend(const Site& here, const Look& look) {
     return here.then->run(next);
   }
   Matrix output(look.q->rows, look.q->width);
-  std::vector<Matrix> scores(static_cast<std::size_t>(here.stepper.threads()), Matrix(look.q->rows, look.k->rows));
-  run_team(here.stepper.threads(), [&](const Team& team) {
+  const int threads = here.stepper.threads_for(look.q->rows * look.k->rows * look.q->width);
+  std::vector<Matrix> scores(static_cast<std::size_t>(threads), Matrix(look.q->rows, look.k->rows));
+  run_team(threads, [&](const Team& team) {
     for (auto head = static_cast<std::size_t>(team.thread); head < look.attention.heads;
          head += static_cast<std::size_t>(team.threads)) {
       attend_head(look, head, scores[static_cast<std::size_t>(team.thread)], output);

@@ -60,10 +60,10 @@ Matrix run_with_rows(const Site& site, const ReadRow& read) {
   }
   const Matrix& x = site.input(0);
   const kernels::Kernels& kernels = kernels::kernels();
-  const auto threads = static_cast<std::size_t>(site.stepper.threads());
+  const int threads = site.stepper.threads_for(x.rows * tensor.values());
   Matrix output(x.rows, static_cast<std::size_t>(tensor.rows()));
-  std::vector<double> own(threads * row_values);
-  run_team(site.stepper.threads(), [&](const Team& team) {
+  std::vector<double> own(static_cast<std::size_t>(threads) * row_values);
+  run_team(threads, [&](const Team& team) {
     double* row = own.data() + static_cast<std::size_t>(team.thread) * row_values;
     const auto [begin, end] = team.share(output.width);
     for (std::size_t r = begin; r < end; ++r) {

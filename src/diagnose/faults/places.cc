@@ -1,27 +1,17 @@
 #include "diagnose/faults/places.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
+
+#include "diagnose/faults/layer_name.h"
 
 namespace assay::diagnose {
 namespace {
 
-constexpr std::string_view kBlock = "blk.";
-
-struct Tap {
-  std::optional<int> block;
-  std::string_view name;
-};
-
-Tap parse(std::string_view tap) {
-  if (tap.substr(0, kBlock.size()) != kBlock) return {std::nullopt, tap};
-  int block = 0;
-  const char* end = tap.data() + tap.size();
-  const auto [after, error] = std::from_chars(tap.data() + kBlock.size(), end, block);
-  if (error != std::errc() || after == end || *after != '.') return {std::nullopt, tap};
-  return {block, tap.substr(static_cast<std::size_t>(after + 1 - tap.data()))};
+std::optional<int> block_of(std::string_view tap) {
+  const auto name = parse_layer_name(tap);
+  return name ? std::optional<int>(static_cast<int>(name->layer)) : std::nullopt;
 }
 
 const model::Value& value_of(const Site& site, model::ValueId id) {
@@ -30,9 +20,9 @@ const model::Value& value_of(const Site& site, model::ValueId id) {
 
 /// Of the step; what stands behind the blocks is in the one after the last, what stands before them in -1.
 int block_of(const Site& site) {
-  if (const auto own = parse(site.tap()).block) return *own;
+  if (const auto own = block_of(site.tap())) return *own;
   for (model::ValueId id = site.step().output; id >= 0; --id) {
-    if (const auto block = parse(value_of(site, id).tap).block) return *block + 1;
+    if (const auto block = block_of(value_of(site, id).tap)) return *block + 1;
   }
   return -1;
 }
@@ -41,7 +31,7 @@ int block_of(const Site& site) {
 model::ValueId stream(const Site& site) {
   const auto& values = site.plan().values;
   const auto first =
-      std::find_if(values.begin(), values.end(), [](const model::Value& v) { return parse(v.tap).block.has_value(); });
+      std::find_if(values.begin(), values.end(), [](const model::Value& v) { return block_of(v.tap).has_value(); });
   return static_cast<model::ValueId>(first - values.begin()) - 1;
 }
 
@@ -55,16 +45,17 @@ std::string text(const Place& place) {
 }
 
 Place place_of(const Site& site, model::ValueId value) {
-  const Tap tap = parse(value_of(site, value).tap);
-  if (!tap.block) return {std::string(tap.name), 0, false};
-  return {std::string(tap.name), block_of(site) - *tap.block, true};
+  const std::string& tap = value_of(site, value).tap;
+  const auto name = parse_layer_name(tap);
+  if (!name) return {tap, 0, false};
+  return {std::string(name->part), block_of(site) - static_cast<int>(name->layer), true};
 }
 
 model::ValueId find(const Site& here, const Place& place) {
   if (!place.inside) return here.find(place.name);
   const int block = block_of(here) - place.back;
   if (block == -1 && place.name == "out") return stream(here);
-  return here.find(std::string(kBlock) + std::to_string(block) + "." + place.name);
+  return block < 0 ? -1 : here.find(LayerName{static_cast<std::size_t>(block), place.name}.text());
 }
 
 std::vector<Place> alternatives(const Site& site, std::size_t input) {
@@ -74,7 +65,7 @@ std::vector<Place> alternatives(const Site& site, std::size_t input) {
   std::vector<Place> places;
   for (model::ValueId id = site.step().output - 1; id >= 0; --id) {
     const model::Value& value = value_of(site, id);
-    const auto of = parse(value.tap).block;
+    const auto of = block_of(value.tap);
     const bool near = of ? *of >= block - 1 : block <= 1;
     if (!near || value.width != width || std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
     places.push_back(place_of(site, id));

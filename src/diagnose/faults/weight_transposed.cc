@@ -39,8 +39,9 @@ Matrix multiply_transposed(const Site& site) {
   const Matrix& x = site.input(0);
   Matrix output(x.rows, static_cast<std::size_t>(weight.rows()));
   const std::size_t longest = output.width + std::size_t{2} * quant::kMaxBlockValues;
-  std::vector<double> own(static_cast<std::size_t>(site.stepper.threads()) * longest);
-  run_team(site.stepper.threads(), [&](const Team& team) {
+  const int threads = site.stepper.threads_for(x.rows * weight.values());
+  std::vector<double> own(static_cast<std::size_t>(threads) * longest);
+  run_team(threads, [&](const Team& team) {
     double* room = own.data() + static_cast<std::size_t>(team.thread) * longest;
     const auto [begin, end] = team.share(output.width);
     if (begin == end) return;
