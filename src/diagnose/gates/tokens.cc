@@ -255,21 +255,30 @@ class TokenGate {
   void judge_alone() {
     const Ids ids = without_bos(theirs_);
     const std::size_t wanted = tokenizer_.adds_bos() ? 1 : std::min<std::size_t>(1, leading_bos(theirs_));
-    if (const auto mistake = bos_mistake(wanted)) add(*mistake, 0.4);
-    if (ids.size() > 1 && tokenizer_.eos() == ids.back()) add(around("eos_appended", ids.back()), 0.3);
+    if (const auto mistake = bos_mistake(wanted)) suspect(*mistake, with_bos(wanted, ids), 0.4);
     if (ids.size() < 2) return;
+    if (tokenizer_.eos() == ids.back()) suspect(around("eos_appended", ids.back()), without_last(), 0.3);
     judge_repetition(ids);
     const std::string text = tokenizer_.decode(ids, true);
-    if (text.empty() || readings_.right(text) == ids) return;
+    const Ids right = readings_.right(text);
+    if (text.empty() || right == ids) return;
     for (const ReadText& read : readings_.with(text, 1)) {
       if (read.ids != ids || read.mistakes.front().fault == "prompt_text") continue;
       // Few ids may be so by chance.
-      add(read.mistakes.front(), ids.size() >= 8 ? 0.4 : 0.2);
+      suspect(read.mistakes.front(), with_bos(leading_bos(theirs_), right), ids.size() >= 8 ? 0.4 : 0.2);
       return;
     }
     report_.notes.emplace_back(
         "the ids are not those that this model's tokenizer makes of the text they spell; without the prompt nothing "
         "can be said about why");
+  }
+
+  Ids without_last() const { return {theirs_.begin(), theirs_.end() - 1}; }
+
+  void suspect(const TokenMistake& mistake, Ids right, double confidence) {
+    right_ = std::move(right);
+    add_unexplained(mistake, confidence);
+    report_.findings.back().residual_after = 0;
   }
 
   void judge_repetition(const Ids& ids) {
@@ -278,7 +287,9 @@ class TokenGate {
     const bool is_word =
         std::any_of(piece.begin(), piece.end(), [](char c) { return (c >= 'a' && c <= 'z') || c < 0; });
     const bool elsewhere = std::adjacent_find(ids.begin(), last) != last;
-    if (*last == *(last - 1) && is_word && !elsewhere) add(around("last_token_twice", *last), 0.2);
+    if (*last == *(last - 1) && is_word && !elsewhere) {
+      suspect(around("last_token_twice", *last), without_last(), 0.2);
+    }
   }
 
   std::string first_difference() const {
