@@ -201,6 +201,21 @@ TEST_F(HeadOrder, WhatIsBehindDecidesWithoutRotatedForms) {
     align();
     expect_unchanged("blk.0.q", halves(right("blk.0.q")));
   }
+  // Both seen, and rotated by mistake.
+  SetUp();
+  turn("blk.0.q");
+  turn("blk.0.k");
+  set("blk.0.attn", attended_by_mistake("blk.0.", true));
+  keep_only({"blk.0.attn_norm", "blk.0.q", "blk.0.k", "blk.0.attn"});
+  align();
+  expect_unchanged("blk.0.q", halves(right("blk.0.q")));
+  expect_unchanged("blk.0.k", halves(right("blk.0.k")));
+  // Only Q seen, and what is behind is right.
+  SetUp();
+  turn("blk.0.q");
+  keep_only({"blk.0.attn_norm", "blk.0.q", "blk.0.attn_out"});
+  align();
+  expect_right("blk.0.q");
 }
 
 TEST_F(HeadOrder, TokensAloneSayWhatQShouldBe) {

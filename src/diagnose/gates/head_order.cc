@@ -289,7 +289,7 @@ class Alignment {
                       plan_.values[index(block.q.values.front())].tap));
       return HeadOrder::other;
     }
-    const double equivalent = residual(*given(*witness), computed.value(*witness));
+    const double equivalent = residual(*given(*witness), computed.exact(*witness));
     double mistaken = std::numeric_limits<double>::infinity();
     for (const bool q_too : {true, false}) {
       for (const bool k_too : {true, false}) {
@@ -300,7 +300,7 @@ class Alignment {
         wrong.compute_always(block.k.values);
         if (q_too) mistake(block.q, computed, wrong);
         if (k_too) mistake(block.k, computed, wrong);
-        mistaken = std::min(mistaken, residual(*given(*witness), wrong.value(*witness)));
+        mistaken = std::min(mistaken, residual(*given(*witness), wrong.exact(*witness)));
       }
     }
     if (2 * equivalent < mistaken) return HeadOrder::other;
