@@ -40,6 +40,8 @@ class Assembler {
     settle_tokens();
     const Content content(options_.reference, trace_.tokens);
     const Placer placer(plan_, content, trace_.token_count, trace_.prompt_tokens);
+    std::stable_sort(items_.begin(), items_.end(),
+                     [](const Item& a, const Item& b) { return a.named.precedence < b.named.precedence; });
     // Sure names first: they leave fewer taps for the others.
     for (Item& item : items_) {
       if (item.named.targets.size() == 1) place_sure(item, placer);

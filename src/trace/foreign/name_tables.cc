@@ -20,9 +20,11 @@ constexpr NameRow kBlockTaps[] = {
     {"sa.out", "attn_residual", {}},
     {"ffn.geglu", "ffn_act", {}},
     {"ffn.gelu", "", "is gelu(gate) alone"},
+    {"ffn.gate.b", "ffn_gate", {}, true, -1},  // and without the bias under our name
+    {"ffn.up.b", "ffn_up", {}, true, -1},
     {"ffn.gate.par", "ffn_act", {}},
     {"ffn.swiglu", "ffn_act", {}},
-    {"ffn.down", "ffn_out", {}},
+    {"ffn.down", "ffn_out", {}, true, 1},  // without the bias, where there is one
     {"l.out", "out", {}},
     {"ffn.silu", "", "is silu(gate) alone"},
     {"norm", "", "is normalized, before the weight is multiplied"},
@@ -110,7 +112,8 @@ constexpr NameRow kModelTaps[] = {
     {"embed.tokens", "embed", {}},
     {"inputs.embeds", "embed", {}},
     {"hidden.states.0", "embed_scaled|embed", {}},
-    {"norm", "final_norm", {}},
+    {"norm", "final_norm", "llama.cpp calls so what is not yet multiplied by the weight", true, 1},
+    {"model.norm", "final_norm", {}},
     {"last.hidden.state", "final_norm", {}},
     {"lm.head", "logits_raw|logits", {}},
     // Meta, and what people call them

@@ -12,6 +12,7 @@ struct NameRow {
   std::string_view ours;  ///< without "blk.N."; several between spaces, of a|b the first that there is; empty: no tap
   std::string_view remark;
   bool first_is_likely = true;
+  int precedence = 0;  ///< of two names for one tap the lower is right
 };
 
 std::span<const NameRow> block_taps();  ///< inside a block

@@ -85,6 +85,8 @@ const NameRow* find_row(std::span<const NameRow> rows, std::string_view theirs) 
   return found == rows.end() ? nullptr : &*found;
 }
 
+Named nothing(std::string remark) { return {NameKind::nothing, {}, true, std::move(remark), 0}; }
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (!text.empty()) {
@@ -105,19 +107,19 @@ Names::Names(const model::Plan& plan, NameMap map) : map_(std::move(map)), layer
 Named Names::tap(std::string_view name) const {
   const auto found = taps_.find(canonical(name));
   if (found == taps_.end()) return {};
-  return {NameKind::tap, {found->second}, true, {}};
+  return {NameKind::tap, {found->second}};
 }
 
 Named Names::weight(std::string_view name) const {
   const auto found = weights_.find(canonical(name));
   if (found == weights_.end()) return {};
-  return {NameKind::weight, {found->second}, true, {}};
+  return {NameKind::weight, {found->second}};
 }
 
 Named Names::from_map(std::string_view given, const std::string& target) const {
-  if (target == "-") return {NameKind::nothing, {}, true, "left out by the map"};
-  if (target == "tokens") return {NameKind::tokens, {}, true, {}};
-  if (target == "generated") return {NameKind::generated, {}, true, {}};
+  if (target == "-") return nothing("left out by the map");
+  if (target == "tokens") return {NameKind::tokens};
+  if (target == "generated") return {NameKind::generated};
   Named named = tap(target);
   if (named.kind == NameKind::unknown) named = weight(target);
   if (named.kind != NameKind::unknown) return named;
@@ -134,7 +136,7 @@ Named Names::from_map(std::string_view given, const std::string& target) const {
 Named Names::find(std::string_view given) const {
   if (const auto target = map_.find(given)) return from_map(given, *target);
   Words words = words_of(without_device(given));
-  if (!words.empty() && words.front() == "cache") return {NameKind::nothing, {}, true, "the cache: no tap"};
+  if (!words.empty() && words.front() == "cache") return nothing("the cache: no tap");
   while (!words.empty()) {
     Words shorter = words;
     while (!shorter.empty()) {
@@ -155,19 +157,20 @@ Named Names::from_words(const Words& words) const {
   for (const Named& named : {tap(whole), weight(whole)}) {
     if (named.kind != NameKind::unknown) return named;
   }
-  if (is_one_of(kTokens, whole)) return {NameKind::tokens, {}, true, {}};
-  if (is_one_of(kGenerated, whole)) return {NameKind::generated, {}, true, {}};
-  if (whole == "prompt.tokens" || whole == "n.prompt") return {NameKind::prompt_tokens, {}, true, {}};
+  if (is_one_of(kTokens, whole)) return {NameKind::tokens};
+  if (is_one_of(kGenerated, whole)) return {NameKind::generated};
+  if (whole == "prompt.tokens" || whole == "n.prompt") return {NameKind::prompt_tokens};
   if (whole == "positions" || whole == "position.ids" || whole == "attention.mask") {
-    return {NameKind::nothing, {}, true, "no tap"};
+    return nothing("no tap");
   }
-  if (whole == "hidden.states") return {NameKind::hidden_states, {}, true, {}};
+  if (whole == "hidden.states") return {NameKind::hidden_states};
   if (whole.starts_with("hidden.states.") && words.size() == 3 && is_number(words[2])) {
     const std::size_t index = std::stoul(words[2]);
     if (index == 0) return from_tables("", whole, "");
     if (index < layers_) return tap(fmt::format("blk.{}.out", index - 1));
     Named last = index == layers_ ? tap("final_norm") : Named{};
     last.remark = "the last hidden state is after the final norm";
+    last.precedence = 1;
     return last;
   }
 
@@ -193,7 +196,7 @@ Named Names::from_tables(std::string_view block, const std::string& leaf, std::s
     Named ours = tap(with_block(leaf));
     if (ours.kind != NameKind::unknown) return ours;
     if (const NameRow* row = find_row(block.empty() ? model_taps() : block_taps(), leaf)) {
-      Named named{NameKind::nothing, {}, row->first_is_likely, std::string(row->remark)};
+      Named named{NameKind::nothing, {}, row->first_is_likely, std::string(row->remark), row->precedence};
       for (const std::string_view target : split(row->ours, ' ')) {
         for (const std::string_view alternative : split(target, '|')) {
           Named one = tap(with_block(alternative));

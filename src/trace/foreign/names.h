@@ -28,9 +28,10 @@ enum class NameKind : std::uint8_t {
 
 struct Named {
   NameKind kind = NameKind::unknown;
-  std::vector<std::string> targets;  ///< taps of the plan that it may be, or the one tensor
-  bool first_is_likely = true;       ///< the first of several targets holds unless the values say otherwise
-  std::string remark;
+  std::vector<std::string> targets = {};  ///< taps of the plan that it may be, or the one tensor
+  bool first_is_likely = true;            ///< the first of several targets holds unless the values say otherwise
+  std::string remark = {};
+  int precedence = 0;  ///< of two names for one tap the lower is right
 };
 
 class Names {
