@@ -91,7 +91,7 @@ def main(assay, text=None):
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         path = diagnose(assay, pathlib.Path(one))
         picture(open_page(browser, path, 1080, "light", look_at_step), "diagnose-page.png", "header", "#findings .finding:nth-of-type(2)")
-        picture(open_page(browser, path, 1080, "dark", look_at_step), "diagnose-page-dark.png", "#lesser", "#plan")
+        picture(open_page(browser, path, 1080, "dark", look_at_step), "diagnose-page-dark.png", "#lesser", "#plan .plan-area")
         if text:
             path = compare(assay, pathlib.Path(text).resolve(), pathlib.Path(other))
             picture(open_page(browser, path, 1280, "light", look_at_candidate), "compare-page.png", "header", "#depth")

@@ -57,6 +57,14 @@ Json to_json(const diagnose::Verdict& verdict) {
   json["needed"] = verdict.needed;
   json["notes"] = verdict.notes;
   json["arithmetic"] = arithmetic_name(verdict.arithmetic);
+  json["coarser"] = Json::array();
+  for (const CoarseSteps& steps : coarse_steps(verdict)) {
+    json["coarser"].push_back({{"arithmetic", steps.arithmetic},
+                               {"taps", steps.taps},
+                               {"where", join_taps(steps.taps, layers)},
+                               {"residual", number(steps.residual)},
+                               {"expected", number(steps.expected)}});
+  }
   json["steps"] = Json::array();
   for (const diagnose::StepReport& step : verdict.steps) json["steps"].push_back(to_json(step, verdict));
   return json;

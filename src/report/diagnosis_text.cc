@@ -133,29 +133,25 @@ class Text {
 
   /// One line for each way of rounding that is coarser than what the engine computes in anyway.
   void lesser_precision() {
-    std::vector<Finding> joined;
-    for (const Finding& finding : verdict_.findings) {
-      if (finding.fault_class != diagnose::FaultClass::rounding || !is_coarser(finding.fault, verdict_)) continue;
-      const auto same = std::find_if(joined.begin(), joined.end(),
-                                     [&](const Finding& other) { return other.fault == finding.fault; });
-      if (same == joined.end()) {
-        joined.push_back(finding);
-        continue;
-      }
-      same->taps.insert(same->taps.end(), finding.taps.begin(), finding.taps.end());
-      if (finding.residual_before > same->residual_before) {
-        same->residual_before = finding.residual_before;
-        same->expected = finding.expected;
-      }
-    }
-    if (joined.empty()) return;
+    const std::vector<CoarseSteps> coarse = coarse_steps(verdict_);
+    const std::vector<const Finding*> found = select([&](const Finding& finding) {
+      return finding.fault_class == diagnose::FaultClass::rounding && is_coarser(finding.fault, verdict_);
+    });
+    if (coarse.empty() && found.empty()) return;
     heading("Less precise than the rest, which is no mistake");
-    for (const Finding& finding : joined) {
+    for (const CoarseSteps& steps : coarse) {
       text_ += wrapped("  ",
-                       fmt::format("{}: {} ({}); {} up to {}, where rounding explains {}",
-                                   bold(join_taps(finding.taps, layers_)), clean(finding.claim), finding.fault,
-                                   quantity(finding), number(finding.residual_before), number(finding.expected)),
+                       fmt::format("{}: in {}; relative residual up to {}, where that explains {}",
+                                   bold(join_taps(steps.taps, layers_)), steps.arithmetic, number(steps.residual),
+                                   number(steps.expected)),
                        4, columns_);
+    }
+    for (const Finding* finding : found) {
+      text_ += wrapped(
+          "  ",
+          fmt::format("{}: {} ({}), {} {}; {}", bold(clean(join_taps(finding->taps, layers_))), clean(finding->claim),
+                      finding->fault, quantity(*finding), number(finding->residual_before), clean(finding->remedy)),
+          4, columns_);
     }
   }
 

@@ -167,6 +167,23 @@ bool is_coarser(std::string_view name, const diagnose::Verdict& verdict) {
   return own == nullptr || most == nullptr || own > most;
 }
 
+std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict) {
+  std::vector<CoarseSteps> all;
+  for (const diagnose::StepReport& step : verdict.steps) {
+    if (step.outcome != diagnose::StepReport::Outcome::healthy || step.arithmetic.empty()) continue;
+    if (!is_coarser(step.arithmetic, verdict)) continue;
+    const std::string arithmetic = arithmetic_name(step.arithmetic);
+    auto own =
+        std::find_if(all.begin(), all.end(), [&](const CoarseSteps& one) { return one.arithmetic == arithmetic; });
+    if (own == all.end()) own = all.insert(all.end(), {arithmetic, {}});
+    own->taps.push_back(step.tap);
+    if (step.residual < own->residual) continue;
+    own->residual = step.residual;
+    own->expected = step.expected;
+  }
+  return all;
+}
+
 std::string_view quantity(const Finding& finding) {
   if (finding.operation == "tokens") return "share of the ids that differ";
   if (finding.operation == "sampler") return "logits short of the largest";

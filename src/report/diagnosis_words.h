@@ -27,6 +27,15 @@ std::string arithmetic_name(std::string_view name);
 /// is no arithmetic is.
 bool is_coarser(std::string_view name, const diagnose::Verdict& verdict);
 
+/// Steps that are right and coarser than the rest, by their arithmetic.
+struct CoarseSteps {
+  std::string arithmetic;
+  std::vector<std::string> taps;
+  double residual = 0;  ///< the largest, and
+  double expected = 0;  ///< what rounding explains there
+};
+std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict);
+
 /// What residual_before and residual_after are: "relative residual", "share of the ids that differ".
 std::string_view quantity(const diagnose::Finding& finding);
 

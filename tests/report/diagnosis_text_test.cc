@@ -115,16 +115,24 @@ TEST(DiagnosisText, WhatIsSuspectedIsNoMistakeFound) {
       << text;
 }
 
-TEST(DiagnosisText, RoundingLikeTheRestIsSaidOnce) {
+TEST(DiagnosisText, OnlyRoundingCoarserThanTheRestIsListed) {
   Verdict verdict = healthy();
   verdict.arithmetic = "f16_storage";
-  verdict.findings = {rounding("blk.0.q", "f16_storage", 1e-4), rounding("blk.0.out", "bf16_storage", 1e-3),
-                      rounding("blk.1.out", "bf16_storage", 2e-3)};
-  const std::string text = to_text(verdict);
-  EXPECT_TRUE(has(text, ", in f16\n")) << text;
-  EXPECT_FALSE(has(text, "keeps values in f16_storage"));
-  EXPECT_TRUE(
-      has(text, "  blk.0,1.out: keeps values in bf16_storage (bf16_storage); relative residual up to 0.002, where"));
+  for (StepReport& step : verdict.steps) step.arithmetic = step.tap == "blk.1.k" ? "f32" : "f16";
+  verdict.findings = {rounding("blk.0.q", "f16_storage", 1e-4)};
+  EXPECT_EQ(to_text(verdict),
+            "no mistake: nothing but rounding; all 10 steps are right on the inputs they had, in f16\n");
+  verdict.steps[2].arithmetic = verdict.steps[5].arithmetic = "bf16";
+  verdict.steps[5].residual = 2e-3;
+  verdict.steps[5].expected = 5e-3;
+  verdict.findings.push_back(rounding("blk.2.out", "coarse_arithmetic", 3e-3));
+  const std::string text = to_text(verdict, 120);
+  EXPECT_TRUE(has(text, "  blk.0,1.out: in bf16; relative residual up to 0.002, where that explains 0.005\n")) << text;
+  EXPECT_TRUE(has(text, "  blk.2.out: keeps values in coarse_arithmetic (coarse_arithmetic), relative residual 0.003"));
+  EXPECT_FALSE(has(text, "f16_storage"));
+  const nlohmann::ordered_json json = to_json(verdict);
+  ASSERT_EQ(json["coarser"].size(), 1U);
+  EXPECT_EQ(json["coarser"][0]["where"], "blk.0,1.out");
 }
 
 TEST(DiagnosisText, FiguresOfGatesAreNoResiduals) {

@@ -32,6 +32,13 @@ export interface Step {
   coarser?: boolean;
 }
 
+export interface CoarseSteps {
+  arithmetic: string;
+  where: string;
+  residual: Measured;
+  expected: Measured;
+}
+
 export interface PlanStep {
   tap: string;
   operation: string;
@@ -47,6 +54,7 @@ export interface Diagnosis {
   needed: string[];
   notes: string[];
   arithmetic: string;
+  coarser: CoarseSteps[];
   steps: Step[];
   model: { model: string; architecture: string; file_type: string };
   trace: string;

@@ -5,7 +5,7 @@ import type { Diagnosis, Finding } from "./data";
 import { isCertain, mistakes } from "./data";
 import { axisOf, evidence } from "./evidence";
 import type { Axis } from "./evidence";
-import { sentence, sources } from "./words";
+import { arithmeticInWords, sentence, sources } from "./words";
 
 type Fact = [string, Node | string | (Node | string)[]];
 
@@ -34,13 +34,15 @@ function card(finding: Finding, number: number, axis: Axis): HTMLElement {
 }
 
 /** One line for each way of rounding that is coarser than what the engine computes in anyway. */
-function lesser(diagnosis: Diagnosis): HTMLElement | null {
-  const coarser = new Set(diagnosis.steps.filter((step) => step.coarser).map((step) => step.tap));
-  const found = diagnosis.findings.filter((finding) => finding.class === "rounding" && finding.taps.some((tap) => coarser.has(tap)));
-  if (found.length === 0) return null;
+function lesser({ coarser, findings }: Diagnosis): HTMLElement | null {
+  const found = findings.filter((finding) => finding.class === "rounding");
+  if (coarser.length === 0 && found.length === 0) return null;
   return section("lesser", "Less precise than the rest", "Rounding, which is no mistake; it may still be where an engine loses quality.",
-    h("ul", { class: "lines" }, found.map((finding) => h("li", {}, h("code", {}, finding.where), " ", sentence(finding.claim),
-      h("span", { class: "note" }, ` (${finding.fault}; ${finding.quantity} ${short(finding.residual_before, 2)}, where rounding explains ${short(finding.expected, 2)})`)))));
+    h("ul", { class: "lines" },
+      coarser.map(({ where, arithmetic, residual, expected }) => h("li", {}, h("code", {}, where), ` in ${arithmeticInWords(arithmetic)}`,
+        h("span", { class: "note" }, `; residual up to ${short(residual, 2)}, where that explains ${short(expected, 2)}`))),
+      found.map((finding) => h("li", {}, h("code", {}, finding.where), " ", sentence(finding.claim),
+        h("span", { class: "note" }, ` (${finding.fault}; ${finding.quantity} ${short(finding.residual_before, 2)})`), " ", ...sentence(finding.remedy)))));
 }
 
 export function findings(diagnosis: Diagnosis): (HTMLElement | null)[] {

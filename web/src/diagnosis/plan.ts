@@ -37,11 +37,11 @@ function blame({ tap, weight }: PlanStep, step: Step | undefined, found: Finding
   return [found.findIndex((finding) => finding.observed && splitTap(finding.observed)[1] === kind) + 1, false];
 }
 
-function judge(plan: PlanStep, step: Step | undefined, found: Finding[]): Cell {
+function judge(plan: PlanStep, step: Step | undefined, found: Finding[], coarse: Set<string>): Cell {
   const [number, isBlamed] = blame(plan, step, found);
   const outcome = step?.outcome ?? "not_given";
   const status: Status = isBlamed ? "wrong" : outcome === "fault" || outcome === "unknown" ? "shows" : outcome === "undecided" ? "undecided"
-    : outcome === "not_given" ? "absent-step" : step?.coarser ? "coarser" : "healthy";
+    : outcome === "not_given" ? "absent-step" : step?.coarser || coarse.has(plan.tap) ? "coarser" : "healthy";
   return { plan, step, status, number, finding: found[number - 1] };
 }
 
@@ -78,7 +78,8 @@ function describe(cell: Cell): HTMLElement {
 export function plan(diagnosis: Diagnosis): HTMLElement {
   const found = mistakes(diagnosis);
   const steps = new Map(diagnosis.steps.map((step) => [step.tap, step]));
-  const cells = withGates(diagnosis, found).map((one) => judge(one, steps.get(one.tap), found));
+  const coarse = new Set(diagnosis.findings.filter((finding) => finding.class === "rounding").flatMap((finding) => finding.taps));
+  const cells = withGates(diagnosis, found).map((one) => judge(one, steps.get(one.tap), found, coarse));
   const layered = cells.filter(({ plan }) => splitTap(plan.tap)[0] !== null);
   const first = cells.indexOf(layered[0]!);
   const before = layered.length > 0 ? cells.slice(0, first) : cells;
