@@ -23,12 +23,15 @@ from tests.foreign.rounding import ARITHMETICS, RoundedEngine
 GOOD = ("right", "tie")
 INTRODUCTION = """# What diagnose finds
 
-Written by tests/diagnose/matrix.py. Faults are planted in an engine that shares no code with Assay (numpy, float64; its dumps are
-float32): a prompt of {prompt} tokens and {decoded} decoded ones, all taps. Each fault is planted with each of its parameters, in all
-layers and in one. A case is right when the *first* finding is at a planted step and names the fault; a tie names it among faults
-that reproduce the dump as well. Not judged: {skipped} cases in which the fault changes no output by more than {noticeable:g}.
+Written by `tests/diagnose/matrix.py`. Faults are planted in an engine that shares no code with Assay (numpy, float64;
+its dumps are float32): a prompt of {prompt} tokens and {decoded} decoded ones, all taps. Each fault is planted with each of its
+parameters, in all layers and in one. A case is right when the *first* finding is at a planted step and names the fault;
+a tie names it among faults that reproduce the dump as well. Not judged: {skipped} cases in which the fault changes no
+output by more than {noticeable:g}, relative to it.
 
-Models: {models}.
+Tiny random models, by the arguments of `tests/programs/make_tiny_model.cc`:
+
+{models}
 """
 
 
@@ -48,10 +51,11 @@ def share(part, whole):
 
 def print_failures(outcomes):
     for outcome in outcomes:
-        if outcome.result not in (*GOOD, "skipped"):
+        if outcome.result not in (*GOOD, "skipped") or outcome.false_findings or 0 < outcome.found < 1:
             planted = "; ".join(f"{p.name} {p.parameters} layers {p.layers or 'all'} {p.names or ''}"
                                 for p in outcome.case.planted[:3])
-            print(f"{outcome.result}: {outcome.case.model}: {planted}\n    {outcome.said}")
+            print(f"{outcome.result}, {100 * outcome.found:.0f} % of the steps: {outcome.case.model}: {planted}\n"
+                  f"    {outcome.said}")
 
 
 def table(outcomes, models):
@@ -167,7 +171,7 @@ def main():
             sections.append("## Partial traces\n\n" + partial.report(pool, judge, faults))
         if "clean" in options.sections:
             sections.append("## Engines that only round\n\n" + clean_traces(judge))
-    models = "; ".join(f"{name} (`{MODELS[name]}`)" for name in names)
+    models = "\n".join(f"- {name}: `{MODELS[name] or 'no arguments'}`" for name in names)
     document = INTRODUCTION.format(prompt=bench.PROMPT_TOKENS, decoded=bench.DECODED, skipped=skipped, models=models,
                                    noticeable=bench.NOTICEABLE) + "\n" + "\n\n".join(sections) + "\n"
     print(document)

@@ -11,6 +11,9 @@ from tests.foreign.faults import FaultyEngine
 
 CONFIDENT = 0.9
 CASES = 60  # of each kind
+MEANING = f"""A sample of {CASES} cases of the table, the same for each kind; not judged where the logits do not change. Named: the first
+finding names the fault, as itself or in a tie. Place: only the step is right, and its confidence is below {CONFIDENT}.
+Undecided: the verdict claims nothing; its guess is what it names first. Sure of it: a confidence of {CONFIDENT} or more."""
 
 
 def third_taps(judge, case, engine, values):
@@ -78,4 +81,4 @@ def report(pool, judge, faults):
         results = [result for result in pool.map(run, rng.sample(cases, min(CASES, len(cases)))) if result]
         counts = {result: results.count(result) for result in sorted(set(results))}
         lines.append(f"- {kind}, {len(results)} cases: " + ", ".join(f"{key} {value}" for key, value in counts.items()))
-    return "\n".join(lines)
+    return MEANING + "\n\n" + "\n".join(lines)
