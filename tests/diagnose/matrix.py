@@ -24,10 +24,10 @@ GOOD = ("right", "tie")
 INTRODUCTION = """# What diagnose finds
 
 Written by `tests/diagnose/matrix.py`. Faults are planted in an engine that shares no code with Assay (numpy, float64;
-its dumps are float32): a prompt of {prompt} tokens and {decoded} decoded ones, all taps. Each fault is planted with each of its
-parameters, in all layers and in one. A case is right when the *first* finding is at a planted step and names the fault;
-a tie names it among faults that reproduce the dump as well. Not judged: {skipped} cases in which the fault changes no
-output by more than {noticeable:g}, relative to it.
+its dumps are float32): a prompt of {prompt} tokens and {decoded} decoded ones, all taps. Each fault is planted with each of
+its parameters, in all layers and in one. A case is right when the *first* finding is at a planted step and names the
+fault; a tie names it among faults that reproduce the dump as well. Not judged: {skipped} cases in which the fault
+changes no output by more than {noticeable:g}, relative to it.
 
 Tiny random models, by the arguments of `tests/programs/make_tiny_model.cc`:
 
@@ -164,8 +164,8 @@ def main():
             sections.append("## Several faults at once\n\nAt random steps of random models, one fault a step.\n\n"
                             + several_faults(pool, judge, faults, options.several))
         if "rounded" in options.sections:
-            sections.append(f"## Faults in engines that round\n\nA sample; judged where the fault changes an output by more "
-                            f"than {bench.ABOVE} times what the engine's rounding changes.\n\n"
+            sections.append("## Faults in engines that round\n\nA sample; judged where the fault changes an output by "
+                            f"more than {bench.ABOVE} times what the engine's rounding changes.\n\n"
                             + rounded_faults(pool, judge, faults, options.rounded))
         if "partial" in options.sections:
             sections.append("## Partial traces\n\n" + partial.report(pool, judge, faults))

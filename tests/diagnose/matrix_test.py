@@ -1,4 +1,4 @@
-"""A sample of the matrix (see matrix.py): one fault or several, in tiny models of each architecture, and clean traces."""
+"""A sample of the matrix (see matrix.py): one fault or several, in tiny models of each architecture; clean traces."""
 
 import random
 

@@ -10,10 +10,10 @@ from tests.foreign import dump
 from tests.foreign.faults import FaultyEngine
 
 CONFIDENT = 0.9
-CASES = 60  # of each kind
-MEANING = f"""A sample of {CASES} cases of the table, the same for each kind; not judged where the logits do not change. Named: the first
-finding names the fault, as itself or in a tie. Place: only the step is right, and its confidence is below {CONFIDENT}.
-Undecided: the verdict claims nothing; its guess is what it names first. Sure of it: a confidence of {CONFIDENT} or more."""
+CASES = 40  # of each kind
+MEANING = f"""A sample of {CASES} cases of the table; not judged where the logits do not change. Named: the first finding names the
+fault, as itself or in a tie. Place: only the step is right, and the confidence is below {CONFIDENT}. Undecided: the verdict
+claims nothing; its guess is what it names first. Sure of it: a confidence of {CONFIDENT} or more."""
 
 
 def third_taps(judge, case, engine, values):

@@ -1,7 +1,7 @@
-"""A published case: an engine that read GGUF's [inputs, outputs] as row-major, so that the table of tokens and every matrix
-were scrambled though all shapes passed; that had gate and up swapped and no causal mask; and whose rotation base and
-epsilon were constants of its own (JunSuzukiJapan/rustorch, October 2025). Ten root causes were announced, one after the
-other. All five mistakes are named in one run, at every step where they are."""
+"""A published case: an engine that read GGUF's [inputs, outputs] as row-major, so that the table of tokens and every
+matrix were scrambled though all shapes passed; that had gate and up swapped and no causal mask; and whose rotation base
+and epsilon were constants of its own (JunSuzukiJapan/rustorch, October 2025). Ten root causes were announced, one after
+the other. All five mistakes are named in one run, at every step where they are."""
 
 import pytest
 
@@ -10,7 +10,8 @@ from tests.foreign import tiny
 from tests.foreign.engine import Model
 from tests.foreign.faults import FaultyEngine, Planted
 
-ARGUMENTS = "--type Q4_K,Q6_K --embedding-type Q6_K --width 256 --heads 8 --kv-heads 2 --feed-forward 512 --rope-base 500000"
+ARGUMENTS = ("--type Q4_K,Q6_K --embedding-type Q6_K --width 256 --heads 8 --kv-heads 2 --feed-forward 512 "
+             "--rope-base 500000")
 MISTAKES = (Planted("weight_transposed"), Planted("gate_up_swapped"), Planted("attention_mask_absent"),
             Planted("rope_base", {"base": 10000.0}), Planted("norm_epsilon", {"epsilon": 1e-6}))
 
