@@ -245,8 +245,9 @@ def test_hidden_states_in_one(model, taps, tmp_path):
 
 
 def test_known_names_without_a_tap(model, taps, tmp_path):
-    names = ["kq-0", "kq_soft_max-1", "norm-0", "model.layers.0.mlp.act_fn", "cache_k_l0", "whatever"]
-    np.savez(tmp_path / "t.npz", **{name: taps["embed"] for name in names})
+    names = ["kq-N", "kq_soft_max-N", "norm-N", "model.layers.0.mlp.act_fn", "cache_k_lN", "whatever"]
+    dumped = [name.replace("N", number) for name in names for number in ("0", "1")]  # what every block has is said once
+    np.savez(tmp_path / "t.npz", **{name: taps["embed"] for name in dumped})
     trace = read(model, tmp_path / "t.npz", *ids())
     assert not trace["taps"] and [line.split(":")[0] for line in trace["extra"]] == names
     assert "silu(gate) alone" in trace["extra"][3] and "unknown name" in trace["extra"][5]
@@ -304,7 +305,7 @@ def test_map(model, taps, tmp_path):
     lines = tmp_path / "map"
     lines.write_text("# theirs = ours\ndec/N/Q = blk.N.q\n*Norm_final=final_norm\n\nkq-N = blk.N.k\nseq = tokens\nscratch* = -\n")
     trace = read(model, tmp_path / "t.npz", "--map", lines)
-    assert trace["tokens"] == TOKENS and trace["extra"] == ["scratch_7: left out by the map"]
+    assert trace["tokens"] == TOKENS and trace["extra"] == ["scratch_N: left out by the map"]
     assert_is(trace, taps, ["blk.0.q", "blk.1.q", "final_norm", "blk.0.k"])
     lines.write_text("a = blk.0.q\nb blk.1.q\n")
     assert "line 2" in refused(model, tmp_path / "t.npz", "--map", lines)

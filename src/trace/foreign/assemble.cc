@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -80,8 +81,11 @@ class Assembler {
     }
     item.named = names_.find(name);
     switch (item.named.kind) {
-      case NameKind::nothing:
-        return leave_out(array.name, item.named.remark);
+      case NameKind::nothing: {
+        const std::string general = without_number(array.name);
+        if (known_.insert(general).second) leave_out(general, item.named.remark);
+        return;
+      }
       case NameKind::weight:
         trace_.weights.push_back({item.named.targets.front(), array.name, std::move(array)});
         return;
@@ -285,6 +289,7 @@ class Assembler {
   const Names& names_;
   const ForeignOptions& options_;
   std::map<std::string, std::size_t, std::less<>> ids_;
+  std::set<std::string> known_;  // names of no use that were said
   std::vector<Item> items_;
 };
 

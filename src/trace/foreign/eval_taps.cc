@@ -49,14 +49,6 @@ std::string_view without_device(std::string_view name) {
   return begin == end ? name : name.substr(begin + 1, end - begin - 1);
 }
 
-/// "kq-3" as "kq-N", so that every block is named once.
-std::string without_number(std::string_view name) {
-  std::string result(name);
-  const std::size_t digits = result.find_last_not_of("0123456789");
-  if (digits != std::string::npos && digits + 1 < result.size()) result.replace(digits + 1, std::string::npos, "N");
-  return result;
-}
-
 /// Whether all sums are of the printed values alone, as far as anything was left out in print.
 bool sums_are_of_printed(const std::vector<const EvalTensor*>& tensors) {
   bool is_seen = false;

@@ -99,6 +99,13 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 }  // namespace
 
+std::string without_number(std::string_view name) {
+  std::string result(name);
+  const std::size_t digits = result.find_last_not_of("0123456789");
+  if (digits != std::string::npos && digits + 1 < result.size()) result.replace(digits + 1, std::string::npos, "N");
+  return result;
+}
+
 Names::Names(const model::Plan& plan, NameMap map) : map_(std::move(map)), layers_(plan.layers) {
   for (const model::Value& value : plan.values) taps_.emplace(canonical(value.tap), value.tap);
   for (const gguf::Tensor* weight : plan.weights) weights_.emplace(canonical(weight->name), weight->name);

@@ -34,6 +34,9 @@ struct Named {
   int precedence = 0;  ///< of two names for one tap the lower is right
 };
 
+/// "kq-3" as "kq-N", for naming once what every block has.
+std::string without_number(std::string_view name);
+
 class Names {
  public:
   /// The plan must outlive the names. Throws Error{input} for a map whose target is nothing of this model.
