@@ -214,12 +214,14 @@ class WholeModel final : public Values {
     for (std::size_t i = 0; i < request_.chosen.size(); ++i) {
       const double* row = logits.row(request_.first_chosen + i);
       const double* end = row + logits.width;
-      const double largest = *std::max_element(row, end);
+      const double* best = std::max_element(row, end);
+      const double largest = *best;
       const double chosen = row[request_.chosen[i]];
       double sum = 0;
       for (const double* x = row; x != end; ++x) sum += std::exp(*x - largest);
       scored.residual += (std::log(sum) - (chosen - largest)) / std::log(2.0);
-      scored.reproduced += chosen == largest ? 1 : 0;
+      // Of equal ones engines take the first: a row without any difference reproduces nothing but that.
+      scored.reproduced += best - row == request_.chosen[i] ? 1 : 0;
     }
     scored.residual /= static_cast<double>(request_.chosen.size());
     if (!std::isfinite(scored.residual)) scored.residual = INFINITY;
