@@ -140,11 +140,11 @@ class Text {
     if (coarse.empty() && found.empty()) return;
     heading("Less precise than the rest, which is no mistake");
     for (const CoarseSteps& steps : coarse) {
-      text_ += wrapped("  ",
-                       fmt::format("{}: in {}; relative residual up to {}, where that explains {}",
-                                   bold(join_taps(steps.taps, layers_)), steps.arithmetic, number(steps.residual),
-                                   number(steps.expected)),
-                       4, columns_);
+      text_ += wrapped(
+          "  ",
+          fmt::format("{}: in {}; residual up to {}, where that explains {}", bold(join_taps(steps.taps, layers_)),
+                      steps.arithmetic, number(steps.residual), number(steps.expected)),
+          4, columns_);
     }
     for (const Finding* finding : found) {
       text_ += wrapped(

@@ -188,7 +188,7 @@ std::string_view quantity(const Finding& finding) {
   if (finding.operation == "tokens") return "share of the ids that differ";
   if (finding.operation == "sampler") return "logits short of the largest";
   if (finding.observed == "ids") return "bits of surprise an id";
-  return "relative residual";
+  return "residual";
 }
 
 bool is_certain(const Finding& finding) {

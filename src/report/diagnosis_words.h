@@ -36,7 +36,8 @@ struct CoarseSteps {
 };
 std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict);
 
-/// What residual_before and residual_after are: "relative residual", "share of the ids that differ".
+/// What residual_before and residual_after are: "residual", relative to the exact value; "share of the ids that
+/// differ".
 std::string_view quantity(const diagnose::Finding& finding);
 
 /// A finding that is called a mistake by the verdict, not only suspected.

@@ -10,7 +10,7 @@
 
 namespace {
 
-using namespace assay;
+using namespace assay;  // NOLINT(google-build-using-namespace): a test program
 using Outcome = diagnose::StepReport::Outcome;
 
 constexpr int kLayers = 48;

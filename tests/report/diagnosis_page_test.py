@@ -83,7 +83,7 @@ def test_findings_are_those_of_the_json(opened, made):
         assert replayed.count() == (finding["fault"] != "unknown")
         if replayed.count():
             assert says(replayed.inner_text(), finding["residual_after"])
-        if replayed.count() and finding["quantity"] == "relative residual":
+        if replayed.count() and finding["quantity"] == "residual":
             good, bad = (cards.nth(i).locator(f".dot.{kind}").bounding_box()["x"] for kind in ("good", "bad"))
             assert good < cards.nth(i).locator(".explained").bounding_box()["width"] + good < bad
     links = page.locator("#findings .sources a").evaluate_all("all => all.map(a => [a.textContent, a.href])")

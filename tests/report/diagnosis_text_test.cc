@@ -90,7 +90,7 @@ TEST(DiagnosisText, MistakeSaysPlaceClaimEvidenceAndChange) {
   const std::string text = to_text(verdict);
   EXPECT_EQ(text.rfind("1 mistake: 4 of 10 steps are right on the inputs they had, in f32\n", 0), 0U) << text;
   EXPECT_TRUE(has(text, "\n1. blk.0-2.q and k (all 3 layers): rotates channels i and i + d/2 together\n")) << text;
-  EXPECT_TRUE(has(text, "relative residual 1.4 -> 3e-07 with it made on purpose; rounding explains 1e-06"));
+  EXPECT_TRUE(has(text, "residual 1.4 -> 3e-07 with it made on purpose; rounding explains 1e-06"));
   EXPECT_TRUE(has(text, "change     Rotate neighbours.\n"));
   EXPECT_TRUE(has(text, "name       rope_pairing pairing=halves, confidence 0.99\n"));
   EXPECT_TRUE(has(text, "known from owner/repo#12\n"));
@@ -127,8 +127,8 @@ TEST(DiagnosisText, OnlyRoundingCoarserThanTheRestIsListed) {
   verdict.steps[5].expected = 5e-3;
   verdict.findings.push_back(rounding("blk.2.out", "coarse_arithmetic", 3e-3));
   const std::string text = to_text(verdict, 120);
-  EXPECT_TRUE(has(text, "  blk.0,1.out: in bf16; relative residual up to 0.002, where that explains 0.005\n")) << text;
-  EXPECT_TRUE(has(text, "  blk.2.out: keeps values in coarse_arithmetic (coarse_arithmetic), relative residual 0.003"));
+  EXPECT_TRUE(has(text, "  blk.0,1.out: in bf16; residual up to 0.002, where that explains 0.005\n")) << text;
+  EXPECT_TRUE(has(text, "  blk.2.out: keeps values in coarse_arithmetic (coarse_arithmetic), residual 0.003"));
   EXPECT_FALSE(has(text, "f16_storage"));
   const nlohmann::ordered_json json = to_json(verdict);
   ASSERT_EQ(json["coarser"].size(), 1U);
@@ -150,7 +150,7 @@ TEST(DiagnosisText, FiguresOfGatesAreNoResiduals) {
   verdict.findings[1].residual_before = INFINITY;
   const std::string text = to_text(verdict);
   EXPECT_TRUE(has(text, "share of the ids that differ 0.25 -> 0 with it made on purpose\n")) << text;
-  EXPECT_TRUE(has(text, "relative residual not finite -> 0 with"));
+  EXPECT_TRUE(has(text, "residual not finite -> 0 with"));
   EXPECT_TRUE(has(text, "seen at    logits\n"));
 }
 
@@ -211,7 +211,7 @@ TEST(DiagnosisJson, SaysWhatThePageShows) {
   const nlohmann::ordered_json json = to_json(verdict);
   EXPECT_EQ(json["arithmetic"], "f16");
   EXPECT_EQ(json["findings"][0]["where"], "blk.0-2.q and k (all 3 layers)");
-  EXPECT_EQ(json["findings"][0]["quantity"], "relative residual");
+  EXPECT_EQ(json["findings"][0]["quantity"], "residual");
   EXPECT_TRUE(json["findings"][0]["residual_before"].is_null());
   EXPECT_EQ(json["steps"][0]["arithmetic"], "bf16");
   EXPECT_EQ(json["steps"][0]["coarser"], true);

@@ -9,7 +9,7 @@ export interface Axis {
   high: number;
 }
 
-const kRelative = "relative residual";
+const kRelative = "residual";
 
 export function axisOf(findings: Finding[]): Axis {
   const values = findings.filter((one) => one.quantity === kRelative)
