@@ -63,6 +63,10 @@ TEST(Sampler, IdsBehindThePromptMayBePrescribed) {
   EXPECT_TRUE(most.findings.empty());
   EXPECT_EQ(most.notes.size(), 1U);
   EXPECT_EQ(diagnose::check_sampler(made({1, 0, 3}, kLogits)).findings.size(), 1U);
+  // Logits that were cut are all equal: the largest by chance.
+  const GateReport cut = diagnose::check_sampler(made({0, 1, 3}, {0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 8, 9, 9, 9, 8}));
+  EXPECT_TRUE(cut.findings.empty());
+  EXPECT_EQ(cut.notes.size(), 1U);
 }
 
 TEST(Sampler, EqualLogitsAreNoFault) {
@@ -100,31 +104,35 @@ TEST(Sampler, FactsAlone) {
   EXPECT_TRUE(diagnose::check_sampler(with_facts(4, {{FactKind::top, 0, 7, 12.5, 0}})).findings.empty());
 }
 
-TEST(Sampler, TheRowBefore) {
-  const GateReport report = diagnose::check_sampler(made({3, 1, 2}, kLogits));
-  ASSERT_EQ(report.findings.size(), 1U);
-  const Finding& finding = report.findings[0];
-  ASSERT_EQ(finding.parameters.size(), 2U);
-  EXPECT_EQ(finding.parameters[0].value, "other_row");
-  EXPECT_EQ(finding.parameters[1].value, "-1");
-  EXPECT_EQ(finding.residual_after, 0);
+trace::ForeignTrace chosen(std::vector<std::int32_t> ids, std::vector<double> logits) {
+  trace::ForeignTrace trace = made({}, std::move(logits));
+  trace.generated = std::move(ids);
+  return trace;
 }
 
-TEST(Sampler, TheRowAfterOnlyForChosenIds) {
-  const GateReport prescribed = diagnose::check_sampler(made({2, 3}, kLogits));
-  EXPECT_TRUE(prescribed.findings.empty());
-  EXPECT_EQ(prescribed.notes.size(), 1U);
-  trace::ForeignTrace trace = made({2, 3}, kLogits);
-  trace.generated = {2, 3};
-  const GateReport chosen = diagnose::check_sampler(trace);
-  ASSERT_EQ(chosen.findings.size(), 1U);
-  ASSERT_EQ(chosen.findings[0].parameters.size(), 2U);
-  EXPECT_EQ(chosen.findings[0].parameters[1].value, "+1");
+TEST(Sampler, AnotherRow) {
+  for (const auto& [ids, offset] : {std::pair(std::vector<std::int32_t>{3, 1, 2}, "-1"), {{2, 3}, "+1"}}) {
+    const GateReport report = diagnose::check_sampler(chosen(ids, kLogits));
+    ASSERT_EQ(report.findings.size(), 1U);
+    const Finding& finding = report.findings[0];
+    ASSERT_EQ(finding.parameters.size(), 2U);
+    EXPECT_EQ(finding.parameters[0].value, "other_row");
+    EXPECT_EQ(finding.parameters[1].value, offset);
+    EXPECT_EQ(finding.residual_after, 0);
+    // Prescribed ids look so in any model that repeats what it reads.
+    const GateReport prescribed = diagnose::check_sampler(made(ids, kLogits));
+    EXPECT_TRUE(prescribed.findings.empty());
+    EXPECT_EQ(prescribed.notes.size(), 1U);
+  }
+  // The largest of the row before, but with others: logits that were cut.
+  const GateReport cut = diagnose::check_sampler(chosen({3}, {0, 9, 9, 9, 0, 9, 8, 1}));
+  ASSERT_EQ(cut.findings.size(), 1U);
+  EXPECT_TRUE(cut.findings[0].parameters.empty());
 }
 
 TEST(Sampler, ARepetitionPenalty) {
   // The prompt has 2 and 0: where they lead, another is taken.
-  const GateReport report = diagnose::check_sampler(made({1, 3}, {0, 0, 0, 0, 9, 3, 5, 1, 4, 3, 5, 2}));
+  const GateReport report = diagnose::check_sampler(chosen({1, 3}, {0, 0, 0, 0, 9, 3, 5, 1, 4, 3, 5, 2}));
   ASSERT_EQ(report.findings.size(), 1U);
   ASSERT_EQ(report.findings[0].parameters.size(), 1U);
   EXPECT_EQ(report.findings[0].parameters[0].value, "repetition_penalty");

@@ -115,6 +115,7 @@ class SamplerGate {
       ++judged;
       const double margin = shortfall(*row, static_cast<std::size_t>(choice.id));
       if (margin > 0) wrong_.push_back({choice, margin});
+      clear_ += is_only_largest(*row, choice.id) ? 1 : 0;
     }
     if (!wrong_.empty()) say(judged);
     return std::move(report_);
@@ -140,10 +141,10 @@ class SamplerGate {
     finding.confidence = 0.7;
     explain(finding);
     // Ids behind the prompt need not be chosen ones: whoever compares two engines feeds both the same.
-    if (trace_.generated.empty() && finding.parameters.empty() && 2 * wrong_.size() > judged) {
+    if (trace_.generated.empty() && clear_ < wrong_.size()) {
       report_.notes.push_back(
           fmt::format("{} of {} ids behind the prompt are not the largest of the logits before them; taken as "
-                      "prescribed, not chosen",
+                      "prescribed, not chosen (if they were chosen, say so with `generated`)",
                       wrong_.size(), judged));
       return;
     }
@@ -156,8 +157,6 @@ class SamplerGate {
 
   void explain(Finding& finding) const {
     for (const int offset : {-1, 1}) {
-      // The row after reads the id itself; prescribed ids look so in any model that repeats what it reads.
-      if (offset > 0 && trace_.generated.empty()) continue;
       if (!are_largest_of(offset)) continue;
       finding.parameters = {{"rule", "other_row"}, {"offset", fmt::format("{:+d}", offset)}};
       finding.claim = fmt::format("chooses by the logits of the token {}", offset < 0 ? "before" : "after");
@@ -178,12 +177,19 @@ class SamplerGate {
     finding.residual_after = 0;
   }
 
+  /// One of several equal ones may be anybody's choice.
+  static bool is_only_largest(const KnownRow& row, std::int32_t id) {
+    const Logit* own = row.find(static_cast<std::size_t>(id));
+    if (own == nullptr || row.others >= own->value) return false;
+    return std::count_if(row.logits.begin(), row.logits.end(),
+                         [&](const auto& entry) { return entry.second.value >= own->value; }) == 1;
+  }
+
   bool are_largest_of(int offset) const {
     return std::all_of(wrong_.begin(), wrong_.end(), [&](const Wrong& wrong) {
       if (offset < 0 && wrong.choice.row == 0) return false;
       const auto row = known_row(*logits_, wrong.choice.row + static_cast<std::size_t>(offset));
-      return row && row->is_finite && row->find(static_cast<std::size_t>(wrong.choice.id)) != nullptr &&
-             shortfall(*row, static_cast<std::size_t>(wrong.choice.id)) == 0;
+      return row && row->is_finite && is_only_largest(*row, wrong.choice.id);
     });
   }
 
@@ -211,6 +217,7 @@ class SamplerGate {
   const trace::ForeignTrace& trace_;
   const trace::ForeignTap* logits_;
   std::vector<Wrong> wrong_;
+  std::size_t clear_ = 0;  // chosen ids that alone are the largest
   GateReport report_;
 };
 

@@ -2,8 +2,8 @@
 // or storing the logits may have rounded, are no fault.
 //
 //   not_greedy {rule: repetition_penalty}                 every larger id stands among the tokens before
-//   not_greedy {rule: other_row, offset: -1|+1}           each is the largest of a neighbouring row; +1 only of
-//   `generated` ids not_greedy                                            neither
+//   not_greedy {rule: other_row, offset: -1|+1}           each is the largest of a neighbouring row
+//   not_greedy                                            neither
 #pragma once
 
 #include "diagnose/gates/gate.h"
@@ -12,8 +12,8 @@
 namespace assay::diagnose {
 
 /// Judges each id that follows a row of the tap "logits", given whole or by single facts: `generated` where there are
-/// any, else tokens[prompt_tokens...], which may have been prescribed: where most of them are not the largest, that is
-/// a note. residual_before is the largest margin by which a chosen id falls short of the row's largest logit.
+/// any, else tokens[prompt_tokens...], which may have been prescribed: where fewer are the largest than are not, that
+/// is a note. residual_before is the largest margin by which a chosen id falls short of the row's largest logit.
 /// Confidence stays below 1: they may sample on purpose.
 GateReport check_sampler(const trace::ForeignTrace& trace);
 
