@@ -20,7 +20,7 @@
 
 namespace {
 
-using namespace assay;
+using namespace assay;  // NOLINT(google-build-using-namespace): a program of the tests
 
 /// NumPy's format 1.0: magic, version, header length (u16), a Python dict padded to a multiple of 64 bytes, the values.
 void write_npy(const std::filesystem::path& path, const diagnose::Matrix& matrix) {
