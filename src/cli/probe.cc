@@ -181,6 +181,8 @@ Written write_probe(const Options& options, const model::Model& model, const std
   const std::int32_t prompt_tokens = static_cast<std::int32_t>(probe.prompt.size());
   folder.write(dump / "tokens.npy", npy(tokens, fmt::format("({},)", tokens.size())));
   folder.write(dump / "prompt_tokens.npy", npy({&prompt_tokens, 1}, "()"));
+  const std::int32_t prescribed = 1;  // whatever the other engine would say
+  folder.write(dump / "prescribed.npy", npy({&prescribed, 1}, "()"));
   Written written{probe, {tokens.begin() + prompt_tokens, tokens.end()}};
   folder.write(path(probe.name) / "ids.txt",
                fmt::format("{}\n{}\n", fmt::join(probe.prompt, " "), fmt::join(written.decoded, " ")));

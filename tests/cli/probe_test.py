@@ -61,7 +61,7 @@ def test_ids_are_those_of_the_text_and_expose(probe):
         assert any(digit in one["text"] for digit in "0123456789") and not one["text"].isascii()
         dump = probe / one["dump"]
         assert np.load(dump / "tokens.npy").tolist() == one["tokens"]
-        assert np.load(dump / "prompt_tokens.npy") == len(prompt)
+        assert np.load(dump / "prompt_tokens.npy") == len(prompt) and np.load(dump / "prescribed.npy") == 1
     assert 12 <= short["prompt_tokens"] < 20 and len(short["decode"]) == 4
     assert longer["prompt_tokens"] > 64 and len(longer["decode"]) == 8
 

@@ -62,7 +62,10 @@ TEST(Sampler, IdsBehindThePromptMayBePrescribed) {
   const GateReport most = diagnose::check_sampler(made({1, 0, 2}, kLogits));
   EXPECT_TRUE(most.findings.empty());
   EXPECT_EQ(most.notes.size(), 1U);
-  EXPECT_EQ(diagnose::check_sampler(made({1, 0, 3}, kLogits)).findings.size(), 1U);
+  trace::ForeignTrace one = made({1, 0, 3}, kLogits);
+  EXPECT_EQ(diagnose::check_sampler(one).findings.size(), 1U);
+  one.is_prescribed = true;
+  EXPECT_TRUE(diagnose::check_sampler(one).findings.empty());
   // Logits that were cut are all equal: the largest by chance.
   const GateReport cut = diagnose::check_sampler(made({0, 1, 3}, {0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 8, 9, 9, 9, 8}));
   EXPECT_TRUE(cut.findings.empty());

@@ -94,6 +94,7 @@ std::vector<Choice> choices(const trace::ForeignTrace& trace) {
     for (std::size_t i = 0; i < trace.generated.size(); ++i) all.push_back({first + i, trace.generated[i]});
     return all;
   }
+  if (trace.is_prescribed) return all;
   for (std::size_t row = first; row + 1 < trace.tokens.size(); ++row) all.push_back({row, trace.tokens[row + 1]});
   return all;
 }

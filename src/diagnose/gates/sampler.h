@@ -12,9 +12,9 @@
 namespace assay::diagnose {
 
 /// Judges each id that follows a row of the tap "logits", given whole or by single facts: `generated` where there are
-/// any, else tokens[prompt_tokens...], which may have been prescribed: where fewer are the largest than are not, that
-/// is a note. residual_before is the largest margin by which a chosen id falls short of the row's largest logit.
-/// Confidence stays below 1: they may sample on purpose.
+/// any, else tokens[prompt_tokens...] unless the dump says that they were prescribed. They may have been even so: where
+/// fewer are the largest than are not, that is a note. residual_before is the largest margin by which a chosen id falls
+/// short of the row's largest logit. Confidence stays below 1: they may sample on purpose.
 GateReport check_sampler(const trace::ForeignTrace& trace);
 
 }  // namespace assay::diagnose

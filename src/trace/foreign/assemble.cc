@@ -95,6 +95,9 @@ class Assembler {
       case NameKind::generated:
         trace_.generated = integers(array);
         return;
+      case NameKind::prescribed:
+        if (const auto flag = integers(array); flag.size() == 1) trace_.is_prescribed = flag[0] != 0;
+        return;
       case NameKind::prompt_tokens:
         if (const auto count = integers(array); count.size() == 1 && count[0] > 0) {
           trace_.prompt_tokens = static_cast<std::size_t>(count[0]);

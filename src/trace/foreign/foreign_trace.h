@@ -77,6 +77,7 @@ struct ForeignTrace {
   std::string arithmetic;            ///< what a trace of ours says of it: "f64"; empty for others
   std::vector<std::int32_t> tokens;  ///< the prompt, then what was decoded; empty where nobody says
   std::size_t prompt_tokens = 0;     ///< how many of them are the prompt
+  bool is_prescribed = false;  ///< the ids behind the prompt were given to their engine, as a probe's, not chosen by it
   /// How many tokens their run had, as far as rows tell: tokens.size() where there are tokens.
   std::size_t token_count = 0;
   /// Ids their sampler chose: the first after the prompt's last token. May repeat the decoded ones of `tokens`.

@@ -167,6 +167,7 @@ Named Names::from_words(const Words& words) const {
   if (is_one_of(kTokens, whole)) return {NameKind::tokens};
   if (is_one_of(kGenerated, whole)) return {NameKind::generated};
   if (whole == "prompt.tokens" || whole == "n.prompt") return {NameKind::prompt_tokens};
+  if (whole == "prescribed") return {NameKind::prescribed};
   if (whole == "positions" || whole == "position.ids" || whole == "attention.mask") {
     return nothing("no tap");
   }

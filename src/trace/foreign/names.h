@@ -22,6 +22,7 @@ enum class NameKind : std::uint8_t {
   tokens,
   generated,
   prompt_tokens,  ///< one number
+  prescribed,     ///< one number, not 0: the ids behind the prompt were given to the engine
   hidden_states,  ///< Hugging Face's, stacked: the embedding, then what each block gives, the last after the final norm
   nothing,        ///< known, and of no use; `remark` says why
 };
