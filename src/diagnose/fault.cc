@@ -6,8 +6,11 @@
 
 #include "diagnose/faults/attend.h"
 #include "diagnose/faults/rotate.h"
+#include "model/model.h"
 
 namespace assay::diagnose {
+
+const model::HyperParameters& Site::hyper_parameters() const { return model.hyper_parameters; }
 
 model::ValueId Site::find(std::string_view tap) const {
   const auto& all = plan().values;

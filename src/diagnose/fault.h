@@ -14,8 +14,12 @@
 
 #include "diagnose/matrix.h"
 #include "diagnose/stepper.h"
-#include "model/model.h"
 #include "model/plan.h"
+
+namespace assay::model {
+struct HyperParameters;
+struct Model;
+}  // namespace assay::model
 
 namespace assay::diagnose {
 
@@ -49,7 +53,7 @@ struct Site {
 
   const model::Plan& plan() const { return stepper.plan(); }
   const model::Step& step() const { return changed != nullptr ? *changed : plan().steps[index]; }
-  const model::HyperParameters& hyper_parameters() const { return model.hyper_parameters; }
+  const model::HyperParameters& hyper_parameters() const;
   std::string_view tap() const { return plan().values[static_cast<std::size_t>(step().output)].tap; }
   const Matrix& input(std::size_t i) const { return values.value(step().inputs[i]); }
   std::size_t width() const { return plan().values[static_cast<std::size_t>(step().output)].width; }

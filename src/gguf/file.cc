@@ -13,12 +13,6 @@
 
 namespace assay::gguf {
 
-std::uint64_t Tensor::rows() const {
-  std::uint64_t rows = 1;
-  for (std::size_t i = 1; i < ne.size(); ++i) rows *= ne[i];
-  return rows;
-}
-
 struct File::Contents {
   std::vector<MappedFile> maps;
   std::vector<std::span<const std::byte>> parts;

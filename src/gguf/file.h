@@ -23,26 +23,10 @@
 #include <utility>
 #include <vector>
 
+#include "gguf/tensor.h"
 #include "gguf/value.h"
-#include "quant/type.h"
 
 namespace assay::gguf {
-
-/// A tensor: a view into the mapped file.
-struct Tensor {
-  std::string_view name;
-  const quant::Type* type = nullptr;
-  std::vector<std::uint64_t> ne;  ///< 1 to 4 dimensions, ne[0] is the row length
-  std::span<const std::byte> data;
-
-  std::uint64_t row_values() const { return ne[0]; }
-  std::uint64_t rows() const;  ///< product of ne[1..]
-  std::uint64_t values() const { return row_values() * rows(); }
-  std::size_t row_bytes() const { return static_cast<std::size_t>(ne[0] / type->block_values) * type->block_bytes; }
-  std::span<const std::byte> row(std::uint64_t index) const {
-    return data.subspan(static_cast<std::size_t>(index) * row_bytes(), row_bytes());
-  }
-};
 
 class File {
  public:

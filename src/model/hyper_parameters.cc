@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "gguf/file.h"
 
 namespace assay::model {
 namespace {

@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "gguf/file.h"
+namespace assay::gguf {
+class File;
+}
 
 namespace assay::model {
 

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "gguf/file.h"
+#include "gguf/tensor.h"
 
 namespace assay::model {
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/math.h"
+#include "model/model.h"
 #include "model/rope.h"
 
 namespace assay::diagnose {

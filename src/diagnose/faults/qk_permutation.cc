@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "diagnose/faults/faults.h"
+#include "model/hyper_parameters.h"
 
 namespace assay::diagnose {
 namespace {

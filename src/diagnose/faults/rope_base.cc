@@ -6,6 +6,7 @@
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/rotate.h"
 #include "diagnose/faults/solve.h"
+#include "model/hyper_parameters.h"
 
 namespace assay::diagnose {
 namespace {

@@ -1,6 +1,7 @@
 #include "diagnose/faults/angles.h"
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/rotate.h"
+#include "model/hyper_parameters.h"
 
 namespace assay::diagnose {
 namespace {

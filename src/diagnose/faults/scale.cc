@@ -3,6 +3,7 @@
 
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/solve.h"
+#include "model/hyper_parameters.h"
 
 namespace assay::diagnose {
 namespace {
