@@ -76,8 +76,12 @@ bool is_of_gate(const Finding& finding) {
   return finding.operation == "tokens" || finding.operation == "sampler" || finding.operation == "weights";
 }
 
+/// That there is a mistake, not which of those that are tied: they share the confidence. Faults that reproduce the same
+/// few ids are no such ties.
 bool is_sure_mistake(const Finding& finding) {
-  return finding.fault_class == FaultClass::mistake && finding.confidence >= 0.5;
+  const bool share = finding.observed != "ids";
+  const double confidence = finding.confidence * (share ? static_cast<double>(1 + finding.ties.size()) : 1);
+  return finding.fault_class == FaultClass::mistake && confidence >= 0.5;
 }
 
 void judge_from_outside(const model::Model& model, const Passage& passage, const trace::ForeignTrace& trace,

@@ -289,7 +289,7 @@ class Walk {
     finding.residual_before = report.residual;
     finding.residual_after = explanation.residual;
     finding.expected = report.expected;
-    finding.fingerprint = fingerprint_at(report.step);
+    finding.fingerprint = fingerprint_at(report.step, report.expected);
     return finding;
   }
 
@@ -313,7 +313,7 @@ class Walk {
     finding.fault = "unknown";
     finding.residual_before = finding.residual_after = report.residual;
     finding.expected = report.expected;
-    finding.fingerprint = fingerprint_at(step);
+    finding.fingerprint = fingerprint_at(step, report.expected);
     finding.claim = "the step does not compute what the model says, and no known fault explains what it does";
     std::vector<std::string> hidden;
     for (const std::size_t other : replay_.region(step)) {
@@ -327,7 +327,9 @@ class Walk {
       walked_.needed.push_back(fmt::format("whole rows of {}: they would tell which step before {} is wrong",
                                            fmt::join(hidden, ", "), report.tap));
     }
-    finding.confidence = hidden.empty() ? 0.9 : 0.5;
+    // A few printed numbers are too little to say that an engine is wrong and no more.
+    const bool is_seen = !replay_.given(step)->values.empty();
+    finding.confidence = !is_seen ? 0.4 : hidden.empty() ? 0.9 : 0.5;
     walked_.findings.push_back(std::move(finding));
     if (!replay_.is_whole(step)) {
       set_tainted(step, true);
@@ -364,14 +366,14 @@ class Walk {
     }
   }
 
-  std::string fingerprint_at(std::size_t step) const {
+  std::string fingerprint_at(std::size_t step, double rounding) const {
     std::size_t head_width = 0;
     for (const model::Step& other : replay_.plan().steps) {
       if (const auto* attention = std::get_if<model::Attention>(&other.operation)) head_width = attention->head_width;
     }
     const std::string_view kind = kind_of(tap(step));
     const bool has_heads = kind == "attn" || kind == "v" || kind.substr(0, 1) == "q" || kind.substr(0, 1) == "k";
-    return fingerprint(*replay_.given(step), replay_.computed(step), has_heads ? head_width : 0);
+    return fingerprint(*replay_.given(step), replay_.computed(step), has_heads ? head_width : 0, rounding);
   }
 
   Replay& replay_;

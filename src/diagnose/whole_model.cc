@@ -25,6 +25,8 @@ constexpr std::size_t kPaired = 12;
 // What a fault must take away to be believed, and to be mentioned.
 constexpr double kBelievable = 8;
 constexpr double kMentioned = 2;
+// Faults in one kind of step, or in a single one, are many: they are tried up to so many multiplications.
+constexpr double kMostWork = 3e10;
 // So few chosen ids are reproduced by chance too often.
 constexpr std::size_t kManyIds = 4;
 
@@ -79,7 +81,9 @@ class WholeModel final : public Values {
     std::vector<Scored> scored;
     const auto explains = [&] { return !scored.empty() && is_believable(scored, plain, result); };
     for (const Scope scope : {Scope::everywhere, Scope::kind, Scope::step}) {
-      for (Planted& planted : plant(scope)) pending_.push_back({std::move(planted)});
+      std::vector<Planted> all = plant(scope);
+      if (scope != Scope::everywhere && static_cast<double>(all.size()) * cost_of_run() > kMostWork) break;
+      for (Planted& planted : all) pending_.push_back({std::move(planted)});
       run_pending(scored);
       if (explains()) break;
     }
@@ -96,6 +100,12 @@ class WholeModel final : public Values {
   enum class Scope { everywhere, kind, step };
 
   const model::Plan& plan() const { return model_.plan; }
+  /// Multiplications of one run.
+  double cost_of_run() const {
+    double weights = 0;
+    for (const gguf::Tensor* tensor : plan().weights) weights += static_cast<double>(tensor->values());
+    return weights * static_cast<double>(passage_.tokens.size());
+  }
   Matrix& at(std::size_t step) { return values_[static_cast<std::size_t>(plan().steps[step].output)]; }
   const std::string& tap(std::size_t step) const {
     return plan().values[static_cast<std::size_t>(plan().steps[step].output)].tap;
