@@ -37,6 +37,7 @@ Replay::Replay(const model::Model& model, const trace::ForeignTrace& trace, Pass
   const std::size_t steps = plan().steps.size();
   given_.resize(steps);
   whole_.resize(steps);
+  seen_right_.resize(steps);
   applied_.resize(steps);
   computed_.resize(steps);
   step_of_.resize(plan().values.size());
@@ -75,7 +76,7 @@ void Replay::settle(std::size_t step, Matrix computed) {
 
 void Replay::advance(std::size_t step) { settle(step, run(step, *this, passage_)); }
 
-std::vector<std::size_t> Replay::region(std::size_t step) const {
+std::vector<std::size_t> Replay::region(std::size_t step, bool pass_seen_right) const {
   std::vector<bool> in(step + 1);
   in[step] = true;
   std::vector<std::size_t> steps;
@@ -83,7 +84,8 @@ std::vector<std::size_t> Replay::region(std::size_t step) const {
     if (!in[i]) continue;
     steps.push_back(i);
     for (const model::ValueId input : plan().steps[i].inputs) {
-      if (!whole_[step_of_[at(input)]]) in[step_of_[at(input)]] = true;
+      const std::size_t before = step_of_[at(input)];
+      if (!whole_[before] && (pass_seen_right || !seen_right_[before])) in[before] = true;
     }
   }
   return steps;

@@ -43,8 +43,11 @@ class Replay final : public Values {
   /// The step as faults see it. `given` is set when the candidate gave the step's output whole.
   Site site(std::size_t step) const;
 
-  /// Steps from which a computed value can reach the step's output unseen, the step itself first, then backwards.
-  std::vector<std::size_t> region(std::size_t step) const;
+  /// Steps from which a computed value can reach the step's output, the step itself first, then backwards: unseen, or,
+  /// when `seen_right` are passed as well, seen by facts that were right.
+  std::vector<std::size_t> region(std::size_t step, bool pass_seen_right = true) const;
+  /// The facts that were given of the step's output are right.
+  void see_right(std::size_t step) { seen_right_[step] = true; }
 
   /// The output of `step` when an earlier one (or itself) computes with a fault.
   Matrix predict(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis) const {
@@ -85,6 +88,7 @@ class Replay final : public Values {
   Stepper stepper_;
   std::vector<const trace::ForeignTap*> given_;     // by step
   std::vector<bool> whole_;                         // by step
+  std::vector<bool> seen_right_;                    // by step
   std::vector<std::size_t> step_of_;                // by value
   std::vector<std::optional<Hypothesis>> applied_;  // by step
   std::vector<Matrix> values_;                      // by value

@@ -95,8 +95,8 @@ bool are_alike(double a, double b) {
   return std::max(a, b) <= kAlike * low;
 }
 
-std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual) {
-  const std::vector<std::size_t> region = replay.region(step);
+std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual, bool pass_seen_right) {
+  const std::vector<std::size_t> region = replay.region(step, pass_seen_right);
   const Trial trial(replay, step, region);
   std::vector<Explanation> found;
   for (const std::size_t faulty : region) {

@@ -18,9 +18,10 @@ struct Explanation {
   double residual = 0;  ///< that is left at the observed step
 };
 
-/// All hypotheses of the faults that leave less than `residual`, the least first; where they leave about the same, in
-/// the order of the list of faults, mistakes before rounding, and steps nearer to the observed one first.
-std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual);
+/// All hypotheses of the faults in the step's region (Replay::region) that leave less than `residual`, the least first;
+/// where they leave about the same, in the order of the list of faults, mistakes before rounding, and steps nearer to
+/// the observed one first.
+std::vector<Explanation> explain(const Replay& replay, std::size_t step, double residual, bool pass_seen_right = true);
 
 /// What one fault with known parameters leaves at `step` when it is at `faulty`; infinity where it cannot live there.
 /// `hypothesis` becomes that of this step.

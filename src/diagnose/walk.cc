@@ -60,6 +60,7 @@ class Walk {
     for (std::size_t step = 0; step < replay_.plan().steps.size(); ++step) {
       replay_.advance(step);
       walked_.steps.push_back(judge(step));
+      if (walked_.steps.back().outcome == Outcome::healthy) replay_.see_right(step);
       if (request_.on_progress) request_.on_progress(step + 1);
     }
     note_coarse_steps();
@@ -145,7 +146,7 @@ class Walk {
 
   /// A fault that an earlier layer had.
   bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains) {
-    for (const std::size_t faulty : replay_.region(step)) {
+    for (const std::size_t faulty : replay_.region(step, false)) {
       for (const Known& known : known_) {
         if (known.operation != model::name_of(step_at(faulty).operation)) continue;
         Hypothesis hypothesis = known.hypothesis;
@@ -165,17 +166,23 @@ class Walk {
   }
 
   bool explain_by_search(std::size_t step, StepReport& report, bool rounding_explains) {
-    const std::vector<Explanation> found = explain(replay_, step, report.residual);
-    if (!found.empty()) {
-      const std::size_t alike = count_alike(found);
-      const std::size_t best = choose(step, found, alike);
-      if (is_believable(report, found[best].residual, rounding_explains)) {
-        accept_found(step, report, found, best, alike);
-        return true;
-      }
-    }
+    const std::vector<Explanation> near = explain(replay_, step, report.residual, false);
+    if (accept_best(step, report, near, rounding_explains)) return true;
     if (rounding_explains) return false;
-    return explain_by_two(step, report, found) || explain_together(step, report);
+    if (explain_by_two(step, report, near) || explain_together(step, report)) return true;
+    // Facts that were right may have hidden what shows here.
+    if (replay_.region(step).size() == replay_.region(step, false).size()) return false;
+    return accept_best(step, report, explain(replay_, step, report.residual), false);
+  }
+
+  bool accept_best(std::size_t step, StepReport& report, const std::vector<Explanation>& found,
+                   bool rounding_explains) {
+    if (found.empty()) return false;
+    const std::size_t alike = count_alike(found);
+    const std::size_t best = choose(step, found, alike);
+    if (!is_believable(report, found[best].residual, rounding_explains)) return false;
+    accept_found(step, report, found, best, alike);
+    return true;
   }
 
   /// Two faults in the step itself.
@@ -197,12 +204,12 @@ class Walk {
 
   /// Two faults at different steps, neither of which explains much without the other.
   bool explain_by_two(std::size_t step, StepReport& report, const std::vector<Explanation>& singles) {
-    if (replay_.region(step).size() < 2) return false;
+    if (replay_.region(step, false).size() < 2) return false;
     for (std::size_t i = 0; i < std::min(kFirstOfTwo, singles.size()); ++i) {
       Replay::Before before = replay_.apply(step, singles[i].step, singles[i].hypothesis);
       StepReport rest = report;
       rest.residual = residual(*replay_.given(step), replay_.computed(step));
-      const std::vector<Explanation> found = explain(replay_, step, rest.residual);
+      const std::vector<Explanation> found = explain(replay_, step, rest.residual, false);
       if (!found.empty() && found.front().step != singles[i].step &&
           is_believable(rest, found.front().residual, false)) {
         Explanation first = singles[i];
@@ -316,7 +323,7 @@ class Walk {
     finding.fingerprint = fingerprint_at(step, report.expected);
     finding.claim = "the step does not compute what the model says, and no known fault explains what it does";
     std::vector<std::string> hidden;
-    for (const std::size_t other : replay_.region(step)) {
+    for (const std::size_t other : replay_.region(step, false)) {
       if (other != step) hidden.push_back(tap(other));
     }
     if (!hidden.empty()) {
