@@ -36,37 +36,8 @@ def worsened(path, share, seed):
 def seated_taps(model, reference, tokens):
     """What every step of the model gives when it reads the reference's taps."""
     engine = Engine(model)
-    weight = model.weight
-    taps = {"embed": weight("token_embd.weight")[np.asarray(tokens)]}
-    x = "embed"
-    for block in range(model.get("block_count")):
-        blk = f"blk.{block}."
-
-        def put(tap, value):
-            taps[blk + tap] = value
-
-        def read(tap):
-            return reference[blk + tap]
-
-        put("attn_norm", engine.rms_norm(reference[x], weight(blk + "attn_norm.weight")))
-        for name in "qkv":
-            put(name, engine.linear(f"{blk}attn_{name}", read("attn_norm")))
-        put("q_rope", engine.rope(read("q")))
-        put("k_rope", engine.rope(read("k")))
-        put("attn", engine.attention(read("q_rope"), read("k_rope"), read("v")))
-        put("attn_out", engine.linear(blk + "attn_output", read("attn")))
-        put("attn_residual", reference[x] + read("attn_out"))
-        put("ffn_norm", engine.rms_norm(read("attn_residual"), weight(blk + "ffn_norm.weight")))
-        put("ffn_gate", engine.linear(blk + "ffn_gate", read("ffn_norm")))
-        put("ffn_up", engine.linear(blk + "ffn_up", read("ffn_norm")))
-        put("ffn_act", engine.gated_activation(read("ffn_gate"), read("ffn_up")))
-        put("ffn_out", engine.linear(blk + "ffn_down", read("ffn_act")))
-        put("out", read("attn_residual") + read("ffn_out"))
-        x = blk + "out"
-    taps["final_norm"] = engine.rms_norm(reference[x], weight("output_norm.weight"))
-    head = weight("output.weight")
-    taps["logits"] = engine.multiply(weight("token_embd.weight") if head is None else head, reference["final_norm"])
-    return taps
+    known = {**reference, "tokens": np.asarray(tokens)}
+    return {step.tap: engine.execute(step, known) for step in engine.steps()}
 
 
 def relative(difference, reference):
