@@ -238,6 +238,7 @@ int execute(Options options) {
 
   const std::string sha256 = model_sha256(model.file);
   std::vector<Written> written;
+  written.reserve(probes.size());
   for (const diagnose::Probe& probe : probes) {
     written.push_back(write_probe(options, model, sha256, *oracle, probe, folder));
   }
