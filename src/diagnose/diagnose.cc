@@ -22,15 +22,10 @@ namespace {
 
 using Outcome = StepReport::Outcome;
 
-Passage passage_of(const tokenizer::Tokenizer& tokenizer, const trace::ForeignTrace& trace,
-                   const DiagnoseRequest& request) {
+Passage passage_of(const trace::ForeignTrace& trace) {
   Passage passage;
   passage.tokens = trace.tokens;
   passage.prompt_tokens = trace.prompt_tokens;
-  if (passage.tokens.empty() && request.prompt) {
-    passage.tokens = tokenizer.encode(*request.prompt);
-    passage.prompt_tokens = passage.tokens.size();
-  }
   if (passage.tokens.empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: no token ids", trace.source),
                 "Dump them as 'tokens', or give --ids or the prompt (-p).");
@@ -38,6 +33,15 @@ Passage passage_of(const tokenizer::Tokenizer& tokenizer, const trace::ForeignTr
   passage.positions.resize(passage.tokens.size());
   std::iota(passage.positions.begin(), passage.positions.end(), std::size_t{0});
   return passage;
+}
+
+void check_generated(const trace::ForeignTrace& trace, std::size_t vocabulary) {
+  for (const std::int32_t id : trace.generated) {
+    if (id >= 0 && static_cast<std::size_t>(id) < vocabulary) continue;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: the chosen id {} is outside the vocabulary of {}", trace.source, id, vocabulary),
+                "Are these ids of another model?");
+  }
 }
 
 /// The ids that were chosen, put behind the prompt: they were the next inputs.
@@ -91,6 +95,12 @@ void judge_from_outside(const model::Model& model, const Passage& passage, const
   whole.chosen = trace.generated;
   if (whole.chosen.empty()) {
     whole.chosen.assign(trace.tokens.begin() + static_cast<std::ptrdiff_t>(trace.prompt_tokens), trace.tokens.end());
+  }
+  if (whole.logits == nullptr && whole.chosen.empty()) {
+    const bool is_sure = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
+    verdict.kind = is_sure ? VerdictKind::fault : VerdictKind::undecided;
+    verdict.needed.emplace_back("values, logits or chosen ids: token ids alone say nothing about the network");
+    return;
   }
   whole.first_chosen = passage.prompt_tokens - 1;
   whole.pairs = request.pairs;
@@ -149,7 +159,8 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
     if (!tap.note.empty()) verdict.notes.push_back(fmt::format("{}: {}", tap.name, tap.note));
   }
   for (const std::string& extra : trace.extra) verdict.notes.push_back(fmt::format("not used: {}", extra));
-  Passage passage = passage_of(tokenizer, trace, request);
+  check_generated(trace, model.plan.vocabulary);
+  Passage passage = passage_of(trace);
   const std::span<const std::int32_t> prompt(passage.tokens.data(), passage.prompt_tokens);
   add(check_tokens(model.file, tokenizer, request.prompt, prompt), verdict);
   add(check_sampler(trace), verdict);

@@ -24,8 +24,8 @@ struct DiagnoseRequest {
   std::function<void(std::size_t done, std::size_t total)> on_progress;  ///< may be empty
 };
 
-/// The trace has taps of the model's plan. Throws Error{input} when it says nothing that can be judged: no token ids
-/// and no prompt, ids outside the vocabulary, or no tap, logits or chosen ids.
+/// The trace has taps of the model's plan. Throws Error{input} without token ids, and when a chosen id is outside the
+/// vocabulary.
 Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenizer, trace::ForeignTrace trace,
                  const DiagnoseRequest& request);
 
