@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/math.h"
+#include "engine/oracle/operations.h"
 
 namespace assay::diagnose {
 
@@ -18,26 +18,9 @@ Matrix rotate(const Site& here, const model::Rope& rope, const PositionOf& posit
     return here.then->run(next);
   }
   const Matrix& input = here.input(0);
-  Matrix output = input;
-  const std::size_t pairs = rope.frequencies.size();
-  const bool neighbours = rope.pairing == model::RopePairing::neighbours;
+  Matrix output(input.rows, input.width);
   for (std::size_t i = 0; i < input.rows; ++i) {
-    const double at = position(here.passage, i);
-    const double* x = input.row(i);
-    double* out = output.row(i);
-    for (std::size_t pair = 0; pair < pairs; ++pair) {
-      const double angle = at * rope.frequencies[pair];
-      const double cosine = portable_cos(angle) * rope.magnitude;
-      const double sine = portable_sin(angle) * rope.magnitude;
-      const std::size_t first = neighbours ? 2 * pair : pair;
-      const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
-      for (std::size_t head = 0; head < input.width; head += rope.head_width) {
-        const double a = x[head + first];
-        const double b = x[head + second];
-        out[head + first] = a * cosine - b * sine;
-        out[head + second] = a * sine + b * cosine;
-      }
-    }
+    engine::oracle::rotate(rope, position(here.passage, i), {input.row(i), input.width}, output.row(i));
   }
   return output;
 }

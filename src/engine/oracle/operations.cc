@@ -100,28 +100,30 @@ void run(const model::Linear& linear, const Call& call) {
   }
 }
 
-void run(const model::Rope& rope, const Call& call) {
+void rotate(const model::Rope& rope, double position, std::span<const double> x, double* out) {
   const std::size_t pairs = rope.frequencies.size();
   const bool neighbours = rope.pairing == model::RopePairing::neighbours;
+  std::copy(x.begin(), x.end(), out);
+  for (std::size_t pair = 0; pair < pairs; ++pair) {
+    const double angle = position * rope.frequencies[pair];
+    const double cosine = portable_cos(angle) * rope.magnitude;
+    const double sine = portable_sin(angle) * rope.magnitude;
+    const std::size_t first = neighbours ? 2 * pair : pair;
+    const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
+    for (std::size_t head = 0; head < x.size(); head += rope.head_width) {
+      const double a = x[head + first];
+      const double b = x[head + second];
+      out[head + first] = a * cosine - b * sine;
+      out[head + second] = a * sine + b * cosine;
+    }
+  }
+}
+
+void run(const model::Rope& rope, const Call& call) {
   const auto [begin, end] = call.team.share(call.rows);
   for (std::size_t i = begin; i < end; ++i) {
-    const auto position = static_cast<double>(call.batch.positions[i]);
-    const double* x = call.inputs[0].row(i);
-    double* out = call.output + i * call.width;
-    std::copy_n(x, call.width, out);
-    for (std::size_t pair = 0; pair < pairs; ++pair) {
-      const double angle = position * rope.frequencies[pair];
-      const double cosine = portable_cos(angle) * rope.magnitude;
-      const double sine = portable_sin(angle) * rope.magnitude;
-      const std::size_t first = neighbours ? 2 * pair : pair;
-      const std::size_t second = neighbours ? 2 * pair + 1 : pair + pairs;
-      for (std::size_t head = 0; head < call.width; head += rope.head_width) {
-        const double a = x[head + first];
-        const double b = x[head + second];
-        out[head + first] = a * cosine - b * sine;
-        out[head + second] = a * sine + b * cosine;
-      }
-    }
+    rotate(rope, static_cast<double>(call.batch.positions[i]), {call.inputs[0].row(i), call.width},
+           call.output + i * call.width);
   }
 }
 

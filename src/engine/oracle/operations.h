@@ -42,6 +42,9 @@ struct Call {
   double* scratch;  ///< as long as the widest value and as the longest sequence
 };
 
+/// One row at a position, which is real and may be negative; `out` is as wide as `x`.
+void rotate(const model::Rope& rope, double position, std::span<const double> x, double* out);
+
 void run(const model::Embed& embed, const Call& call);
 void run(const model::RmsNorm& norm, const Call& call);
 void run(const model::Linear& linear, const Call& call);
