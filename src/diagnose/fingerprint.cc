@@ -63,9 +63,10 @@ std::string fingerprint(const trace::ForeignTap& given, const Matrix& computed, 
   if (std::string text = non_finite(all, width); !text.empty()) return text;
   std::erase_if(all, [&](const RowPair& pair) { return !is_finite(pair, width); });
 
-  Residual residual{{}, width, head_width, same(given.dtype, rounding)};
   double worst = 0;
   for (const RowPair& pair : all) worst = std::max(worst, relative_difference(pair, width));
+  // A shape must explain most of what is wrong: within its own size any residual has every shape.
+  Residual residual{{}, width, head_width, std::min(same(given.dtype, rounding), worst / 3)};
   // Beside a row that is all wrong, one is right that differs by a hundredth of it, or by little enough.
   const double right = std::min(worst / 100, std::max(0.01, residual.same));
   for (const RowPair& pair : all) {

@@ -77,6 +77,24 @@ TEST(Fingerprint, NoiseHasNone) {
   EXPECT_EQ(of([&](const Matrix&, std::size_t, std::size_t) { return normal(random); }), "");
 }
 
+TEST(Fingerprint, OfSmallResidualsIsOfThemAlone) {
+  std::mt19937 random(8);
+  std::normal_distribution<double> normal;
+  const Matrix right = random_matrix();
+  const auto with_noise = [&](double noise) {
+    Matrix wrong = right;
+    for (double& value : wrong.values) value += noise * normal(random);
+    return tap_of(wrong);
+  };
+  EXPECT_EQ(diagnose::fingerprint(with_noise(5e-5), right, kHead), "");
+  EXPECT_EQ(diagnose::fingerprint(with_noise(0.15), right, kHead, 0.1), "");
+  trace::ForeignTap f16 = with_noise(5e-4);
+  f16.dtype = gguf::Dtype::f16;
+  EXPECT_EQ(diagnose::fingerprint(f16, right, kHead), "");
+  EXPECT_EQ(of([](const Matrix& m, std::size_t r, std::size_t c) { return m.row(r)[c] * 0.99995; }),
+            "a pure scale: every row is 0.99995 times the right one");
+}
+
 TEST(Fingerprint, Scales) {
   const auto times = [](double factor) {
     return of([=](const Matrix& m, std::size_t r, std::size_t c) { return factor * m.row(r)[c]; });
