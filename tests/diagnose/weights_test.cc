@@ -19,7 +19,7 @@ using diagnose::Finding;
 using diagnose::GateReport;
 using Values = std::vector<float>;
 
-/// 32 wide, 4 heads of 8, 2 key/value heads, feed-forward 64; blk.0.ffn_gate in Q4_0, blk.1.ffn_gate in Q4_K.
+/// 32 wide, 4 heads of 8, 2 key/value heads, feed-forward 256; blk.0.ffn_gate in Q4_0, blk.1.ffn_down in Q6_K.
 test::TinyModel tiny() {
   test::TinyModel model;
   model.keys["llama.embedding_length"] = 32U;
@@ -30,6 +30,7 @@ test::TinyModel tiny() {
     model.add(blk + "attn_q.weight", {32, 32}, 0.4F);
     model.add(blk + "attn_q.bias", {32}, 0.4F);
     model.add(blk + "attn_k.weight", {32, 16}, 0.4F);
+    model.add(blk + "attn_k.bias", {16}, 0.4F);
     model.add(blk + "attn_v.weight", {32, 16}, 0.4F);
     model.add(blk + "attn_output.weight", {32, 32}, 0.4F);
     model.add(blk + "ffn_norm.weight", {32}, 1);
@@ -201,6 +202,8 @@ TEST_F(Weights, RowsOfQAndKInTheOtherOrder) {
   // K with the number of query heads.
   add("blk.0.attn_k.weight", halves(right("blk.0.attn_k.weight"), 4, 32));
   EXPECT_EQ(said(), "qk_permutation to_halves n_head blk.0.attn_k.weight; ");
+  add("blk.0.attn_k.bias", halves(right("blk.0.attn_k.bias"), 4, 1), {16});
+  EXPECT_EQ(said(), "qk_permutation to_halves n_head blk.0.attn_k.bias; ");
 }
 
 TEST_F(Weights, ScaledShiftedExchanged) {

@@ -38,7 +38,7 @@ bool is_norm(std::string_view name) { return name.find("norm") != std::string_vi
 /// What is known of a weight once a place is found that fits.
 struct Placed {
   const ForeignWeight* weight;
-  const gguf::Tensor* tensor;
+  std::size_t outputs;
   WeightShape shape;
   WeightPlace place;
   double as_it_is;  ///< residual of [outputs, inputs] as in the file
@@ -78,21 +78,20 @@ class WeightGate {
     }
     const double as_it_is = pair.match({}).residual;
     // What rounding to 16 bits explains, then mistakes, then what fewer bits explain.
-    if (is_placed(pair, weight, **own, as_it_is, kReproduced)) return;
+    if (is_placed(pair, weight, as_it_is, kReproduced)) return;
     const auto id = static_cast<model::WeightId>(own - all.begin());
     if (is_scaled(pair, weight) || is_offset(pair, weight) || is_misread(pair, weight, id)) return;
-    if (is_placed(pair, weight, **own, as_it_is, kFewBits) || is_another(pair, weight)) return;
+    if (is_placed(pair, weight, as_it_is, kFewBits) || is_another(pair, weight)) return;
     Finding& finding = add("unknown", weight, as_it_is, as_it_is, 0.9);
     finding.claim = "holds other values than the file's tensor, and no known mistake makes them";
     finding.remedy = "Compare how this type's blocks are decoded, and which tensor was loaded.";
     finding.fingerprint = pattern_of(pair, likeliest(pair), (*own)->type->block_values);
   }
 
-  bool is_placed(const WeightPair& pair, const ForeignWeight& weight, const gguf::Tensor& own, double as_it_is,
-                 double limit) {
+  bool is_placed(const WeightPair& pair, const ForeignWeight& weight, double as_it_is, double limit) {
     for (const WeightPlace& place : places(pair, weight.name)) {
       if (pair.match(place).residual > limit) continue;
-      placed_.push_back({&weight, &own, pair.shape(), place, as_it_is, 0});
+      placed_.push_back({&weight, pair.outputs(), pair.shape(), place, as_it_is, 0});
       verify(pair, placed_.back());
       return true;
     }
@@ -234,9 +233,7 @@ class WeightGate {
   std::string heads(const Placed& placed) const {
     const model::HyperParameters& hp = model_.hyper_parameters;
     if (placed.place.head_width == hp.key_length) return "own";
-    const auto rows =
-        static_cast<std::size_t>(placed.tensor->values() / std::max<std::uint64_t>(1, placed.tensor->row_values()));
-    return rows / hp.head_count == placed.place.head_width ? "n_head" : "n_head_kv";
+    return placed.outputs / hp.head_count == placed.place.head_width ? "n_head" : "n_head_kv";
   }
 
   void add_transposed(const Placed& placed, const std::string& as, const std::string& claim, double confidence) {
