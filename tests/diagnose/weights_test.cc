@@ -221,6 +221,31 @@ TEST_F(Weights, ScaledShiftedExchanged) {
   EXPECT_EQ(said(), "wrong_tensor blk.1.ffn_norm.weight output_norm.weight; ");
 }
 
+TEST(NormWeights, OfOtherLayersAreNamedHoweverNear) {
+  // As in real models: the norms of neighbouring layers differ by a tenth.
+  test::TinyModel tiny;
+  const std::vector<float> first = tiny.tensors["blk.0.ffn_norm.weight"].values;
+  for (const auto& [name, factor] :
+       {std::pair("blk.1.ffn_norm.weight", 0.1F), std::pair("output_norm.weight", 0.15F)}) {
+    std::vector<float>& values = tiny.tensors[name].values;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = first[i] * (1 + (i % 2 == 0 ? factor : -factor));
+  }
+  const test::LoadedModel model(tiny);
+  const auto names = {"blk.0.ffn_norm.weight", "blk.1.ffn_norm.weight", "output_norm.weight"};
+  for (const std::string theirs : names) {
+    for (const std::string held : {"blk.0.attn_norm.weight", "blk.0.ffn_norm.weight", "blk.1.ffn_norm.weight"}) {
+      if (theirs == held) continue;
+      const Values& values = tiny.tensors[theirs].values;
+      trace::ForeignTrace trace;
+      trace.weights.push_back(
+          {held, held, {held, gguf::Dtype::f32, {values.size()}, false, std::as_bytes(std::span(values)), nullptr}});
+      const GateReport report = diagnose::check_weights(*model, trace, 1);
+      ASSERT_EQ(report.findings.size(), 1U) << held << " holds " << theirs;
+      EXPECT_EQ(report.findings[0].parameters[0].value, theirs);
+    }
+  }
+}
+
 TEST_F(Weights, MisreadBlocks) {
   // Q4_0: d, then 16 bytes whose low nibbles are values 0 to 15; here taken as values 0, 2, 4, ...
   const gguf::Tensor& own = tensor("blk.0.ffn_gate.weight");

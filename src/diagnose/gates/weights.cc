@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -81,7 +79,9 @@ class WeightGate {
     if (is_placed(pair, weight, as_it_is, kReproduced)) return;
     const auto id = static_cast<model::WeightId>(own - all.begin());
     if (is_scaled(pair, weight) || is_offset(pair, weight) || is_misread(pair, weight, id)) return;
-    if (is_placed(pair, weight, as_it_is, kFewBits) || is_another(pair, weight)) return;
+    // Norms of other layers may be as near as fewer bits.
+    if (pair.is_vector() && is_another(pair, weight, kReproduced)) return;
+    if (is_placed(pair, weight, as_it_is, kFewBits) || is_another(pair, weight, kFewBits)) return;
     Finding& finding = add("unknown", weight, as_it_is, as_it_is, 0.9);
     finding.claim = "holds other values than the file's tensor, and no known mistake makes them";
     finding.remedy = "Compare how this type's blocks are decoded, and which tensor was loaded.";
@@ -351,7 +351,9 @@ class WeightGate {
     return true;
   }
 
-  bool is_another(const WeightPair& pair, const ForeignWeight& weight) {
+  /// Whether they hold another tensor of the file; if so it is the nearest one.
+  bool is_another(const WeightPair& pair, const ForeignWeight& weight, double limit) {
+    const gguf::Tensor* nearest = nullptr;
     for (const gguf::Tensor& other : model_.file.tensors()) {
       if (other.name == weight.name || !other.type->is_decodable()) continue;
       if (other.values() != pair.outputs() * pair.inputs()) continue;
@@ -359,16 +361,18 @@ class WeightGate {
       if (with.shape() == WeightShape::other) continue;
       for (const WeightPlace& place : places(with, other.name)) {
         const double left = with.match(place).residual;
-        if (left > kFewBits) continue;
-        Finding& finding = add("wrong_tensor", weight, pair.match({}).residual, left, 0.95);
-        finding.parameters = {{"tensor", std::string(other.name)}};
-        finding.claim = fmt::format("holds the file's {} in its place", other.name);
-        finding.remedy = "Load every tensor by its own name.";
-        finding.sources = find_fault("wrong_tensor")->sources;
-        return true;
+        if (left > limit) continue;
+        limit = left;
+        nearest = &other;
       }
     }
-    return false;
+    if (nearest == nullptr) return false;
+    Finding& finding = add("wrong_tensor", weight, pair.match({}).residual, limit, 0.95);
+    finding.parameters = {{"tensor", std::string(nearest->name)}};
+    finding.claim = fmt::format("holds the file's {} in its place", nearest->name);
+    finding.remedy = "Load every tensor by its own name.";
+    finding.sources = find_fault("wrong_tensor")->sources;
+    return true;
   }
 
   Finding& add(std::string fault, const ForeignWeight& weight, double before, double after, double confidence) {
