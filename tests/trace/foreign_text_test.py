@@ -177,6 +177,18 @@ def test_facts_of_logits_only(case, tmp_path):
     assert read(path, tmp_path / "t.json")["tokens"] == TOKENS
 
 
+def test_facts_of_rows_without_a_token(case, tmp_path):
+    """The ids come from elsewhere, and are fewer than the rows."""
+    path, _, taps = case
+    document = {"logits": {"row": 2, "values": taps["logits"][2:5].tolist()},
+                "taps": {"blk.0.q": {"row": 50, "values": taps["blk.0.q"][0].tolist()}, "blk.0.k": {"row": 3, "rms": 1.5}}}
+    (tmp_path / "t.json").write_text(json.dumps(document))
+    trace = read(path, tmp_path / "t.json", *ids(TOKENS[:4]))
+    assert trace["taps"].keys() == {"logits", "blk.0.k"} and trace["taps"]["logits"]["rows"] == [2, 3]
+    assert np.array_equal(values(trace["taps"]["logits"]), taps["logits"][2:4])
+    assert trace["notes"] == ["4 tokens, but 51 rows in the dump: 2 facts or rows are left out"]
+
+
 BAD_FACTS = [
     ('{"tokens": [1, 2}', "no JSON, at byte offset 16"),
     ('{"token": [1]}', "unknown member 'token'"),

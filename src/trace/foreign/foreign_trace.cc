@@ -134,10 +134,10 @@ void sort_as_planned(const model::Plan& plan, ForeignTrace& trace) {
   trace.taps = std::move(sorted);
 }
 
-/// The last row that anything is known of.
-std::size_t rows_seen(const ForeignTrace& trace) {
-  std::size_t rows = trace.token_count;
-  for (const ForeignTap& tap : trace.taps) {
+/// How many rows there are up to the last that anything is known of.
+std::size_t rows_seen(std::span<const ForeignTap> taps) {
+  std::size_t rows = 0;
+  for (const ForeignTap& tap : taps) {
     if (!tap.rows.empty()) rows = std::max(rows, tap.rows.back() + 1);
     for (const Fact& fact : tap.facts) {
       if (fact.row != kAllRows) rows = std::max(rows, fact.row + 1);
@@ -146,18 +146,22 @@ std::size_t rows_seen(const ForeignTrace& trace) {
   return rows;
 }
 
-/// Facts of rows that have no token, and of all rows where the dump has not all.
-void drop_strayed_facts(std::size_t rows_of_dump, ForeignTrace& trace) {
+/// Rows and facts of rows that have no token, and facts of all rows where the dump has not all.
+void drop_strays(std::size_t rows_of_dump, ForeignTrace& trace) {
+  const std::size_t tokens = trace.tokens.size();
+  const std::size_t rows_in_dump = std::max(rows_of_dump, rows_seen(trace.taps));
   std::size_t dropped = 0;
   for (ForeignTap& tap : trace.taps) {
     dropped += std::erase_if(tap.facts, [&](const Fact& fact) {
-      return fact.row == kAllRows ? rows_of_dump != 0 && rows_of_dump != trace.tokens.size()
-                                  : fact.row >= trace.tokens.size();
+      return fact.row == kAllRows ? rows_of_dump != 0 && rows_of_dump != tokens : fact.row >= tokens;
     });
+    dropped += std::erase_if(tap.rows, [&](std::size_t row) { return row >= tokens; });
+    tap.values.resize(tap.rows.size() * tap.channels);  // rows ascend: the last ones went
   }
+  std::erase_if(trace.taps, [](const ForeignTap& tap) { return tap.rows.empty() && tap.facts.empty(); });
   if (dropped == 0) return;
-  trace.notes.push_back(fmt::format("{} tokens, but {} rows in the dump: {} facts are left out", trace.tokens.size(),
-                                    rows_of_dump, dropped));
+  trace.notes.push_back(
+      fmt::format("{} tokens, but {} rows in the dump: {} facts or rows are left out", tokens, rows_in_dump, dropped));
 }
 
 }  // namespace
@@ -181,10 +185,10 @@ ForeignTrace read_foreign_trace(const std::filesystem::path& path, const model::
   const std::size_t rows_of_dump = trace.token_count;
   assemble(trace, std::move(arrays), plan, names, options);
   if (trace.tokens.empty()) {
-    trace.token_count = rows_seen(trace);
+    trace.token_count = std::max(trace.token_count, rows_seen(trace.taps));
     trace.prompt_tokens = trace.prompt_tokens == 0 ? trace.token_count : trace.prompt_tokens;
   } else {
-    drop_strayed_facts(rows_of_dump, trace);
+    drop_strays(rows_of_dump, trace);
   }
   sort_as_planned(plan, trace);
   return trace;
