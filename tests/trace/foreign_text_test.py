@@ -205,6 +205,7 @@ BAD_FACTS = [
     ('{"logits": [1, 2]}', "2 values in a row"),
     ('{"taps": ' + "[" * 2000 + "]" * 2000 + "}", "nested too deeply"),
     ('{"logits": [NaN]}', "no JSON"),
+    ('{"logits": [1e999]}', "too large"),
 ]
 
 

@@ -264,6 +264,9 @@ json parse(const std::string& name, std::string_view text) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: no JSON, at byte offset {}", name, error.byte == 0 ? 0 : error.byte - 1),
                 "NaN and Infinity have no place in JSON: write null.");
+  } catch (const json::out_of_range&) {
+    throw Error(ErrorKind::input, fmt::format("{}: a number that is too large for float64", name),
+                "An infinity is written null.");
   }
 }
 
