@@ -189,6 +189,11 @@ def test_one_row_and_decode_rows(model, taps, tmp_path):
         assert np.array_equal(values(trace["taps"]["logits"])[0], taps["logits"][-1])
         assert trace["taps"]["blk.1.out"]["rows"] == list(range(7))
         assert np.array_equal(values(trace["taps"]["blk.1.out"]), taps["blk.1.out"])
+    # A place that no run has: nothing is taken to be there.
+    np.savez(tmp_path / "n.npz", **{f"blk.0.out@{2**64 - 6}": taps["blk.0.out"][:6], f"blk.0.q@{2**64 - 1}": taps["blk.0.q"][:1]})
+    for arguments in ((), ids()):
+        trace = read(model, tmp_path / "n.npz", *arguments)
+        assert not trace["taps"] and len(trace["extra"]) == 2
     # Of the prompt's last token, when it fits that one.
     np.savez(tmp_path / "p.npz", logits=taps["logits"][3])
     trace = read(model, tmp_path / "p.npz", *ids(), "--prompt-tokens", 4, "--reference")
@@ -242,6 +247,9 @@ def test_hidden_states_in_one(model, taps, tmp_path):
     trace = read(model, tmp_path / "t.npz", *ids())
     assert_is(trace, taps, ["embed", "blk.0.out", "final_norm"])
     assert "after the final norm" in trace["taps"]["final_norm"]["note"]
+    # A part of the run each; words behind the name say nothing.
+    np.savez(tmp_path / "t.npz", **{"hidden_states@0": states[:, :, :4], "hidden_states_output@4": states[:, :, 4:]})
+    assert_is(read(model, tmp_path / "t.npz", *ids()), taps, ["embed", "blk.0.out", "final_norm"])
 
 
 def test_known_names_without_a_tap(model, taps, tmp_path):

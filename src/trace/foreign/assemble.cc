@@ -74,7 +74,7 @@ class Assembler {
     if (const std::size_t at = name.rfind('@'); at != std::string_view::npos) {
       std::size_t first = 0;
       const auto parsed = std::from_chars(name.data() + at + 1, name.data() + name.size(), first);
-      if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size()) {
+      if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size() && first < kMaxTokens) {
         item.first_token = first;
         name = name.substr(0, at);
       }
@@ -104,7 +104,7 @@ class Assembler {
         }
         return;
       case NameKind::hidden_states:
-        return sort_in_hidden_states(array);
+        return sort_in_hidden_states(array, std::string_view(array.name).substr(name.size()));
       case NameKind::tap:
       case NameKind::unknown:
         break;
@@ -119,8 +119,8 @@ class Assembler {
     items_.push_back(std::move(item));
   }
 
-  /// One array [states, ..., tokens, channels], as torch.stack makes of them.
-  void sort_in_hidden_states(const Array& array) {
+  /// One array [states, ..., tokens, channels], as torch.stack makes of them. `at` is "@12" or empty.
+  void sort_in_hidden_states(const Array& array, std::string_view at) {
     const std::size_t states = plan_.layers + 1;
     if (array.shape.empty() || array.shape[0] != states || array.fortran_order) {
       return leave_out(array.name, fmt::format("hidden states are {}, the embedding and one a block", states));
@@ -128,7 +128,7 @@ class Assembler {
     const std::size_t bytes = array.data.size() / states;
     for (std::size_t state = 0; state < states; ++state) {
       Array part = array;
-      part.name = fmt::format("{}.{}", array.name, state);
+      part.name = fmt::format("hidden_states.{}{}", state, at);
       part.shape.erase(part.shape.begin());
       part.data = array.data.subspan(state * bytes, bytes);
       sort_in(std::move(part));
