@@ -291,6 +291,13 @@ def test_unknown_names_by_content(model, taps, tmp_path):
     assert "no tap well" in left["x8"] and "[3, 5]" in left["x10"] and "'blk.1.v' is there already" in left["x11"]
 
 
+def test_ids_of_another_model_have_no_content(model, taps, tmp_path):
+    np.savez(tmp_path / "t.npz", tokens=np.array([1, 99_999_999, 7]), whatever=taps["blk.0.out"][:3])
+    for arguments in ((), ("--reference",)):
+        trace = read(model, tmp_path / "t.npz", *arguments)
+        assert not trace["taps"] and "an unknown name" in trace["extra"][0]
+
+
 def halves(x, heads):
     """From neighbours (2i, 2i + 1) to halves (i, i + half) in each head."""
     return x.reshape(len(x), heads, -1, 2).swapaxes(2, 3).reshape(len(x), -1)

@@ -39,7 +39,7 @@ class Assembler {
   void run(std::vector<Array> arrays) {
     for (Array& array : arrays) sort_in(std::move(array));
     settle_tokens();
-    const Content content(options_.reference, trace_.tokens);
+    const Content content(options_.reference, tokens_of_model());
     const Placer placer(plan_, content, trace_.token_count, trace_.prompt_tokens);
     std::stable_sort(items_.begin(), items_.end(),
                      [](const Item& a, const Item& b) { return a.named.precedence < b.named.precedence; });
@@ -171,6 +171,14 @@ class Assembler {
       generated.erase(generated.begin(), generated.begin() + prompt_length);
       trace_.notes.emplace_back("the generated ids began with the prompt, which is left out");
     }
+  }
+
+  /// The tokens, or none where one is outside the vocabulary: nothing of ours can be computed then.
+  std::span<const std::int32_t> tokens_of_model() const {
+    const bool are_known = std::all_of(trace_.tokens.begin(), trace_.tokens.end(), [&](std::int32_t token) {
+      return static_cast<std::size_t>(token) < plan_.vocabulary;
+    });
+    return are_known ? std::span<const std::int32_t>(trace_.tokens) : std::span<const std::int32_t>();
   }
 
   /// How many rows most of the arrays have whose names are sure.

@@ -91,8 +91,9 @@ struct ForeignTrace {
   const ForeignTap* find(std::string_view tap) const;  ///< null when there is none
 };
 
-/// Our exact values of `value` for these tokens, [tokens, width]; empty when they cannot be had. Asked only where names
-/// or shapes do not decide, so that a clean dump costs no computation. The span stays valid until the next call.
+/// Our exact values of `value` for these tokens of the vocabulary, [tokens, width]; empty when they cannot be had.
+/// Asked only where names or shapes do not decide, so that a clean dump costs no computation. The span stays valid
+/// until the next call.
 using ReferenceValues = std::function<std::span<const double>(std::span<const std::int32_t> tokens, model::ValueId)>;
 
 struct ForeignOptions {
