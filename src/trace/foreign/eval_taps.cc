@@ -42,13 +42,6 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
   return std::visit(Judge{ggml}, operation);
 }
 
-/// "CUDA0#blk.0.attn_q.weight#0" is a copy.
-std::string_view without_device(std::string_view name) {
-  const std::size_t begin = name.find('#');
-  const std::size_t end = name.rfind('#');
-  return begin == end ? name : name.substr(begin + 1, end - begin - 1);
-}
-
 /// Whether all sums are of the printed values alone, as far as anything was left out in print.
 bool sums_are_of_printed(const std::vector<const EvalTensor*>& tensors) {
   bool is_seen = false;

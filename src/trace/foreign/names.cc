@@ -40,13 +40,6 @@ bool is_number(std::string_view word) {
          std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// "CUDA0#inp_embd#0", a copy on another device, is "inp_embd".
-std::string_view without_device(std::string_view given) {
-  const std::size_t begin = given.find('#');
-  const std::size_t end = given.rfind('#');
-  return begin == end ? given : given.substr(begin + 1, end - begin - 1);
-}
-
 Words words_of(std::string_view given) {
   Words words;
   bool is_inside = false;
@@ -104,6 +97,12 @@ std::string without_number(std::string_view name) {
   const std::size_t digits = result.find_last_not_of("0123456789");
   if (digits != std::string::npos && digits + 1 < result.size()) result.replace(digits + 1, std::string::npos, "N");
   return result;
+}
+
+std::string_view without_device(std::string_view name) {
+  const std::size_t begin = name.find('#');
+  const std::size_t end = name.rfind('#');
+  return begin == end ? name : name.substr(begin + 1, end - begin - 1);
 }
 
 Names::Names(const model::Plan& plan, NameMap map) : map_(std::move(map)), layers_(plan.layers) {

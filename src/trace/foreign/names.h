@@ -38,6 +38,9 @@ struct Named {
 /// "kq-3" as "kq-N", for naming once what every block has.
 std::string without_number(std::string_view name);
 
+/// "CUDA0#inp_embd#0", a copy on another device, as "inp_embd".
+std::string_view without_device(std::string_view name);
+
 class Names {
  public:
   /// The plan must outlive the names. Throws Error{input} for a map whose target is nothing of this model.
