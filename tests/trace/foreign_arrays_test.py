@@ -102,6 +102,10 @@ def test_traces_of_ours(model, taps, tmp_path):
         wanted |= {("value", row, channel): x[channel] for channel in (0, 1, 2, 125, 126, 127)}
         for key, value in wanted.items():
             assert facts[key][0] == pytest.approx(value, rel=1e-9, abs=1e-12) and facts[key][1] < 1e-10, key
+    # Of a model of another width only what is as wide can be compared.
+    other = read(tiny.make(tmp_path, "--width 96"), tmp_path / "statistics.safetensors")
+    assert "embed" not in other["taps"] and "blk.0.ffn_gate" in other["taps"]
+    assert "embed: rows of 64 values, the model's have 96" in other["extra"]
 
 
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", "bf16", "V2"])

@@ -66,6 +66,9 @@ std::vector<Array> read_ours(const std::filesystem::path& path, const model::Pla
                                     [&](const model::Value& known) { return known.tap == name; });
     if (value == plan.values.end()) {
       trace.extra.push_back(fmt::format("{}: no tap of this model", printable(name)));
+    } else if (ours.taps()[i].rows > 0 && ours.statistics(i, 0).count != value->width) {
+      trace.extra.push_back(fmt::format("{}: rows of {} values, the model's have {}", printable(name),
+                                        ours.statistics(i, 0).count, value->width));
     } else {
       trace.taps.push_back(facts_of(ours, i, value->width));
     }
