@@ -80,7 +80,7 @@ void read(std::span<const std::byte> bytes) {
     arrays = trace::read_npz("fuzz", bytes);
   } else {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    trace::read_text("fuzz", text, plan, names, trace);
+    trace::read_text("fuzz", text, plan, names, options, trace);
   }
   trace::assemble(trace, std::move(arrays), plan, names, options);
   check(trace, plan);

@@ -177,16 +177,20 @@ def test_facts_of_logits_only(case, tmp_path):
     assert read(path, tmp_path / "t.json")["tokens"] == TOKENS
 
 
-def test_facts_of_rows_without_a_token(case, tmp_path):
-    """The ids come from elsewhere, and are fewer than the rows."""
+def test_facts_about_ids_from_elsewhere(case, tmp_path):
+    """Rows count in them as they would in the document's own."""
     path, _, taps = case
-    document = {"logits": {"row": 2, "values": taps["logits"][2:5].tolist()},
-                "taps": {"blk.0.q": {"row": 50, "values": taps["blk.0.q"][0].tolist()}, "blk.0.k": {"row": 3, "rms": 1.5}}}
+    document = {"logits": taps["logits"][7].tolist(), "taps": {"blk.0.q": {"row": -1, "rms": 1.5}}}
     (tmp_path / "t.json").write_text(json.dumps(document))
-    trace = read(path, tmp_path / "t.json", *ids(TOKENS[:4]))
-    assert trace["taps"].keys() == {"logits", "blk.0.k"} and trace["taps"]["logits"]["rows"] == [2, 3]
-    assert np.array_equal(values(trace["taps"]["logits"]), taps["logits"][2:4])
-    assert trace["notes"] == ["4 tokens, but 51 rows in the dump: 2 facts or rows are left out"]
+    trace = read(path, tmp_path / "t.json", *ids(TOKENS + DECODED), "--prompt-tokens", len(TOKENS))
+    assert trace["taps"]["logits"]["rows"] == [7] and trace["taps"]["blk.0.q"]["facts"][0][:2] == ["rms", 9]
+    assert trace["tokens"] == TOKENS + DECODED and trace["prompt_tokens"] == len(TOKENS)
+    (tmp_path / "t.json").write_text(json.dumps({"logits": {"row": 2, "values": taps["logits"][2:5].tolist()}}))
+    assert "row 4 of 4 tokens" in refused(path, tmp_path / "t.json", *ids(TOKENS[:4]))
+    # The document's own win.
+    (tmp_path / "t.json").write_text(json.dumps({"tokens": TOKENS, "logits": taps["logits"][7].tolist()}))
+    trace = read(path, tmp_path / "t.json", *ids([1, 2]), "--prompt-tokens", 1)
+    assert trace["taps"]["logits"]["rows"] == [7] and trace["prompt_tokens"] == len(TOKENS)
 
 
 BAD_FACTS = [

@@ -32,8 +32,9 @@ constexpr std::pair<std::string_view, FactKind> kStatistics[] = {
 
 class FactsReader {
  public:
-  FactsReader(const std::string& name, const model::Plan& plan, const Names& names, ForeignTrace& trace)
-      : name_(name), plan_(plan), names_(names), trace_(trace) {}
+  FactsReader(const std::string& name, const model::Plan& plan, const Names& names, const ForeignOptions& options,
+              ForeignTrace& trace)
+      : name_(name), plan_(plan), names_(names), options_(options), trace_(trace) {}
 
   void read(const json& document) {
     if (document.is_array()) {
@@ -44,7 +45,12 @@ class FactsReader {
     trace_.format = "JSON of facts";
     known(document, "the document",
           {"tokens", "prompt_tokens", "generated", "arithmetic", "taps", "logits", "top", "version"});
-    if (const json* list = member(document, "tokens")) trace_.tokens = ids(*list, "tokens");
+    if (const json* list = member(document, "tokens")) {
+      trace_.tokens = ids(*list, "tokens");
+    } else {
+      trace_.tokens = options_.tokens;
+      trace_.prompt_tokens = options_.prompt_tokens;
+    }
     if (const json* list = member(document, "generated")) trace_.generated = ids(*list, "generated");
     if (const json* count = member(document, "prompt_tokens")) trace_.prompt_tokens = index(*count, "prompt_tokens");
     if (const json* text = member(document, "arithmetic")) {
@@ -245,6 +251,7 @@ class FactsReader {
   const std::string& name_;
   const model::Plan& plan_;
   const Names& names_;
+  const ForeignOptions& options_;
   ForeignTrace& trace_;
 };
 
@@ -273,8 +280,8 @@ json parse(const std::string& name, std::string_view text) {
 }  // namespace
 
 void read_facts(const std::string& name, std::string_view text, const model::Plan& plan, const Names& names,
-                ForeignTrace& trace) {
-  FactsReader(name, plan, names, trace).read(parse(name, text));
+                const ForeignOptions& options, ForeignTrace& trace) {
+  FactsReader(name, plan, names, options, trace).read(parse(name, text));
 }
 
 }  // namespace assay::trace

@@ -68,8 +68,9 @@ bool is_safetensors(std::span<const std::byte> bytes) {
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& path, const model::Plan& plan, const Names& names, ForeignTrace& trace)
-      : path_(path), plan_(plan), names_(names), trace_(trace) {}
+  Reader(const std::filesystem::path& path, const model::Plan& plan, const Names& names, const ForeignOptions& options,
+         ForeignTrace& trace)
+      : path_(path), plan_(plan), names_(names), options_(options), trace_(trace) {}
 
   /// What the file holds as arrays; the rest goes into the trace.
   std::vector<Array> read() {
@@ -91,7 +92,7 @@ class Reader {
     if (is_npy(bytes)) return read_npy();
     if (is_safetensors(bytes)) return read_safetensors();
     if (!is_text(bytes)) return read_logits(path_, plan_, trace_);
-    read_text(path_.string(), text, plan_, names_, trace_);
+    read_text(path_.string(), text, plan_, names_, options_, trace_);
     return {};
   }
 
@@ -121,6 +122,7 @@ class Reader {
   const std::filesystem::path& path_;
   const model::Plan& plan_;
   const Names& names_;
+  const ForeignOptions& options_;
   ForeignTrace& trace_;
 };
 
@@ -134,10 +136,10 @@ void sort_as_planned(const model::Plan& plan, ForeignTrace& trace) {
   trace.taps = std::move(sorted);
 }
 
-/// How many rows there are up to the last that anything is known of.
-std::size_t rows_seen(std::span<const ForeignTap> taps) {
-  std::size_t rows = 0;
-  for (const ForeignTap& tap : taps) {
+/// The last row that anything is known of.
+std::size_t rows_seen(const ForeignTrace& trace) {
+  std::size_t rows = trace.token_count;
+  for (const ForeignTap& tap : trace.taps) {
     if (!tap.rows.empty()) rows = std::max(rows, tap.rows.back() + 1);
     for (const Fact& fact : tap.facts) {
       if (fact.row != kAllRows) rows = std::max(rows, fact.row + 1);
@@ -146,22 +148,18 @@ std::size_t rows_seen(std::span<const ForeignTap> taps) {
   return rows;
 }
 
-/// Rows and facts of rows that have no token, and facts of all rows where the dump has not all.
-void drop_strays(std::size_t rows_of_dump, ForeignTrace& trace) {
-  const std::size_t tokens = trace.tokens.size();
-  const std::size_t rows_in_dump = std::max(rows_of_dump, rows_seen(trace.taps));
+/// Facts of rows that have no token, and of all rows where the dump has not all.
+void drop_strayed_facts(std::size_t rows_of_dump, ForeignTrace& trace) {
   std::size_t dropped = 0;
   for (ForeignTap& tap : trace.taps) {
     dropped += std::erase_if(tap.facts, [&](const Fact& fact) {
-      return fact.row == kAllRows ? rows_of_dump != 0 && rows_of_dump != tokens : fact.row >= tokens;
+      return fact.row == kAllRows ? rows_of_dump != 0 && rows_of_dump != trace.tokens.size()
+                                  : fact.row >= trace.tokens.size();
     });
-    dropped += std::erase_if(tap.rows, [&](std::size_t row) { return row >= tokens; });
-    tap.values.resize(tap.rows.size() * tap.channels);  // rows ascend: the last ones went
   }
-  std::erase_if(trace.taps, [](const ForeignTap& tap) { return tap.rows.empty() && tap.facts.empty(); });
   if (dropped == 0) return;
-  trace.notes.push_back(
-      fmt::format("{} tokens, but {} rows in the dump: {} facts or rows are left out", tokens, rows_in_dump, dropped));
+  trace.notes.push_back(fmt::format("{} tokens, but {} rows in the dump: {} facts are left out", trace.tokens.size(),
+                                    rows_of_dump, dropped));
 }
 
 }  // namespace
@@ -181,14 +179,14 @@ ForeignTrace read_foreign_trace(const std::filesystem::path& path, const model::
   const Names names(plan, options.map.empty() ? NameMap{} : NameMap::read(options.map));
   ForeignTrace trace;
   trace.source = path.string();
-  std::vector<Array> arrays = Reader(path, plan, names, trace).read();
+  std::vector<Array> arrays = Reader(path, plan, names, options, trace).read();
   const std::size_t rows_of_dump = trace.token_count;
   assemble(trace, std::move(arrays), plan, names, options);
   if (trace.tokens.empty()) {
-    trace.token_count = std::max(trace.token_count, rows_seen(trace.taps));
+    trace.token_count = rows_seen(trace);
     trace.prompt_tokens = trace.prompt_tokens == 0 ? trace.token_count : trace.prompt_tokens;
   } else {
-    drop_strays(rows_of_dump, trace);
+    drop_strayed_facts(rows_of_dump, trace);
   }
   sort_as_planned(plan, trace);
   return trace;

@@ -58,10 +58,10 @@ std::vector<Array> read_logits(const std::filesystem::path& path, const model::P
 }
 
 void read_text(const std::string& name, std::string_view text, const model::Plan& plan, const Names& names,
-               ForeignTrace& trace) {
+               const ForeignOptions& options, ForeignTrace& trace) {
   if (is_eval_text(text)) return read_eval_taps(parse_eval_text(text), plan, names, trace);
   const std::string_view inside = trim(text);
-  if (inside.starts_with('{') || inside.starts_with('[')) return read_facts(name, text, plan, names, trace);
+  if (inside.starts_with('{') || inside.starts_with('[')) return read_facts(name, text, plan, names, options, trace);
   if (read_ids(text, trace.tokens)) {
     trace.format = "token ids";
     return;

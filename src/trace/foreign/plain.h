@@ -23,6 +23,6 @@ std::vector<Array> read_logits(const std::filesystem::path& path, const model::P
 
 /// Adds to the trace what the text says. Throws Error{input} when it is none of the three. `name` stands for the path.
 void read_text(const std::string& name, std::string_view text, const model::Plan& plan, const Names& names,
-               ForeignTrace& trace);
+               const ForeignOptions& options, ForeignTrace& trace);
 
 }  // namespace assay::trace
