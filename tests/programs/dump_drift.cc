@@ -1,8 +1,6 @@
 // dump_drift REFERENCE CANDIDATE ENGINE ID...: compares the candidate with the reference on one text and prints what
 // depth.h measures, as JSON.
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 #include "compare/plan_pair.h"
 #include "gguf/file.h"
 #include "model/model.h"
+#include "tests/support/program.h"
 
 namespace {
 
@@ -67,15 +66,5 @@ void dump(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    std::fputs("usage: dump_drift REFERENCE CANDIDATE ENGINE ID...\n", stderr);
-    return 2;
-  }
-  try {
-    dump(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
-  return 0;
+  return test::run_program(argc, argv, 4, "dump_drift REFERENCE CANDIDATE ENGINE ID...", dump);
 }

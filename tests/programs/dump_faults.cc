@@ -2,39 +2,27 @@
 // inputs; tokens after the slash are decoded ones. Writes OUTDIR/input<k>.npy, exact.npy and <n>.npy, float64 [tokens,
 // channels], and prints a line for each <n>: its number, the fault, and name=value for every parameter. GIVEN is a file
 // of what the candidate said, raw float64 of the same shape.
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/file.h"
 #include "diagnose/fault.h"
 #include "gguf/file.h"
 #include "model/model.h"
+#include "tests/support/program.h"
 
 namespace {
 
 using namespace assay;  // NOLINT(google-build-using-namespace): a program of the tests
 
-/// NumPy's format 1.0: magic, version, header length (u16), a Python dict padded to a multiple of 64 bytes, the values.
-void write_npy(const std::filesystem::path& path, const diagnose::Matrix& matrix) {
-  std::string header =
-      fmt::format("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, {}), }}", matrix.rows, matrix.width);
-  constexpr std::size_t kPreamble = 10;
-  header.append(63 - (kPreamble + header.size()) % 64, ' ');
-  header += '\n';
-  OutputFile file(path);
-  file.write(std::string("\x93NUMPY\x01\x00", 8));
-  file.write(std::string{static_cast<char>(header.size() & 0xFFU), static_cast<char>(header.size() >> 8U)});
-  file.write(header);
-  file.write(std::as_bytes(std::span(matrix.values)));
-  file.commit();
+void write(const std::filesystem::path& path, const diagnose::Matrix& matrix) {
+  test::write_npy(path, "<f8", matrix.rows, matrix.width, std::as_bytes(std::span(matrix.values)));
 }
 
 class ExactValues final : public diagnose::Values {
@@ -85,15 +73,15 @@ void dump(int argc, char** argv) {
 
   std::filesystem::create_directories(folder);
   for (std::size_t k = 0; k < site.step().inputs.size(); ++k) {
-    write_npy(folder / fmt::format("input{}.npy", k), site.input(k));
+    write(folder / fmt::format("input{}.npy", k), site.input(k));
   }
-  write_npy(folder / "exact.npy", site.exact());
+  write(folder / "exact.npy", site.exact());
   std::size_t number = 0;
   for (const diagnose::Fault* fault : diagnose::all_faults()) {
     std::vector<diagnose::Hypothesis> hypotheses;
     fault->propose(site, hypotheses);
     for (const diagnose::Hypothesis& hypothesis : hypotheses) {
-      write_npy(folder / fmt::format("{}.npy", number), hypothesis.run(site));
+      write(folder / fmt::format("{}.npy", number), hypothesis.run(site));
       fmt::print("{} {}", number++, fault->name);
       for (const diagnose::Parameter& parameter : hypothesis.parameters) {
         fmt::print(" {}={}", parameter.name, parameter.value);
@@ -106,15 +94,5 @@ void dump(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) {
-    std::fputs("usage: dump_faults MODEL OUTDIR TAP GIVEN|- ID... [/ ID...]\n", stderr);
-    return 2;
-  }
-  try {
-    dump(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
-  return 0;
+  return test::run_program(argc, argv, 5, "dump_faults MODEL OUTDIR TAP GIVEN|- ID... [/ ID...]", dump);
 }

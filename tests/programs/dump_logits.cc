@@ -2,18 +2,17 @@
 // A sequence a line: "LAST id id id ...". Writes the logits of the last LAST positions of each, one row a position, as
 // float32 or float64 like the engine's. ASSAY_THREADS, ASSAY_CACHE (f32, f16) and ASSAY_PRECISION
 // set the options.
+#include <algorithm>
 #include <cstdlib>
-#include <exception>
-#include <fstream>
 #include <iostream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "engine/engine.h"
 #include "model/model.h"
+#include "tests/support/program.h"
 
 namespace {
 
@@ -29,17 +28,9 @@ engine::EngineOptions options_from_environment() {
   return options;
 }
 
-/// The .npy header of a matrix, 128 bytes.
-std::string npy_header(bool is_float64, std::size_t rows, std::size_t width) {
-  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}",
-                                 is_float64 ? "<f8" : "<f4", rows, width);
-  text.resize(117, ' ');
-  return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + text + "\n";
-}
-
-int run(const std::string& path, const std::string& engine_name, const std::string& out) {
-  const model::Model model = model::load_model(gguf::File::open(path));
-  const auto engine = engine::make_engine(engine_name, model.plan, options_from_environment());
+void dump(int /*argc*/, char** argv) {
+  const model::Model model = model::load_model(gguf::File::open(argv[1]));
+  const auto engine = engine::make_engine(argv[2], model.plan, options_from_environment());
   std::cerr << engine->description() << "\n";
   std::string rows;
   std::size_t count = 0;
@@ -67,22 +58,11 @@ int run(const std::string& path, const std::string& engine_name, const std::stri
     }
     engine->remove_sequence(sequence);
   }
-  std::ofstream file(out, std::ios::binary);
-  file << npy_header(is_float64, count, width) << rows;
-  return file.flush() ? 0 : 2;
+  test::write_npy(argv[3], is_float64 ? "<f8" : "<f4", count, width, std::as_bytes(std::span(rows)));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::cerr << "usage: dump_logits MODEL ENGINE OUT.npy < sequences\n";
-    return 2;
-  }
-  try {
-    return run(argv[1], argv[2], argv[3]);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return 2;
-  }
+  return test::run_program(argc, argv, 3, "dump_logits MODEL ENGINE OUT.npy < sequences", dump);
 }
