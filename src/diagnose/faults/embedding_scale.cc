@@ -8,11 +8,6 @@
 namespace assay::diagnose {
 namespace {
 
-Matrix times(Matrix values, double factor) {
-  for (double& value : values.values) value *= factor;
-  return values;
-}
-
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const double root = std::sqrt(static_cast<double>(site.hyper_parameters().embedding_length));
   std::vector<Usual> factors;

@@ -8,11 +8,6 @@
 namespace assay::diagnose {
 namespace {
 
-Matrix times(Matrix values, double factor) {
-  for (double& value : values.values) value *= factor;
-  return values;
-}
-
 std::vector<Usual> usual_factors(const Site& site) {
   const model::HyperParameters& hp = site.hyper_parameters();
   const double width = std::sqrt(static_cast<double>(hp.embedding_length));

@@ -63,6 +63,11 @@ double minimize(double low, double high, std::size_t points, const std::function
   return (a + b) / 2;
 }
 
+Matrix times(Matrix values, double factor) {
+  for (double& value : values.values) value *= factor;
+  return values;
+}
+
 std::vector<Usual> settle(double solved, std::span<const Usual> usual, const std::function<double(double)>& error,
                           int digits) {
   // Values of float32 are that far off by themselves.

@@ -1,4 +1,4 @@
-// Parameters of faults, read off what the candidate said.
+// Parameters of faults, and how they are read off what the candidate said.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,9 @@ double disagreement(const Matrix& made, const Matrix& given);
 
 /// Where `f` is smallest between `low` and `high`: the best of `points` evenly apart, then a golden section beside it.
 double minimize(double low, double high, std::size_t points, const std::function<double(double)>& f);
+
+/// Every value times `factor`.
+Matrix times(Matrix values, double factor);
 
 struct Usual {
   double value;
