@@ -144,7 +144,7 @@ def attention_heads_tiled(call):
 def scales(engine, step):
     width, heads, d = engine.model.get("embedding_length"), engine.heads["heads"], engine.head_width
     right = step.parameters["scale"]
-    usual = {1.0, 1 / d, width ** -0.5, (width / heads) ** -0.5, heads ** -0.5, right ** 2, 0.3 * right}
+    usual = {1.0, 1 / d, width ** -0.5, (width / heads) ** -0.5, heads ** -0.5, 0.3 * right}
     return unlike("scale", right, sorted(usual))
 
 
@@ -222,9 +222,9 @@ def attention_output_layout(call, order):
     heads = call.run().reshape(call.rows, call.engine.heads["heads"], -1)
     if order == "tokens, channels, heads":
         return heads.swapaxes(1, 2).reshape(call.rows, -1)
-    prompt = heads[:call.prompt_tokens].swapaxes(0, 1)
-    return np.concatenate([prompt.reshape(call.prompt_tokens, -1), heads[call.prompt_tokens:].reshape(
-        call.rows - call.prompt_tokens, -1)])
+    width = heads.shape[1] * heads.shape[2]
+    prompt, decoded = heads[:call.prompt_tokens].swapaxes(0, 1), heads[call.prompt_tokens:]
+    return np.concatenate([prompt.reshape(-1, width), decoded.reshape(-1, width)])
 
 
 def shared_parts(engine, step):
@@ -422,7 +422,7 @@ FUNCTIONS = {
 }
 
 
-@fault("gated_activation", lambda engine, step: choices("function", *(FUNCTIONS.keys() - {engine.activation})))
+@fault("gated_activation", lambda engine, step: [{"function": name} for name in FUNCTIONS if name != engine.activation])
 def activation_function(call, function):
     gate, up = call.inputs
     return FUNCTIONS[function](gate) * up

@@ -47,6 +47,14 @@ def test_decode_faults_leave_the_prompt_alone(model):
             assert not np.allclose(wrong[PROMPT + 1:], right[PROMPT + 1:], rtol=1e-3, atol=1e-3)
 
 
+def test_faults_of_position_and_attention_run_on_a_prompt_alone(model):
+    tokens = TOKENS[:PROMPT]
+    for name, parameters, _ in possible(model):
+        if FAULTS[name].operations in (("rope",), ("attention",)):
+            taps = FaultyEngine(model, [Planted(name, parameters)], PROMPT).run(tokens)
+            assert len(taps["logits"]) == PROMPT, name
+
+
 def test_overflow(tmp_path):
     model = Model(tiny.make(tmp_path, tiny.LARGE_VALUES))
     engine = FaultyEngine(model, [Planted("f16_overflow", {"becomes": "65504"})], PROMPT)

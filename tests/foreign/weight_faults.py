@@ -112,7 +112,7 @@ def logits_row(call, offset):
 def f16_overflow(call, becomes):
     right = call.run()
     limit = math.inf if becomes == "inf" else 65504
-    return np.where(np.abs(right) > 65504, np.sign(right) * limit, right)
+    return np.where(np.abs(right) > 65504, np.copysign(limit, right), right)
 
 
 @fault("rms_norm linear rope attention gated_activation", choices("factor", 2.0, 0.5, 1.37, -1.0), everywhere=False)
