@@ -80,14 +80,6 @@ bool is_of_gate(const Finding& finding) {
   return finding.operation == "tokens" || finding.operation == "sampler" || finding.operation == "weights";
 }
 
-/// That there is a mistake, not which of those that are tied: they share the confidence. Faults that reproduce the same
-/// few ids are no such ties.
-bool is_sure_mistake(const Finding& finding) {
-  const bool share = finding.observed != "ids";
-  const double confidence = finding.confidence * (share ? static_cast<double>(1 + finding.ties.size()) : 1);
-  return finding.fault_class == FaultClass::mistake && confidence >= 0.5;
-}
-
 void judge_from_outside(const model::Model& model, const Passage& passage, const trace::ForeignTrace& trace,
                         const DiagnoseRequest& request, Verdict& verdict) {
   WholeModelRequest whole;
@@ -122,34 +114,6 @@ void judge_from_outside(const model::Model& model, const Passage& passage, const
 }
 
 }  // namespace
-
-std::string_view name(VerdictKind kind) {
-  switch (kind) {
-    case VerdictKind::fault:
-      return "fault";
-    case VerdictKind::rounding:
-      return "rounding";
-    case VerdictKind::undecided:
-      return "undecided";
-  }
-  return "";
-}
-
-std::string_view name(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::not_given:
-      return "not_given";
-    case Outcome::healthy:
-      return "healthy";
-    case Outcome::fault:
-      return "fault";
-    case Outcome::unknown:
-      return "unknown";
-    case Outcome::undecided:
-      return "undecided";
-  }
-  return "";
-}
 
 Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenizer, trace::ForeignTrace trace,
                  const DiagnoseRequest& request) {

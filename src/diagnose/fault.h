@@ -79,6 +79,7 @@ struct Site {
 struct Parameter {
   std::string name;
   std::string value;  ///< as people write it: "10000", "1/sqrt(n_embd)"
+  bool operator==(const Parameter&) const = default;
 };
 
 struct Hypothesis {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+
+#include "trace/statistics.h"
 
 namespace assay::diagnose {
 namespace {
@@ -46,46 +49,20 @@ bool has_finite(const double* row, std::size_t width) {
   return std::all_of(row, row + width, [](double x) { return std::isfinite(x); });
 }
 
-struct RowFacts {
-  double count = 0;
-  double non_finite = 0;
-  double sum = 0;
-  double squares = 0;
-  double min = kInfinity;
-  double max = -kInfinity;
-};
-
-RowFacts facts_of(const Matrix& values, std::size_t row) {
-  RowFacts facts;
-  const bool all = row == trace::kAllRows;
-  const double* begin = all ? values.values.data() : values.row(row);
-  const std::size_t count = all ? values.values.size() : values.width;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double x = begin[i];
-    ++facts.count;
-    if (!std::isfinite(x)) {
-      ++facts.non_finite;
-      continue;
-    }
-    facts.sum += x;
-    facts.squares += x * x;
-    facts.min = std::min(facts.min, x);
-    facts.max = std::max(facts.max, x);
-  }
-  return facts;
+trace::Statistics statistics_of(const Matrix& values, std::size_t row) {
+  if (row == trace::kAllRows) return trace::measure(values.values.data(), values.values.size());
+  return trace::measure(values.row(row), values.width);
 }
 
-double rms(const RowFacts& facts) { return std::sqrt(facts.squares / std::max(1.0, facts.count - facts.non_finite)); }
-
-double value_of(const trace::Fact& fact, const Matrix& values, const RowFacts& row) {
+double value_of(const trace::Fact& fact, const Matrix& values, const trace::Statistics& row) {
   switch (fact.kind) {
     case trace::FactKind::value:
     case trace::FactKind::top:
       return values.row(fact.row)[fact.channel];
     case trace::FactKind::mean:
-      return row.sum / (row.count - row.non_finite);
+      return row.mean();
     case trace::FactKind::rms:
-      return rms(row);
+      return row.rms();
     case trace::FactKind::min:
       return row.min;
     case trace::FactKind::max:
@@ -93,24 +70,38 @@ double value_of(const trace::Fact& fact, const Matrix& values, const RowFacts& r
     case trace::FactKind::sum:
       return row.sum;
     case trace::FactKind::non_finite:
-      return row.non_finite;
+      return static_cast<double>(row.non_finite);
   }
   return 0;
 }
 
 /// What a fact's difference is measured by.
-double natural_size(const trace::Fact& fact, const RowFacts& row) {
+double natural_size(const trace::Fact& fact, const trace::Statistics& row) {
   if (fact.kind == trace::FactKind::non_finite) return 1;
-  const double size = fact.kind == trace::FactKind::sum ? rms(row) * std::sqrt(row.count) : rms(row);
+  const double size = row.rms() * (fact.kind == trace::FactKind::sum ? std::sqrt(static_cast<double>(row.count)) : 1);
   return size > 0 ? size : 1;
 }
 
+/// Of one row after the other: facts of a row stand together.
+class RowStatistics {
+ public:
+  explicit RowStatistics(const Matrix& values) : values_(values) {}
+  const trace::Statistics& of(std::size_t row) {
+    if (row_ != row) statistics_ = statistics_of(values_, *(row_ = row));
+    return statistics_;
+  }
+
+ private:
+  const Matrix& values_;
+  std::optional<std::size_t> row_;
+  trace::Statistics statistics_;
+};
+
 template <typename FactValue>
 void add_facts(const trace::ForeignTap& given, const Matrix& computed, const FactValue& fact_value, Joined& joined) {
-  std::size_t known_row = trace::kAllRows - 1;
-  RowFacts row;
+  RowStatistics rows(computed);
   for (const trace::Fact& fact : given.facts) {
-    if (fact.row != known_row) row = facts_of(computed, known_row = fact.row);
+    const trace::Statistics& row = rows.of(fact.row);
     const double theirs = fact_value(fact);
     const double ours = value_of(fact, computed, row);
     if (same(theirs, ours)) {
@@ -142,13 +133,10 @@ double distance(const trace::ForeignTap& given, const Matrix& other, const Matri
   Joined joined;
   for (const std::size_t row : given.rows)
     joined.add(row_difference(other.row(row), computed.row(row), computed.width));
+  RowStatistics rows(other);
   add_facts(
-      given, computed, [&](const trace::Fact& fact) { return fact_of(fact, other); }, joined);
+      given, computed, [&](const trace::Fact& fact) { return value_of(fact, other, rows.of(fact.row)); }, joined);
   return joined.value();
-}
-
-double fact_of(const trace::Fact& fact, const Matrix& values) {
-  return value_of(fact, values, facts_of(values, fact.row));
 }
 
 bool is_whole(const trace::ForeignTap& given, std::size_t tokens) {

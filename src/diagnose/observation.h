@@ -23,9 +23,6 @@ double residual(const trace::ForeignTap& given, const Matrix& computed);
 /// How far `other` is from `computed` by the same measure, at the rows or facts that were given.
 double distance(const trace::ForeignTap& given, const Matrix& other, const Matrix& computed);
 
-/// The value of a fact in a matrix.
-double fact_of(const trace::Fact& fact, const Matrix& values);
-
 /// True when every row of the passage was given.
 bool is_whole(const trace::ForeignTap& given, std::size_t tokens);
 

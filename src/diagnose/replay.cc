@@ -137,14 +137,20 @@ void Replay::undo(Before before) {
 
 const Matrix& Replay::rounded(model::ValueId id, engine::Arithmetic arithmetic) {
   const std::size_t step = step_of_[at(id)];
-  if (whole_[step]) return value(id);
+  if (whole_[step] || applied_[step]) return value(id);
   auto& known = rounded_[arithmetic];
   const auto found = known.find(id);
   if (found != known.end()) return found->second;
-  if (applied_[step]) return known[id] = computed_[step];
   std::vector<const Matrix*> inputs;
   for (const model::ValueId input : plan().steps[step].inputs) inputs.push_back(&rounded(input, arithmetic));
   return known[id] = stepper_.run(plan().steps[step], passage_, inputs, arithmetic);
+}
+
+trace::ForeignTap Replay::all_rows() const {
+  trace::ForeignTap all;
+  all.rows.resize(passage_.tokens.size());
+  std::iota(all.rows.begin(), all.rows.end(), std::size_t{0});
+  return all;
 }
 
 double Replay::expected(std::size_t step, engine::Arithmetic arithmetic) {
@@ -160,10 +166,7 @@ double Replay::expected(std::size_t step, engine::Arithmetic arithmetic) {
   const double at_given = distance(*given_[step], rounded, computed_[step]);
   if (!given_[step]->values.empty() || given_[step]->facts.size() >= kManyFacts) return at_given;
   // A few numbers may have been rounded little by chance: the whole rows say what is usual.
-  trace::ForeignTap all;
-  all.rows.resize(passage_.tokens.size());
-  std::iota(all.rows.begin(), all.rows.end(), std::size_t{0});
-  return std::max(at_given, distance(all, rounded, computed_[step]));
+  return std::max(at_given, distance(all_rows(), rounded, computed_[step]));
 }
 
 double Replay::expected_of_sample(std::size_t step, engine::Arithmetic arithmetic) const {
@@ -191,10 +194,8 @@ double Replay::expected_of_sample(std::size_t step, engine::Arithmetic arithmeti
   const model::Step product{model::Linear{0}, {0}, 1};
   const Stepper stepper(small, stepper_.threads());
   const Matrix* inputs[] = {&value(plan().steps[step].inputs[0])};
-  trace::ForeignTap all;
-  all.rows.resize(passage_.tokens.size());
-  for (std::size_t i = 0; i < all.rows.size(); ++i) all.rows[i] = i;
-  return distance(all, stepper.run(product, passage_, inputs, arithmetic), stepper.run(product, passage_, inputs));
+  return distance(all_rows(), stepper.run(product, passage_, inputs, arithmetic),
+                  stepper.run(product, passage_, inputs));
 }
 
 }  // namespace assay::diagnose

@@ -46,6 +46,10 @@ class Replay final : public Values {
   /// Steps from which a computed value can reach the step's output, the step itself first, then backwards: unseen, or,
   /// when `seen_right` are passed as well, seen by facts that were right.
   std::vector<std::size_t> region(std::size_t step, bool pass_seen_right = true) const;
+  /// computed() of a step is not asked for any more. Where the candidate gave the value whole, nothing else needs it.
+  void release(std::size_t step) {
+    if (whole_[step]) computed_[step] = {};
+  }
   /// The facts that were given of the step's output are right.
   void see_right(std::size_t step) { seen_right_[step] = true; }
 
@@ -81,6 +85,8 @@ class Replay final : public Values {
   Overlay recompute(std::size_t step, std::size_t faulty, const Hypothesis& hypothesis, const Values& below,
                     const Passage& passage) const;
   const Matrix& rounded(model::ValueId id, engine::Arithmetic arithmetic);
+  /// A tap that was given whole, for distances.
+  trace::ForeignTap all_rows() const;
   double expected_of_sample(std::size_t step, engine::Arithmetic arithmetic) const;
 
   const model::Model& model_;
@@ -92,7 +98,7 @@ class Replay final : public Values {
   std::vector<std::size_t> step_of_;                // by value
   std::vector<std::optional<Hypothesis>> applied_;  // by step
   std::vector<Matrix> values_;                      // by value
-  std::vector<Matrix> computed_;                    // by step; empty where values_ holds the same
+  std::vector<Matrix> computed_;                    // by step; empty before advance() and after release()
   std::map<engine::Arithmetic, std::map<model::ValueId, Matrix>> rounded_;
 };
 

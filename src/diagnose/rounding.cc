@@ -1,6 +1,7 @@
 #include "diagnose/rounding.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace assay::diagnose {
@@ -51,6 +52,17 @@ std::string_view name(Arithmetic arithmetic) {
       return "q8";
   }
   return "";
+}
+
+std::string_view arithmetic_of(std::string_view fault) {
+  constexpr std::pair<std::string_view, Arithmetic> kKnown[] = {{"f16_storage", Arithmetic::f16},
+                                                                {"bf16_storage", Arithmetic::bf16},
+                                                                {"q8_activations", Arithmetic::q8},
+                                                                {"f16_accumulation", Arithmetic::f16acc}};
+  for (const auto& [known, arithmetic] : kKnown) {
+    if (known == fault) return name(arithmetic);
+  }
+  return fault;
 }
 
 double bound(Replay& replay, std::size_t step, Arithmetic arithmetic) {

@@ -19,6 +19,9 @@ inline constexpr std::array kEngineArithmetics = {engine::Arithmetic::f32, engin
 
 std::string_view name(engine::Arithmetic arithmetic);
 
+/// The arithmetic that a fault of rounding is: "f16" for "f16_storage"; the name itself where it is none.
+std::string_view arithmetic_of(std::string_view fault);
+
 /// The largest residual at this step that the arithmetic explains. What was given was itself rounded to the dump's
 /// type, which is explained in any case.
 double bound(Replay& replay, std::size_t step, engine::Arithmetic arithmetic);

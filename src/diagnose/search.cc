@@ -165,11 +165,7 @@ double residual_with(const Replay& replay, std::size_t step, std::size_t faulty,
                      Hypothesis& hypothesis) {
   std::vector<Hypothesis> proposed;
   fault.propose(replay.site(faulty), proposed);
-  const auto same = [&](const Hypothesis& other) {
-    return std::equal(other.parameters.begin(), other.parameters.end(), hypothesis.parameters.begin(),
-                      hypothesis.parameters.end(),
-                      [](const Parameter& a, const Parameter& b) { return a.name == b.name && a.value == b.value; });
-  };
+  const auto same = [&](const Hypothesis& other) { return other.parameters == hypothesis.parameters; };
   const auto found = std::find_if(proposed.begin(), proposed.end(), same);
   if (found == proposed.end()) return std::numeric_limits<double>::infinity();
   hypothesis = std::move(*found);

@@ -36,6 +36,13 @@ struct Finding {
   std::vector<std::string> ties;  ///< other faults that explain it as well
 };
 
+/// What a fault says of itself; where it is, and its evidence, are left open.
+Finding finding_of(const Fault& fault, std::vector<Parameter> parameters);
+
+/// That there is a mistake, not which of those that are tied: they share the confidence. Faults that reproduce the same
+/// few ids are no such ties.
+bool is_sure_mistake(const Finding& finding);
+
 /// How one step came out.
 struct StepReport {
   enum class Outcome {

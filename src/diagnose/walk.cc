@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "diagnose/faults/layer_name.h"
 #include "diagnose/fingerprint.h"
 #include "diagnose/observation.h"
 #include "diagnose/rounding.h"
@@ -39,12 +40,6 @@ constexpr std::size_t kLookAhead = 8;
 
 double ratio(double before, double after) { return before / std::max(after, 1e-12); }
 
-/// "blk.3.q_rope" -> "q_rope": what the layers have in common.
-std::string_view kind_of(std::string_view tap) {
-  const std::size_t dot = tap.rfind('.');
-  return dot == std::string_view::npos ? tap : tap.substr(dot + 1);
-}
-
 class Walk {
  public:
   Walk(Replay& replay, const WalkRequest& request) : replay_(replay), request_(request) {
@@ -61,6 +56,7 @@ class Walk {
       replay_.advance(step);
       walked_.steps.push_back(judge(step));
       if (walked_.steps.back().outcome == Outcome::healthy) replay_.see_right(step);
+      replay_.release(step);
       if (request_.on_progress) request_.on_progress(step + 1);
     }
     note_coarse_steps();
@@ -69,10 +65,8 @@ class Walk {
 
  private:
   struct Known {
-    std::string operation;
+    Explanation explanation;
     Finding finding;
-    const Fault* fault;
-    Hypothesis hypothesis;
   };
 
   const model::Step& step_at(std::size_t step) const { return replay_.plan().steps[step]; }
@@ -148,9 +142,9 @@ class Walk {
   bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains) {
     for (const std::size_t faulty : replay_.region(step, false)) {
       for (const Known& known : known_) {
-        if (known.operation != model::name_of(step_at(faulty).operation)) continue;
-        Hypothesis hypothesis = known.hypothesis;
-        const double after = residual_with(replay_, step, faulty, *known.fault, hypothesis);
+        if (known.finding.operation != model::name_of(step_at(faulty).operation)) continue;
+        Hypothesis hypothesis = known.explanation.hypothesis;
+        const double after = residual_with(replay_, step, faulty, *known.explanation.fault, hypothesis);
         if (!is_believable(report, after, rounding_explains)) continue;
         Finding finding = known.finding;
         finding.taps = {tap(faulty)};
@@ -202,7 +196,7 @@ class Walk {
     return true;
   }
 
-  /// Two faults at different steps, neither of which explains much without the other.
+  /// Two faults at different steps: what one leaves, the other explains.
   bool explain_by_two(std::size_t step, StepReport& report, const std::vector<Explanation>& singles) {
     if (replay_.region(step, false).size() < 2) return false;
     for (std::size_t i = 0; i < std::min(kFirstOfTwo, singles.size()); ++i) {
@@ -216,7 +210,7 @@ class Walk {
         first.residual = found.front().residual;
         Finding finding = finding_of(first, report);
         finding.confidence = kConfidenceInTwo;
-        remember(first, finding);
+        known_.push_back({first, finding});
         walked_.findings.push_back(std::move(finding));
         accept_found(step, rest, found, 0, count_alike(found));
         walked_.findings.back().confidence = std::min(walked_.findings.back().confidence, kConfidenceInTwo);
@@ -241,12 +235,8 @@ class Walk {
     finding.ties.assign(ties.begin(), ties.end());
     finding.confidence =
         confidence(report, found[best].residual) / static_cast<double>(1 + std::min<std::size_t>(ties.size(), 9));
-    remember(found[best], finding);
+    known_.push_back({found[best], finding});
     accept(step, report, found[best].step, found[best].hypothesis, std::move(finding));
-  }
-
-  void remember(const Explanation& explanation, const Finding& finding) {
-    known_.push_back({finding.operation, finding, explanation.fault, explanation.hypothesis});
   }
 
   static std::size_t count_alike(const std::vector<Explanation>& found) {
@@ -283,16 +273,10 @@ class Walk {
   }
 
   Finding finding_of(const Explanation& explanation, const StepReport& report) {
-    Finding finding;
+    Finding finding = diagnose::finding_of(*explanation.fault, explanation.hypothesis.parameters);
     finding.taps = {tap(explanation.step)};
     if (explanation.step != report.step) finding.observed = report.tap;
     finding.operation = model::name_of(step_at(explanation.step).operation);
-    finding.fault = explanation.fault->name;
-    finding.fault_class = explanation.fault->fault_class;
-    finding.parameters = explanation.hypothesis.parameters;
-    finding.claim = explanation.fault->claim;
-    finding.remedy = explanation.fault->remedy;
-    finding.sources = explanation.fault->sources;
     finding.residual_before = report.residual;
     finding.residual_after = explanation.residual;
     finding.expected = report.expected;
@@ -307,7 +291,10 @@ class Walk {
 
   void accept(std::size_t step, StepReport& report, std::size_t faulty, const Hypothesis& hypothesis, Finding finding) {
     report.outcome = finding.fault_class == FaultClass::mistake ? Outcome::fault : Outcome::healthy;
-    if (finding.fault_class == FaultClass::rounding) report.arithmetic = finding.fault;
+    if (finding.fault_class == FaultClass::rounding) {
+      report.arithmetic = arithmetic_of(finding.fault);
+      said_.insert(step);
+    }
     replay_.apply(step, faulty, hypothesis);
     walked_.findings.push_back(std::move(finding));
   }
@@ -353,7 +340,7 @@ class Walk {
     }
     for (const StepReport& report : walked_.steps) {
       if (report.outcome != Outcome::healthy || report.arithmetic == name(arithmetics_.front())) continue;
-      if (find_fault(report.arithmetic) != nullptr) continue;  // a finding has said why
+      if (said_.count(report.step) > 0) continue;
       std::vector<double>& others = residuals[kind_of(report.tap)];
       const auto middle = others.begin() + static_cast<std::ptrdiff_t>(others.size() / 2);
       std::nth_element(others.begin(), middle, others.end());
@@ -389,6 +376,7 @@ class Walk {
   std::vector<bool> tainted_;  // by value: reached by something wrong that nobody can undo
   std::vector<Known> known_;
   std::map<std::string_view, std::vector<double>> rounded_;  // residuals that rounding explains, by kind of tap
+  std::set<std::size_t> said_;                               // steps whose rounding a finding has explained
   std::map<std::string_view, int> failed_;                   // searches that found nothing, by kind of tap
   Walked walked_;
 };
@@ -403,9 +391,7 @@ std::vector<Finding> join_layers(std::vector<Finding> findings) {
     const auto same = std::find_if(joined.begin(), joined.end(), [&](const Finding& other) {
       return other.fault == finding.fault && other.operation == finding.operation &&
              (finding.fault != "unknown" || kind_of(other.taps[0]) == kind_of(finding.taps[0])) &&
-             std::equal(other.parameters.begin(), other.parameters.end(), finding.parameters.begin(),
-                        finding.parameters.end(),
-                        [](const Parameter& a, const Parameter& b) { return a.name == b.name && a.value == b.value; });
+             other.parameters == finding.parameters;
     });
     if (same == joined.end()) {
       joined.push_back(std::move(finding));

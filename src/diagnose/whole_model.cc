@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "diagnose/fault.h"
+#include "diagnose/faults/layer_name.h"
 #include "diagnose/observation.h"
 #include "diagnose/search.h"
 
@@ -47,11 +48,6 @@ std::string text_of(const std::vector<Parameter>& parameters) {
   std::string text;
   for (const Parameter& parameter : parameters) text += fmt::format("{}={} ", parameter.name, parameter.value);
   return text;
-}
-
-std::string_view kind_of(std::string_view tap) {
-  const std::size_t dot = tap.rfind('.');
-  return dot == std::string_view::npos ? tap : tap.substr(dot + 1);
 }
 
 class WholeModel final : public Values {
@@ -132,14 +128,14 @@ class WholeModel final : public Values {
     Faulty values(*this);
     for (std::size_t step = 0; step < plan().steps.size(); ++step) {
       const model::Step& here = plan().steps[step];
-      const Hypothesis* hypothesis = nullptr;
+      std::optional<Hypothesis> hypothesis;
       for (const Planted& one : planted) {
         const auto found = one.steps.find(step);
-        if (found != one.steps.end()) hypothesis = &found->second;
+        if (found != one.steps.end()) hypothesis = hypothesis ? both(*hypothesis, found->second) : found->second;
       }
       const bool is_reached = std::any_of(here.inputs.begin(), here.inputs.end(),
                                           [&](model::ValueId input) { return values.changed.count(input) > 0; });
-      if (hypothesis != nullptr) {
+      if (hypothesis) {
         values.changed[here.output] = hypothesis->run(site(step, values));
       } else if (is_reached) {
         values.changed[here.output] = site(step, values).exact();
@@ -261,14 +257,9 @@ class WholeModel final : public Values {
     double confidence = is_believed ? 0.9 : 0.2;
     if (request_.logits == nullptr) confidence = !is_believed ? 0.1 : request_.chosen.size() >= kManyIds ? 0.6 : 0.3;
     for (const Planted& planted : best.planted) {
-      Finding finding;
+      Finding finding = finding_of(*planted.fault, planted.parameters);
       for (const auto& [step, hypothesis] : planted.steps) finding.taps.push_back(tap(step));
       finding.operation = model::name_of(plan().steps[planted.steps.begin()->first].operation);
-      finding.fault = planted.fault->name;
-      finding.parameters = planted.parameters;
-      finding.claim = planted.fault->claim;
-      finding.remedy = planted.fault->remedy;
-      finding.sources = planted.fault->sources;
       finding.observed = request_.logits != nullptr ? "logits" : "ids";
       finding.residual_before = plain.residual;
       finding.residual_after = best.residual;

@@ -33,6 +33,7 @@ Json to_json(const diagnose::Finding& finding, std::size_t layers) {
       {"residual_after", number(finding.residual_after)},
       {"expected", number(finding.expected)},
       {"confidence", finding.confidence},
+      {"certain", diagnose::is_sure_mistake(finding)},
       {"ties", finding.ties}};
 }
 
@@ -42,7 +43,7 @@ Json to_json(const diagnose::StepReport& step, const diagnose::Verdict& verdict)
   json["residual"] = number(step.residual);
   json["expected"] = number(step.expected);
   if (step.arithmetic.empty()) return json;
-  json["arithmetic"] = arithmetic_name(step.arithmetic);
+  json["arithmetic"] = step.arithmetic;
   json["coarser"] = is_coarser(step.arithmetic, verdict);
   return json;
 }
@@ -56,7 +57,7 @@ Json to_json(const diagnose::Verdict& verdict) {
   json["acquitted"] = verdict.acquitted;
   json["needed"] = verdict.needed;
   json["notes"] = verdict.notes;
-  json["arithmetic"] = arithmetic_name(verdict.arithmetic);
+  json["arithmetic"] = verdict.arithmetic;
   json["coarser"] = Json::array();
   for (const CoarseSteps& steps : coarse_steps(verdict)) {
     json["coarser"].push_back({{"arithmetic", steps.arithmetic},

@@ -31,10 +31,10 @@ class Text {
     headline();
     std::size_t number = 0;
     for (const Finding& finding : verdict_.findings) {
-      if (is_certain(finding)) describe(finding, ++number);
+      if (is_sure_mistake(finding)) describe(finding, ++number);
     }
     list("Suspected, not decided", select([](const Finding& finding) {
-           return finding.fault_class == diagnose::FaultClass::mistake && !is_certain(finding);
+           return finding.fault_class == diagnose::FaultClass::mistake && !is_sure_mistake(finding);
          }),
          number);
     lesser_precision();
@@ -53,8 +53,8 @@ class Text {
   std::string bold(std::string_view text) const { return fmt::format("{}{}{}", style_.bold, text, style_.reset); }
 
   void headline() {
-    const auto mistakes =
-        static_cast<std::size_t>(std::count_if(verdict_.findings.begin(), verdict_.findings.end(), is_certain));
+    const auto mistakes = static_cast<std::size_t>(
+        std::count_if(verdict_.findings.begin(), verdict_.findings.end(), diagnose::is_sure_mistake));
     std::string word;
     std::string rest;
     switch (verdict_.kind) {
@@ -82,7 +82,7 @@ class Text {
         verdict_.acquitted.size() == all
             ? fmt::format("{}all {} steps are right on the inputs they had", before, all)
             : fmt::format("{}{} of {} steps are right on the inputs they had", before, verdict_.acquitted.size(), all);
-    if (!verdict_.arithmetic.empty()) text += fmt::format(", in {}", arithmetic_name(verdict_.arithmetic));
+    if (!verdict_.arithmetic.empty()) text += fmt::format(", in {}", verdict_.arithmetic);
     if (absent > 0) text += fmt::format("; {} were not given", absent);
     return text;
   }

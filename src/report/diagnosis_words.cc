@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "diagnose/rounding.h"
+
 namespace assay::report {
 namespace {
 
@@ -61,23 +63,12 @@ std::string listed(const std::vector<std::string>& names) {
   return fmt::format("{} and {}", fmt::join(names.begin(), names.end() - 1, ", "), names.back());
 }
 
-struct Arithmetic {
-  std::string_view name;
-  std::string_view fault;
-};
-/// From the finest to the coarsest.
-constexpr std::array<Arithmetic, 6> kArithmetics = {{{"f64", ""},
-                                                     {"f32", ""},
-                                                     {"f16", "f16_storage"},
-                                                     {"q8", "q8_activations"},
-                                                     {"bf16", "bf16_storage"},
-                                                     {"f16acc", "f16_accumulation"}}};
-
-const Arithmetic* find_arithmetic(std::string_view name) {
-  const auto* found = std::find_if(kArithmetics.begin(), kArithmetics.end(), [&](const Arithmetic& arithmetic) {
-    return !name.empty() && (arithmetic.name == name || arithmetic.fault == name);
-  });
-  return found == kArithmetics.end() ? nullptr : found;
+/// Where an arithmetic, or the fault that it is, stands from the finest to the coarsest; nothing for others.
+std::optional<std::size_t> coarseness(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kArithmetics = {"f64", "f32", "f16", "q8", "bf16", "f16acc"};
+  const auto found = std::find(kArithmetics.begin(), kArithmetics.end(), diagnose::arithmetic_of(name));
+  if (found == kArithmetics.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - kArithmetics.begin());
 }
 
 }  // namespace
@@ -156,15 +147,10 @@ std::vector<std::string> join_sentences(const std::vector<std::string>& sentence
   return patterns;
 }
 
-std::string arithmetic_name(std::string_view name) {
-  const Arithmetic* arithmetic = find_arithmetic(name);
-  return std::string(arithmetic == nullptr ? name : arithmetic->name);
-}
-
 bool is_coarser(std::string_view name, const diagnose::Verdict& verdict) {
-  const Arithmetic* own = find_arithmetic(name);
-  const Arithmetic* most = find_arithmetic(verdict.arithmetic.empty() ? "f32" : verdict.arithmetic);
-  return own == nullptr || most == nullptr || own > most;
+  const auto own = coarseness(name);
+  const auto most = coarseness(verdict.arithmetic.empty() ? "f32" : verdict.arithmetic);
+  return !own || !most || *own > *most;
 }
 
 std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict) {
@@ -172,10 +158,9 @@ std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict) {
   for (const diagnose::StepReport& step : verdict.steps) {
     if (step.outcome != diagnose::StepReport::Outcome::healthy || step.arithmetic.empty()) continue;
     if (!is_coarser(step.arithmetic, verdict)) continue;
-    const std::string arithmetic = arithmetic_name(step.arithmetic);
     auto own =
-        std::find_if(all.begin(), all.end(), [&](const CoarseSteps& one) { return one.arithmetic == arithmetic; });
-    if (own == all.end()) own = all.insert(all.end(), {arithmetic, {}});
+        std::find_if(all.begin(), all.end(), [&](const CoarseSteps& one) { return one.arithmetic == step.arithmetic; });
+    if (own == all.end()) own = all.insert(all.end(), {step.arithmetic, {}});
     own->taps.push_back(step.tap);
     if (step.residual < own->residual) continue;
     own->residual = step.residual;
@@ -189,10 +174,6 @@ std::string_view quantity(const Finding& finding) {
   if (finding.operation == "sampler") return "logits short of the largest";
   if (finding.observed == "ids") return "bits of surprise an id";
   return "residual";
-}
-
-bool is_certain(const Finding& finding) {
-  return finding.fault_class == diagnose::FaultClass::mistake && finding.confidence >= 0.5;
 }
 
 }  // namespace assay::report

@@ -20,9 +20,6 @@ std::string join_taps(const std::vector<std::string>& taps, std::size_t layers);
 /// Sentences that differ in the number of a layer alone become one that says all of them: "blk.0-5.ffn_gate".
 std::vector<std::string> join_sentences(const std::vector<std::string>& sentences);
 
-/// Of a step's arithmetic, or the fault that it is: "f16" for "f16_storage". What is no arithmetic stays as it is.
-std::string arithmetic_name(std::string_view name);
-
 /// Whether an arithmetic, or the fault that it is, is coarser than what most of the candidate's products are in. What
 /// is no arithmetic is.
 bool is_coarser(std::string_view name, const diagnose::Verdict& verdict);
@@ -39,8 +36,5 @@ std::vector<CoarseSteps> coarse_steps(const diagnose::Verdict& verdict);
 /// What residual_before and residual_after are: "residual", relative to the exact value; "share of the ids that
 /// differ".
 std::string_view quantity(const diagnose::Finding& finding);
-
-/// A finding that is called a mistake by the verdict, not only suspected.
-bool is_certain(const diagnose::Finding& finding);
 
 }  // namespace assay::report

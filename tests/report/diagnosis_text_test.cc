@@ -102,7 +102,7 @@ TEST(DiagnosisText, WhatIsSuspectedIsNoMistakeFound) {
   Verdict verdict = healthy();
   verdict.kind = VerdictKind::undecided;
   verdict.findings = {mistake()};
-  verdict.findings[0].confidence = 0.3;
+  verdict.findings[0].confidence = 0.1;
   verdict.findings[0].ties = {"rope_twice", "rope_base at blk.0.q"};
   verdict.steps[5].outcome = Outcome::undecided;
   verdict.needed = {"whole rows of blk.0.q: before blk.0.k", "whole rows of blk.1.q: before blk.1.k", "the ids"};
@@ -117,7 +117,7 @@ TEST(DiagnosisText, WhatIsSuspectedIsNoMistakeFound) {
 
 TEST(DiagnosisText, OnlyRoundingCoarserThanTheRestIsListed) {
   Verdict verdict = healthy();
-  verdict.arithmetic = "f16_storage";
+  verdict.arithmetic = "f16";
   for (StepReport& step : verdict.steps) step.arithmetic = step.tap == "blk.1.k" ? "f32" : "f16";
   verdict.findings = {rounding("blk.0.q", "f16_storage", 1e-4)};
   EXPECT_EQ(to_text(verdict),
@@ -203,8 +203,8 @@ TEST(DiagnosisWords, CoarserThanTheRest) {
 
 TEST(DiagnosisJson, SaysWhatThePageShows) {
   Verdict verdict = healthy();
-  verdict.arithmetic = "f16_storage";
-  verdict.steps[0].arithmetic = "bf16_storage";
+  verdict.arithmetic = "f16";
+  verdict.steps[0].arithmetic = "bf16";
   verdict.steps[1].outcome = Outcome::not_given;
   verdict.findings = {mistake()};
   verdict.findings[0].residual_before = INFINITY;

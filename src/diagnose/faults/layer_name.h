@@ -16,6 +16,12 @@ struct LayerName {
   std::string text() const { return "blk." + std::to_string(layer) + "." + std::string(part); }
 };
 
+/// What the taps of all layers have in common: "q_rope" of "blk.3.q_rope".
+inline std::string_view kind_of(std::string_view tap) {
+  const std::size_t dot = tap.rfind('.');
+  return dot == std::string_view::npos ? tap : tap.substr(dot + 1);
+}
+
 /// Nothing for a name without a layer.
 inline std::optional<LayerName> parse_layer_name(std::string_view name) {
   constexpr std::string_view kPrefix = "blk.";

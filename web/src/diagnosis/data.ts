@@ -19,6 +19,7 @@ export interface Finding {
   residual_after: Measured;
   expected: Measured;
   confidence: number;
+  certain: boolean;
   ties: string[];
 }
 
@@ -66,7 +67,7 @@ export interface Diagnosis {
 
 /** A mistake that the verdict counts, not one that is only suspected. */
 export function isCertain(finding: Finding): boolean {
-  return finding.class === "mistake" && finding.confidence >= 0.5;
+  return finding.certain;
 }
 
 /** "blk.3.q" -> [3, "q"]; "logits" -> [null, "logits"] */

@@ -1,0 +1,52 @@
+#include "diagnose/verdict.h"
+
+#include <utility>
+
+namespace assay::diagnose {
+
+std::string_view name(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::fault:
+      return "fault";
+    case VerdictKind::rounding:
+      return "rounding";
+    case VerdictKind::undecided:
+      return "undecided";
+  }
+  return "";
+}
+
+std::string_view name(StepReport::Outcome outcome) {
+  switch (outcome) {
+    case StepReport::Outcome::not_given:
+      return "not_given";
+    case StepReport::Outcome::healthy:
+      return "healthy";
+    case StepReport::Outcome::fault:
+      return "fault";
+    case StepReport::Outcome::unknown:
+      return "unknown";
+    case StepReport::Outcome::undecided:
+      return "undecided";
+  }
+  return "";
+}
+
+Finding finding_of(const Fault& fault, std::vector<Parameter> parameters) {
+  Finding finding;
+  finding.fault = fault.name;
+  finding.fault_class = fault.fault_class;
+  finding.parameters = std::move(parameters);
+  finding.claim = fault.claim;
+  finding.remedy = fault.remedy;
+  finding.sources = fault.sources;
+  return finding;
+}
+
+bool is_sure_mistake(const Finding& finding) {
+  const bool share = finding.observed != "ids";
+  const double confidence = finding.confidence * (share ? static_cast<double>(1 + finding.ties.size()) : 1);
+  return finding.fault_class == FaultClass::mistake && confidence >= 0.5;
+}
+
+}  // namespace assay::diagnose
