@@ -54,6 +54,9 @@ void check(const trace::ForeignTrace& trace, const model::Plan& plan) {
     std::size_t width = 0;
     for (const model::Value& value : plan.values) width = value.tap == tap.name ? value.width : width;
     if (width == 0 || tap.channels != width || tap.values.size() != tap.rows.size() * width) std::abort();
+    for (const std::size_t row : tap.rows) {
+      if (row >= trace.token_count && !trace.tokens.empty()) std::abort();
+    }
     for (const trace::Fact& fact : tap.facts) {
       if (fact.channel >= width) std::abort();
     }

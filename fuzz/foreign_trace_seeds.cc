@@ -91,7 +91,10 @@ int main(int argc, char** argv) {
     write("heads", npy("<f2", "False", "(2, 3, 4)", 48));
     write("archive", zip("blk.0.q_rope.npy", npy("<u2", "False", "(3, 8)", 48)) +
                          zip("tokens.npy", npy("<i4", "False", "(0,)", 0)) +
+                         zip("logits@2.npy", npy("<f4", "False", "(1, 16)", 64)) +
                          zip("hidden_states.npy", npy("<f4", "False", "(2, 3, 8)", 192)));
+    write("parts", zip("tokens.npy", npy("<u1", "False", "(3,)", 3)) +
+                       zip("hidden_states@1.npy", npy("<f4", "False", "(2, 2, 8)", 128)));
     write("eval", kEvalText);
     write("facts", kFacts);
     write("ids", "1, 2 3\n");
