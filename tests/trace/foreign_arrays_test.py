@@ -193,6 +193,11 @@ def test_one_row_and_decode_rows(model, taps, tmp_path):
         assert np.array_equal(values(trace["taps"]["logits"])[0], taps["logits"][-1])
         assert trace["taps"]["blk.1.out"]["rows"] == list(range(7))
         assert np.array_equal(values(trace["taps"]["blk.1.out"]), taps["blk.1.out"])
+    # As many rows as were decoded are those, fewer ones the first.
+    for rows in ([5, 6], [0, 1, 2]):
+        np.savez(tmp_path / "d.npz", **{"blk.0.out": taps["blk.0.out"][rows]})
+        tap = read(model, tmp_path / "d.npz", *ids(), "--prompt-tokens", 5)["taps"]["blk.0.out"]
+        assert tap["rows"] == rows and f"{len(rows)} rows for 7 tokens" in tap["note"]
     # A place that no run has: nothing is taken to be there.
     np.savez(tmp_path / "n.npz", **{f"blk.0.out@{2**64 - 6}": taps["blk.0.out"][:6], f"blk.0.q@{2**64 - 1}": taps["blk.0.q"][:1]})
     for arguments in ((), ids()):
