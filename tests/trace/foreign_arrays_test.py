@@ -300,6 +300,15 @@ def test_unknown_names_by_content(model, taps, tmp_path):
     assert "no tap well" in left["x8"] and "[3, 5]" in left["x10"] and "'blk.1.v' is there already" in left["x11"]
 
 
+def test_content_that_fits_two_taps(model, taps, tmp_path):
+    """Halfway between them it is neither; nearer to one, but not by far, it is not clear enough either."""
+    one, other = (taps[name] / np.linalg.norm(taps[name]) for name in ("blk.1.attn_residual", "blk.1.out"))
+    for share in (0.5, 0.6):
+        np.savez(tmp_path / "t.npz", x=share * one + (1 - share) * other)
+        trace = read(model, tmp_path / "t.npz", *ids(), "--reference")
+        assert not trace["taps"] and "not clear enough" in trace["extra"][0], trace["extra"]
+
+
 def test_ids_of_another_model_have_no_content(model, taps, tmp_path):
     np.savez(tmp_path / "t.npz", tokens=np.array([1, 99_999_999, 7]), whatever=taps["blk.0.out"][:3])
     for arguments in ((), ("--reference",)):
