@@ -81,7 +81,7 @@ class FactsReader {
     const json* values = member(facts, "values");
     const bool is_nested = values != nullptr && values->is_array() && !values->empty() && (*values)[0].is_array();
     const std::size_t rows = is_nested ? values->size() : 1;
-    return rows == trace_.tokens.size() ? 0 : trace_.prompt_tokens - std::min(rows, trace_.prompt_tokens);
+    return trace_.prompt_tokens - std::min(rows, trace_.prompt_tokens);
   }
 
   static const json* member(const json& object, const char* key) {
