@@ -284,6 +284,15 @@ def test_names_before_and_after(model, taps, tmp_path):
     assert_is(read(model, tmp_path / "t.npz", *ids()), taps, ["blk.1.q", "blk.1.q_rope"])
 
 
+def test_two_names_for_one_tap(model, taps, tmp_path):
+    """llama.cpp's "norm" and "ffn_down" may be a tap, unless the name that surely is it is there too."""
+    np.savez(tmp_path / "t.npz", **{"norm": taps["embed"], "ffn_down-0": taps["embed"], "ffn_out-0": taps["blk.0.ffn_out"],
+                                    "result_norm": taps["final_norm"]})
+    trace = read(model, tmp_path / "t.npz", *ids())
+    assert_is(trace, taps, ["final_norm", "blk.0.ffn_out"])
+    assert trace["extra"] == ["norm: 'final_norm' is there already", "ffn_down-0: 'blk.0.ffn_out' is there already"]
+
+
 def test_unknown_names_by_content(model, taps, tmp_path):
     random = np.random.default_rng(3)
     chosen = ["blk.0.q", "blk.0.q_rope", "blk.1.v", "blk.1.attn", "blk.0.ffn_act", "blk.1.out", "final_norm", "logits"]
