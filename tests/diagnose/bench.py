@@ -5,6 +5,7 @@ A fault that changes nothing in a model, by more than float32 could say, is not 
 
 import collections
 import json
+import math
 import os
 import pathlib
 import random
@@ -39,9 +40,9 @@ class Case(NamedTuple):
 
 class Outcome(NamedTuple):
     case: Case
-    result: str  # "right", "tie", "wrong tap", "wrong fault", "not found"; "skipped"
+    result: str  # "right", "tie", "wrong tap", "wrong fault", "wrong parameter", "not found"; "skipped"
     said: str
-    false_findings: int = 0  # beside the planted ones
+    false_findings: int = 0  # that name a step where nothing is planted
     found: float = 0  # share of the planted taps that a right finding names
 
 
@@ -99,17 +100,39 @@ def diagnose(path, trace, *arguments):
     return verdict
 
 
-def says(finding, names):
-    """"right" when the finding names one of the faults, "tie" when it holds it for as good as what it names."""
-    return "right" if finding["fault"] in names else "tie" if names & set(finding["ties"]) else None
+# What a finding says of these in words of its own: "1/sqrt(n_embd)", "attn_norm of the block before".
+WORDED = {"direction", "factor", "heads", "keys", "scale", "tap", "tensor"}
 
 
-# The same mistake has two names there.
-SYNONYMS = {}
+def agree(theirs, planted):
+    """Whether a finding's parameter is the planted one, for all that float32 can say: beside a mean square of about 1 it
+    rounds the digits of an epsilon away that are below 2^-23."""
+    try:
+        return math.isclose(float(theirs), float(planted), rel_tol=1e-3, abs_tol=2**-23)
+    except ValueError:
+        return theirs == planted
+
+
+def says(finding, planted):
+    """"right" when the finding names what is planted, "tie" when it holds it for as good as what it names."""
+    if finding["fault"] != planted.name:
+        return "tie" if planted.name in finding["ties"] else None
+    said = finding["parameters"]
+    both = said.keys() & planted.parameters.keys() - WORDED
+    return "right" if all(agree(said[name], planted.parameters[name]) for name in both) else "wrong parameter"
+
+
+def mistakes_in(verdict):
+    return [finding for finding in verdict["findings"] if finding["class"] != "rounding"]
 
 
 def taps_of(finding):
     return {finding["tap"], *finding["taps"]}
+
+
+def false_findings(mistakes, engine):
+    """How many name a step where nothing is planted."""
+    return sum(bool(taps_of(finding) - engine.effects.keys() - engine.hidden) for finding in mistakes)
 
 
 def short(finding):
@@ -130,21 +153,19 @@ def noticeable(engine):
 
 def judge(case, engine, verdict):
     """The first finding must be at a planted step, and must name what is planted."""
-    hidden = engine.hidden
-    planted = noticeable(engine) | hidden
-    names = {case.fault} | SYNONYMS.get(case.fault, set())
-    mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
-    right = [finding for finding in mistakes if says(finding, names) and taps_of(finding) & planted]
-    found = {tap for finding in right for tap in taps_of(finding)} & planted
-    share = len(found) / len(planted - hidden)
-    false = sum(not taps_of(finding) & planted for finding in mistakes)
+    planted = noticeable(engine) | engine.hidden
+    right = {"right", "tie"}
+    mistakes = mistakes_in(verdict)
+    said = [says(finding, case.planted[0]) if taps_of(finding) & planted else None for finding in mistakes]
+    found = {tap for finding, word in zip(mistakes, said) if word in right for tap in taps_of(finding)} & planted
+    share = len(found) / len(planted - engine.hidden)
     if not mistakes:
         result = "not found"
     elif not taps_of(mistakes[0]) & planted:
         result = "wrong tap"
     else:
-        result = says(mistakes[0], names) or "wrong fault"
-    return Outcome(case, result, said_of(verdict), false, share)
+        result = said[0] or "wrong fault"
+    return Outcome(case, result, said_of(verdict), false_findings(mistakes, engine), share)
 
 
 class Bench:
@@ -195,15 +216,17 @@ class Bench:
         """A case of several faults, each at one step: an outcome for each."""
         engine, values = self.planted(case.model, case.planted)
         verdict = self.diagnose(case.model, values)
+        mistakes = mistakes_in(verdict)
         outcomes = []
         for planted in case.planted:
             tap = next(step.tap for step in engine.steps() if planted.hits(engine, step))
-            mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
             here = [finding for finding in mistakes if tap in taps_of(finding)]
             result = "skipped" if tap not in noticeable(engine) else "not found" if not here else \
-                says(here[0], {planted.name}) or "wrong fault"
+                says(here[0], planted) or "wrong fault"
             outcomes.append(Outcome(case._replace(fault=planted.name), result, said_of(verdict)))
+        outcomes[0] = outcomes[0]._replace(false_findings=false_findings(mistakes, engine))
         return outcomes
+
 
 def all_cases(bench, faults):
     rng = random.Random(1)

@@ -26,8 +26,9 @@ INTRODUCTION = """# What diagnose finds
 Written by `tests/diagnose/matrix.py`. Faults are planted in an engine that shares no code with Assay (numpy, float64;
 its dumps are float32): a prompt of {prompt} tokens and {decoded} decoded ones, all taps. Each fault is planted with each of
 its parameters, in all layers and in one. A case is right when the *first* finding is at a planted step and names the
-fault; a tie names it among faults that reproduce the dump as well. Not judged: {skipped} cases in which the fault
-changes no output by more than {noticeable:g}, relative to it.
+fault, with the parameters that were planted where both are said in the same words; a tie names it among faults that
+reproduce the dump as well. Not judged: {skipped} cases in which the fault changes no output by more than
+{noticeable:g}, relative to it.
 
 Tiny random models, by the arguments of `tests/programs/make_tiny_model.cc`:
 
@@ -103,11 +104,14 @@ def several_faults(pool, judge, faults, runs):
     for count, text in ((2, "pairs"), (3, "triples")):
         groups = run_all(pool, judge.run_several, several(judge, count, faults, runs))
         print_failures([outcome for group in groups for outcome in group])
+        elsewhere = sum(outcome.false_findings for group in groups for outcome in group)
         groups = [[outcome for outcome in group if outcome.result != "skipped"] for group in groups]
+        groups = [group for group in groups if group]
         every = [outcome for group in groups for outcome in group]
         lines.append(f"- {text}: all of them found in "
                      f"{share(sum(all(o.result in GOOD for o in group) for group in groups), len(groups))}, "
-                     f"single ones {share(sum(o.result in GOOD for o in every), len(every))}")
+                     f"single ones {share(sum(o.result in GOOD for o in every), len(every))}; findings at steps where "
+                     f"nothing was planted: {elsewhere}")
     return "\n".join(lines)
 
 
@@ -149,7 +153,7 @@ def main():
     parser.add_argument("--faults", help="separated by commas")
     parser.add_argument("--sections", default="single,several,rounded,partial,clean")
     parser.add_argument("--several", type=int, default=60, help="runs with pairs, and with triples")
-    parser.add_argument("--rounded", type=int, default=150, help="runs in each arithmetic")
+    parser.add_argument("--rounded", type=int, default=100, help="runs in each arithmetic")
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args()
     names = [name for name in MODELS if name in options.models]

@@ -31,7 +31,8 @@ def test_single_faults(judge):
 
 def test_several_faults(judge):
     outcomes = [outcome for case in several(judge, 3, list(FAULTS), 6) for outcome in judge.run_several(case)]
-    bad = [outcome for outcome in outcomes if outcome.result not in ("right", "tie", "skipped")]
+    bad = [outcome for outcome in outcomes
+           if outcome.result not in ("right", "tie", "skipped") or outcome.false_findings]
     assert not bad, bad
 
 

@@ -12,8 +12,9 @@ from tests.foreign.faults import FaultyEngine
 CONFIDENT = 0.9
 CASES = 40  # of each kind
 MEANING = f"""A sample of {CASES} cases of the table; not judged where the logits do not change. Named: the first finding names the
-fault, as itself or in a tie. Place: only the step is right, and the confidence is below {CONFIDENT}. Undecided: the verdict
-claims nothing; its guess is what it names first. Sure of it: a confidence of {CONFIDENT} or more."""
+fault with its parameters, as itself or in a tie. Wrong parameter: it names the fault alone, and the confidence is below
+{CONFIDENT}. Place: only the step is right, and the confidence is below {CONFIDENT}. Undecided: the verdict claims nothing; its guess is
+what it names first. Sure of it: a confidence of {CONFIDENT} or more."""
 
 
 def third_taps(judge, case, engine, values):
@@ -42,17 +43,20 @@ KINDS = {"every third tap": third_taps, "statistics and first values of the last
 
 
 def judge_partial(case, engine, verdict, located):
-    """"named", "place" (only the step is right), "undecided" with the best guess right or wrong, "wrong", "wrong, and
-    sure of it" """
-    mistakes = [finding for finding in verdict["findings"] if finding.get("class") != "rounding"]
+    """"named", "wrong parameter", "place" (only the step is right), "undecided" with the best guess right or wrong,
+    "wrong", "wrong, and sure of it" """
+    mistakes = bench.mistakes_in(verdict)
     if not mistakes:
         return "undecided" if verdict["verdict"] == "undecided" else "not seen"
     first = mistakes[0]
+    said = says(first, case.planted[0])
     planted = bench.noticeable(engine) | engine.hidden
     if verdict["verdict"] != "fault":
-        return f"undecided, its guess {'right' if says(first, {case.fault}) else 'wrong'}"
-    if says(first, {case.fault}):
+        return f"undecided, its guess {'right' if said else 'wrong'}"
+    if said in ("right", "tie"):
         return "named" if taps_of(first) & planted or not located else "named elsewhere"
+    if said and first["confidence"] < CONFIDENT:
+        return said
     if located and taps_of(first) & planted and first["confidence"] < CONFIDENT:
         return "place"
     return "wrong, and sure of it" if first["confidence"] >= CONFIDENT else "wrong"
