@@ -60,6 +60,7 @@ class Walk {
       if (request_.on_progress) request_.on_progress(step + 1);
     }
     note_coarse_steps();
+    note_unseen_steps();
     return std::move(walked_);
   }
 
@@ -358,6 +359,16 @@ class Walk {
       finding.confidence = 0.5;
       walked_.findings.push_back(std::move(finding));
     }
+  }
+
+  /// Steps behind all that was given: nothing showed what they computed.
+  void note_unseen_steps() {
+    const auto last = std::find_if(walked_.steps.rbegin(), walked_.steps.rend(),
+                                   [](const StepReport& report) { return report.outcome != Outcome::not_given; });
+    const auto unseen = static_cast<std::size_t>(last - walked_.steps.rbegin());
+    if (unseen == 0 || unseen == walked_.steps.size()) return;
+    walked_.needed.push_back(fmt::format("{}: the {} step{} behind {} could not be judged", walked_.steps.back().tap,
+                                         unseen, unseen == 1 ? "" : "s", last->tap));
   }
 
   std::string fingerprint_at(std::size_t step, double rounding) const {

@@ -1,4 +1,4 @@
-"""Token ids with nothing else: the ids are judged, the network is not."""
+"""Dumps that say little: what was given is judged, what was not is said. Token ids alone say nothing of the network."""
 
 import json
 import os
@@ -23,3 +23,14 @@ def test_ids_alone(ids, verdict, fault, tmp_path):
     assert found["verdict"] == verdict and run.returncode == (verdict == "fault")
     assert [finding["fault"] for finding in found["findings"]] == ([fault] if fault else [])
     assert found["needed"] and not found["acquitted"]
+
+
+def test_what_was_not_given_is_said(tmp_path):
+    """A right dump that ends early is right as far as it goes."""
+    trace = tmp_path / "t.safetensors"
+    assay = os.environ["ASSAY_BINARY"]
+    subprocess.run([assay, "trace", KINGJAMES, "-p", "In the beginning", "--taps", "embed,blk.0.*", "-o", trace], check=True,
+                   capture_output=True)
+    found = json.loads(subprocess.run([assay, "diagnose", KINGJAMES, "--trace", trace, "--json"], capture_output=True).stdout)
+    assert found["verdict"] == "rounding" and len(found["acquitted"]) == 16
+    assert found["needed"] == ["logits: the 77 steps behind blk.0.out could not be judged"]
