@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -125,13 +124,14 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
   for (const std::string& extra : trace.extra) verdict.notes.push_back(fmt::format("not used: {}", extra));
   check_generated(trace, model.plan.vocabulary);
   Passage passage = passage_of(trace);
-  const std::span<const std::int32_t> prompt(passage.tokens.data(), passage.prompt_tokens);
-  add(check_tokens(model.file, tokenizer, request.prompt, prompt), verdict);
-  add(check_sampler(trace), verdict);
-  add(check_weights(model, trace, request.threads), verdict);
   const bool is_outside = std::any_of(passage.tokens.begin(), passage.tokens.end(), [&](std::int32_t token) {
     return token < 0 || static_cast<std::size_t>(token) >= model.plan.vocabulary;
   });
+  // An id outside the vocabulary may stand behind the prompt too.
+  const std::size_t judged = is_outside ? passage.tokens.size() : passage.prompt_tokens;
+  add(check_tokens(model.file, tokenizer, request.prompt, {passage.tokens.data(), judged}), verdict);
+  add(check_sampler(trace), verdict);
+  add(check_weights(model, trace, request.threads), verdict);
   if (is_outside) {
     verdict.kind = VerdictKind::fault;
     verdict.needed.emplace_back("token ids of this model: nothing can be computed with these");

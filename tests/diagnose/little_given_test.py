@@ -34,3 +34,14 @@ def test_what_was_not_given_is_said(tmp_path):
     found = json.loads(subprocess.run([assay, "diagnose", KINGJAMES, "--trace", trace, "--json"], capture_output=True).stdout)
     assert found["verdict"] == "rounding" and len(found["acquitted"]) == 16
     assert found["needed"] == ["logits: the 77 steps behind blk.0.out could not be judged"]
+
+
+@pytest.mark.parametrize("tokens", [[1, 77777, 6, 5], [1, 5, 6, 77777]], ids=["in the prompt", "decoded"])
+def test_ids_outside_the_vocabulary_are_named(tokens, tmp_path):
+    (tmp_path / "facts.json").write_text(json.dumps({"tokens": tokens, "prompt_tokens": 3}))
+    command = [os.environ["ASSAY_BINARY"], "diagnose", KINGJAMES, "--trace", tmp_path / "facts.json", "--json"]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    found = json.loads(run.stdout)
+    assert found["verdict"] == "fault" and run.returncode == 1
+    assert [finding["fault"] for finding in found["findings"]] == ["outside_vocabulary"]
+    assert found["findings"][0]["parameters"] == {"id": "77777"}
