@@ -67,8 +67,8 @@ std::string fingerprint(const trace::ForeignTap& given, const Matrix& computed, 
   for (const RowPair& pair : all) worst = std::max(worst, relative_difference(pair, width));
   // A shape must explain most of what is wrong: within its own size any residual has every shape.
   Residual residual{{}, width, head_width, std::min(same(given.dtype, rounding), worst / 3)};
-  // Beside a row that is all wrong, one is right that differs by a hundredth of it, or by little enough.
-  const double right = std::min(worst / 100, std::max(0.01, residual.same));
+  // Beside a row that is all wrong, one is right that differs by a hundredth of it.
+  const double right = std::max(residual.same, std::min(worst / 100, 0.01));
   for (const RowPair& pair : all) {
     if (relative_difference(pair, width) > right) residual.rows.push_back(pair);
   }

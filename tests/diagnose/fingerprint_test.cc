@@ -95,6 +95,17 @@ TEST(Fingerprint, OfSmallResidualsIsOfThemAlone) {
             "a pure scale: every row is 0.99995 times the right one");
 }
 
+TEST(Fingerprint, RowsWithinRoundingAreRight) {
+  std::mt19937 random(8);
+  std::normal_distribution<double> normal;
+  const Matrix right = random_matrix();
+  Matrix wrong = right;
+  for (double& value : wrong.values) value += 0.015 * normal(random);
+  for (std::size_t i = 3 * kWidth; i < wrong.values.size(); ++i) wrong.values[i] *= 2;
+  EXPECT_EQ(diagnose::fingerprint(tap_of(wrong), right, kHead, 0.01).substr(0, 50),
+            "wrong from token 3 on, right before; a pure scale:");
+}
+
 TEST(Fingerprint, Scales) {
   const auto times = [](double factor) {
     return of([=](const Matrix& m, std::size_t r, std::size_t c) { return factor * m.row(r)[c]; });
