@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include "diagnose/faults/attend.h"
+#include "diagnose/faults/normalize.h"
+#include "diagnose/faults/rotate.h"
 #include "tests/diagnose/sites.h"
 
 namespace assay {
@@ -127,6 +130,31 @@ TEST(Faults, AreNotProposedWhereTheyChangeNothing) {
   }
 }
 
+/// What faults change a part of, with nothing changed; empty for other steps.
+diagnose::Matrix rebuilt(const Site& site) {
+  if (site.operation<model::Attention>() != nullptr) return diagnose::attend(site, diagnose::Look(site));
+  if (site.operation<model::RmsNorm>() != nullptr) return diagnose::Norming(site)(site.input(0));
+  const auto* rope = site.operation<model::Rope>();
+  if (rope == nullptr) return {};
+  return diagnose::rotate(site, *rope, [](const diagnose::Passage& passage, std::size_t row) {
+    return static_cast<double>(passage.positions[row]);
+  });
+}
+
+TEST(Faults, ChangeOneThingOfAStepThatIsRightOtherwise) {
+  for (const TinyModel& tiny : models()) {
+    const Sites sites(tiny);
+    std::size_t count = 0;
+    for (std::size_t step = 0; step < sites.size(); ++step) {
+      const diagnose::Matrix made = rebuilt(sites.at(step));
+      if (made.empty()) continue;
+      EXPECT_LT(test::distance(made, sites.at(step).exact()), 1e-13) << sites.at(step).tap();
+      ++count;
+    }
+    EXPECT_GE(count, 11U);  // in each of two blocks: two norms, Q and K rotated, attention; and the last norm
+  }
+}
+
 /// What a float32 engine would have dumped.
 diagnose::Matrix dumped(diagnose::Matrix values) {
   for (double& value : values.values) value = static_cast<double>(static_cast<float>(value));
@@ -158,6 +186,20 @@ TEST(Faults, ReadARotaryBaseOffTheAngles) {
     EXPECT_TRUE(proposed("rope_base", sites.at(tap, &right)).empty());
     EXPECT_TRUE(proposed("position_offset", sites.at(tap, &right)).empty());
   }
+}
+
+TEST(Faults, ReadARotaryBaseBehindFactors) {
+  TinyModel tiny;
+  const std::vector<float> factors = {1, 2, 8};
+  tiny.tensors["rope_freqs.weight"] = {{3}, factors};
+  const Sites sites(tiny, 50, 8);
+  model::Step changed = sites.at("blk.0.q_rope").step();
+  auto& frequencies = std::get<model::Rope>(changed.operation).frequencies;
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    frequencies[i] = std::pow(500000.0, -2 * static_cast<double>(i) / 6) / static_cast<double>(factors[i]);
+  }
+  const diagnose::Matrix given = dumped(sites.at("blk.0.q_rope").run(changed));
+  EXPECT_EQ(solved("rope_base", sites.at("blk.0.q_rope", &given)), "500000");
 }
 
 TEST(Faults, ReadAnOffsetOfPositionsOffTheAngles) {

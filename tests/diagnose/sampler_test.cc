@@ -80,6 +80,10 @@ TEST(Sampler, EqualLogitsAreNoFault) {
   EXPECT_FALSE(diagnose::check_sampler(half).findings.empty());
   half.taps[0].dtype = gguf::Dtype::f16;
   EXPECT_TRUE(diagnose::check_sampler(half).findings.empty());
+  half.taps[0].values[5] = 10.0625;
+  EXPECT_FALSE(diagnose::check_sampler(half).findings.empty());
+  half.taps[0].dtype = gguf::Dtype::bf16;
+  EXPECT_TRUE(diagnose::check_sampler(half).findings.empty());
 }
 
 trace::ForeignTrace with_facts(std::int32_t chosen, std::vector<trace::Fact> facts) {

@@ -170,6 +170,7 @@ TEST_F(Weights, Transposed) {
   EXPECT_EQ(said(), "weight_transposed renamed blk.0.attn_k.weight; ");
   // A square says it only beside others.
   add("blk.0.attn_output.weight", transposed("blk.0.attn_output.weight"));
+  add("token_embd.weight", right("token_embd.weight"));
   EXPECT_EQ(said(), "");
   add("blk.0.attn_output.weight", transposed("blk.0.attn_output.weight"));
   add("blk.0.attn_v.weight", right("blk.0.attn_v.weight"));
@@ -243,6 +244,23 @@ TEST(NormWeights, OfOtherLayersAreNamedHoweverNear) {
       ASSERT_EQ(report.findings.size(), 1U) << held << " holds " << theirs;
       EXPECT_EQ(report.findings[0].parameters[0].value, theirs);
     }
+  }
+}
+
+TEST(NormWeights, OfGemmaMayLackTheirOne) {
+  test::TinyModel tiny;
+  tiny.become("gemma2");
+  const test::LoadedModel model(tiny);
+  for (const auto& [offset, findings] : {std::pair(-1.0F, 0U), std::pair(1.0F, 1U)}) {
+    Values values = tiny.tensors["blk.0.ffn_norm.weight"].values;
+    for (float& value : values) value += offset;
+    trace::ForeignTrace trace;
+    trace.weights.push_back({"blk.0.ffn_norm.weight",
+                             "norm",
+                             {"norm", gguf::Dtype::f32, {24}, false, std::as_bytes(std::span(values)), nullptr}});
+    const GateReport report = diagnose::check_weights(*model, trace, 1);
+    EXPECT_EQ(report.findings.size(), findings);
+    EXPECT_EQ(report.notes.size(), 1 - findings);
   }
 }
 
