@@ -6,6 +6,8 @@
 
 #include <immintrin.h>
 
+#include "kernels/x86/lane.h"
+
 namespace assay::kernels {
 namespace {
 
@@ -16,7 +18,6 @@ struct Float {
   __m256 low, high;
 };
 using Int8 = __m256i;
-using Float8 = __m256;
 
 /// Tiles of float products that fill 16 registers: rows of a single token, and rows and tokens of a batch.
 inline constexpr std::size_t kDotRowsAlone = 1;
@@ -41,7 +42,6 @@ inline Int load_twice(const void* p) {
   const __m256i v = _mm256_loadu_si256(static_cast<const __m256i*>(p));
   return {v, v};
 }
-inline __m128i load_lane(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
 inline Int widen_unsigned(const void* a, const void* b) {
   return {_mm256_cvtepu8_epi16(load_lane(a)), _mm256_cvtepu8_epi16(load_lane(b))};
 }
@@ -213,7 +213,7 @@ inline Int bits_of(Float a) { return {_mm256_castps_si256(a.low), _mm256_castps_
 inline Float floats_of(Int a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
 inline Int round_to_ints(Float a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Float to_floats(Int a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
-inline Float8 fold(Float a) { return _mm256_add_ps(a.low, a.high); }
+inline float total(Float a) { return halving_total(_mm256_add_ps(a.low, a.high)); }
 
 struct Doubles {
   __m256d part[4];
@@ -257,8 +257,8 @@ inline Doubles doubles_of(Float a) {
   return {{_mm256_cvtps_pd(_mm256_castps256_ps128(a.low)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.low, 1)),
            _mm256_cvtps_pd(_mm256_castps256_ps128(a.high)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.high, 1))}};
 }
-inline __m256d fold_twice(const Doubles& a) {
-  return _mm256_add_pd(_mm256_add_pd(a.part[0], a.part[2]), _mm256_add_pd(a.part[1], a.part[3]));
+inline double total(const Doubles& a) {
+  return halving_total(_mm256_add_pd(_mm256_add_pd(a.part[0], a.part[2]), _mm256_add_pd(a.part[1], a.part[3])));
 }
 template <int kLane>
 inline __m128i lane(Int a) {

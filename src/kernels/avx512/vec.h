@@ -7,13 +7,14 @@
 
 #include <immintrin.h>
 
+#include "kernels/x86/lane.h"
+
 namespace assay::kernels {
 namespace {
 
-using Int = __m512i;    ///< 64 bytes, 32 words or 16 ints
-using Float = __m512;   ///< 16 floats
-using Int8 = __m256i;   ///< 8 ints
-using Float8 = __m256;  ///< 8 floats
+using Int = __m512i;   ///< 64 bytes, 32 words or 16 ints
+using Float = __m512;  ///< 16 floats
+using Int8 = __m256i;  ///< 8 ints
 
 /// Tiles of float products that fill 32 registers: rows of a single token, and rows and tokens of a batch.
 inline constexpr std::size_t kDotRowsAlone = 4;
@@ -169,8 +170,10 @@ inline Float floats_of(Int a) { return _mm512_castsi512_ps(a); }
 /// To the nearest integers, ties to even.
 inline Int round_to_ints(Float a) { return _mm512_cvtps_epi32(a); }
 inline Float to_floats(Int a) { return _mm512_cvtepi32_ps(a); }
-/// Lanes i + (i + 8).
-inline Float8 fold(Float a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+/// Lanes i + (i + 8), then + (i + 4), 2, 1.
+inline float total(Float a) {
+  return halving_total(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
+}
 
 /// 16 doubles.
 struct Doubles {
@@ -200,10 +203,10 @@ inline Doubles doubles_of_words(Int a) {
   return {_mm512_cvtepi64_pd(_mm512_cvtepi16_epi64(_mm512_extracti32x4_epi32(a, 2 * kHalf))),
           _mm512_cvtepi64_pd(_mm512_cvtepi16_epi64(_mm512_extracti32x4_epi32(a, 2 * kHalf + 1)))};
 }
-/// Lanes i + (i + 8), then + (i + 4).
-inline __m256d fold_twice(Doubles a) {
+/// Lanes i + (i + 8), then + (i + 4), 2, 1.
+inline double total(Doubles a) {
   const __m512d eight = _mm512_add_pd(a.low, a.high);
-  return _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+  return halving_total(_mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1)));
 }
 /// Bytes 16 kLane to 16 kLane + 15.
 template <int kLane>

@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <immintrin.h>
-
 namespace assay::kernels {
 namespace {
 
@@ -62,12 +60,7 @@ using Bf16Row = WordRow<load_bfloats>;
 struct Lanes {
   Float part[4] = {all_floats(0.0F), all_floats(0.0F), all_floats(0.0F), all_floats(0.0F)};
 
-  float total() const {
-    const Float8 eight = fold(add(add(part[0], part[2]), add(part[1], part[3])));
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-  }
+  float total() const { return kernels::total(add(add(part[0], part[2]), add(part[1], part[3]))); }
 };
 
 /// totals[token][row] of kRows rows with kTokens vectors of floats.

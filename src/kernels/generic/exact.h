@@ -9,62 +9,30 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <immintrin.h>
-
 #include "kernels/generic/dot.h"
-#include "kernels/generic/small_block.h"
-#include "kernels/generic/super_block.h"
+#include "kernels/generic/token.h"
 #include "kernels/kernels.h"
 
 namespace assay::kernels {
 namespace {
 
-/// d and, in the upper half, dmin, which stands behind it.
+/// d and dmin, which stands behind it.
+struct ExactScales {
+  double d, dmin;
+};
 template <bool kHasMin>
-inline __m128d load_scales_exactly(const Byte* field) {
-  std::uint32_t halves = 0;
-  __builtin_memcpy(&halves, field, kHasMin ? 4 : 2);
-  return _mm_cvtps_pd(_mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(halves))));
+inline ExactScales exact_scales(const Byte* field) {
+  const double d = static_cast<double>(float_of_half(load_word(field)));
+  return {d, kHasMin ? static_cast<double>(float_of_half(load_word(field + 2))) : 0.0};
 }
-inline double upper(__m128d pair) { return _mm_cvtsd_f64(_mm_unpackhi_pd(pair, pair)); }
 
 // How a row is read: take(i, values) gets values i to i + 15 of it, i ascending.
 
-/// Block kHalf of a pair.
-template <typename Format, int kHalf, typename Take>
-inline void read_small_block(const Byte* block, const WordPair& quants, std::size_t first, Take take) {
-  const __m128d scales = load_scales_exactly<Format::kHasMin>(block);
-  const Doubles d = all_doubles(_mm_cvtsd_f64(scales));
-  const Doubles min = all_doubles(Format::kHasMin ? -upper(scales) : 0.0);
-  take(first, fused_subtract(d, doubles_of_words<kHalf>(quants.low), min));
-  take(first + 16, fused_subtract(d, doubles_of_words<kHalf>(quants.high), min));
-}
-
-template <typename Format>
-struct SmallBlockRow {
-  static constexpr std::size_t kBlockValues = 32;
-  template <typename Take>
-  static void read(const Byte* blocks, std::size_t block_count, Take take) {
-    for (std::size_t block = 0; block < block_count; block += 2) {
-      // The last of an odd number stands in both halves.
-      const bool is_pair = block + 1 < block_count;
-      const Byte* first = blocks + block * Format::kBytes;
-      const Byte* second = is_pair ? first + Format::kBytes : first;
-      WordPair quants = Format::quants(first, second);
-      if constexpr (Format::kBias != 0) {
-        const Int bias = all_words(Format::kBias);
-        quants = {subtract_words(quants.low, bias), subtract_words(quants.high, bias)};
-      }
-      read_small_block<Format, 0>(first, quants, 32 * block, take);
-      if (is_pair) read_small_block<Format, 1>(second, quants, 32 * block + 32, take);
-    }
-  }
-};
-
 template <typename Format, int kQuarter, typename Take>
 inline void read_quarter(const Byte* block, const double* scales, const double* mins, std::size_t first, Take take) {
-  const Int quants = SuperBlockProduct<Format>::signed_of(Format::template quants<kQuarter>(block));
-  const auto group = [&](__m128i bytes, std::size_t i) {
+  Int quants = Format::template quants<kQuarter>(block);
+  if constexpr (Format::kBias != 0) quants = subtract_bytes(quants, all_bytes(Format::kBias));
+  const auto group = [&](Lane bytes, std::size_t i) {
     take(first + 16 * i, fused_subtract(all_doubles(scales[i]), doubles_of_signed_bytes(bytes), all_doubles(mins[i])));
   };
   group(lane<0>(quants), 4 * kQuarter);
@@ -80,14 +48,14 @@ struct SuperBlockRow {
   static void read(const Byte* blocks, std::size_t block_count, Take take) {
     for (std::size_t i = 0; i < block_count; ++i) {
       const Byte* block = blocks + i * Format::kBytes;
-      const __m128d d = load_scales_exactly<Format::kHasMin>(block + Format::kScaleOffset);
-      const auto times = [](double factor, __m128i bytes) {
+      const ExactScales factors = exact_scales<Format::kHasMin>(block + Format::kScaleOffset);
+      const auto times = [](double factor, Lane bytes) {
         return multiply(all_doubles(factor), doubles_of_signed_bytes(bytes));
       };
       double scales[16];
       double mins[16] = {};
-      store_doubles(times(_mm_cvtsd_f64(d), Format::scales(block)), scales);
-      if constexpr (Format::kHasMin) store_doubles(times(upper(d), Format::mins(block)), mins);
+      store_doubles(times(factors.d, Format::scales(block)), scales);
+      if constexpr (Format::kHasMin) store_doubles(times(factors.dmin, Format::mins(block)), mins);
       read_quarter<Format, 0>(block, scales, mins, 256 * i, take);
       read_quarter<Format, 1>(block, scales, mins, 256 * i, take);
       read_quarter<Format, 2>(block, scales, mins, 256 * i, take);
@@ -121,11 +89,7 @@ struct ExactSum {
 
   /// Products with zeros change no lane: none is -0, because all begin at +0.
   void add_products(Doubles a, Doubles b) { lanes = add(lanes, multiply(a, b)); }
-  double total() const {
-    const __m256d four = fold_twice(lanes);
-    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
-    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
-  }
+  double total() const { return kernels::total(lanes); }
 };
 
 template <typename Row>

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-#include "kernels/generic/float_step.h"
+#include "kernels/generic/token.h"
 #include "kernels/kernels.h"
 
 namespace assay::kernels {

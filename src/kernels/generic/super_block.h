@@ -18,6 +18,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/generic/float_step.h"
 #include "kernels/generic/product_driver.h"
 
 namespace assay::kernels {

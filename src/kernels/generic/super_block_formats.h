@@ -7,14 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <immintrin.h>
-
-#include "kernels/generic/float_step.h"
+#include "kernels/generic/token.h"
 
 namespace assay::kernels {
 namespace {
-
-inline __m128i load_sixteen(const Byte* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 
 struct Q2K {
   static constexpr std::size_t kBytes = 84;
@@ -27,10 +23,8 @@ struct Q2K {
     constexpr int kShift = 4 * (kQuarter % 2);
     return move_bits<kShift, kShift + 2>(load_twice(block + 16 + 32 * (kQuarter / 2)), 3);
   }
-  static __m128i scales(const Byte* block) { return _mm_and_si128(load_sixteen(block), _mm_set1_epi8(15)); }
-  static __m128i mins(const Byte* block) {
-    return _mm_and_si128(_mm_srli_epi16(load_sixteen(block), 4), _mm_set1_epi8(15));
-  }
+  static Lane scales(const Byte* block) { return shifted_bytes<0>(load_lane(block), 15); }
+  static Lane mins(const Byte* block) { return shifted_bytes<4>(load_lane(block), 15); }
 };
 
 struct Q3K {
@@ -47,7 +41,7 @@ struct Q3K {
     const Int high = move_bits<2 * kQuarter - 2, 2 * kQuarter - 1>(load_twice(block), 4);
     return bit_or(low, high);
   }
-  static __m128i scales(const Byte* block) {
+  static Lane scales(const Byte* block) {
     constexpr std::uint64_t kNibbles = 0x0F0F0F0F0F0F0F0FU;
     constexpr std::uint32_t kPairs = 0x03030303U;
     const std::uint64_t nibbles = load_quad_word(block + 96);
@@ -55,22 +49,19 @@ struct Q3K {
     const auto upper = [&](int shift) { return std::uint64_t{pairs >> shift & kPairs} << 4; };
     const std::uint64_t low = (nibbles & kNibbles) | upper(0) | upper(2) << 32;
     const std::uint64_t high = (nibbles >> 4 & kNibbles) | upper(4) | upper(6) << 32;
-    return _mm_sub_epi8(_mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low)), _mm_set1_epi8(32));
+    return subtract_from_bytes(lane_of(low, high), 32);
   }
 };
 
 /// The 6-bit scales and minimums of Q4_K and Q5_K, each written twice: a group has 32 values.
 struct SixBitFields {
-  static __m128i twice(std::uint32_t low, std::uint32_t high) {
-    const __m128i fields = _mm_cvtsi64_si128(static_cast<long long>(std::uint64_t{high} << 32 | low));
-    return _mm_unpacklo_epi8(fields, fields);
-  }
-  static __m128i scales(const Byte* packed) {
+  static Lane twice(std::uint32_t low, std::uint32_t high) { return lane_of_pairs(std::uint64_t{high} << 32 | low); }
+  static Lane scales(const Byte* packed) {
     const std::uint32_t low = load_double_word(packed);
     const std::uint32_t rest = load_double_word(packed + 8);
     return twice(low & 0x3F3F3F3FU, (rest & 0x0F0F0F0FU) | (low >> 2 & 0x30303030U));
   }
-  static __m128i mins(const Byte* packed) {
+  static Lane mins(const Byte* packed) {
     const std::uint32_t low = load_double_word(packed + 4);
     const std::uint32_t rest = load_double_word(packed + 8);
     return twice(low & 0x3F3F3F3FU, (rest >> 4 & 0x0F0F0F0FU) | (low >> 2 & 0x30303030U));
@@ -87,8 +78,8 @@ struct Q4K {
   static Int quants(const Byte* block) {
     return move_bits<0, 4>(load_twice(block + 16 + 32 * kQuarter), 15);
   }
-  static __m128i scales(const Byte* block) { return SixBitFields::scales(block + 4); }
-  static __m128i mins(const Byte* block) { return SixBitFields::mins(block + 4); }
+  static Lane scales(const Byte* block) { return SixBitFields::scales(block + 4); }
+  static Lane mins(const Byte* block) { return SixBitFields::mins(block + 4); }
 };
 
 struct Q5K {
@@ -102,8 +93,8 @@ struct Q5K {
     const Int low = move_bits<0, 4>(load_twice(block + 48 + 32 * kQuarter), 15);
     return bit_or(low, move_bits<2 * kQuarter - 4, 2 * kQuarter - 3>(load_twice(block + 16), 16));
   }
-  static __m128i scales(const Byte* block) { return SixBitFields::scales(block + 4); }
-  static __m128i mins(const Byte* block) { return SixBitFields::mins(block + 4); }
+  static Lane scales(const Byte* block) { return SixBitFields::scales(block + 4); }
+  static Lane mins(const Byte* block) { return SixBitFields::mins(block + 4); }
 };
 
 struct Q6K {
@@ -120,7 +111,7 @@ struct Q6K {
     const Int high = move_bits<kPair, kPair + 2>(load_twice(block + 128 + 32 * (kQuarter / 2)), 0x30);
     return bit_or(low, high);
   }
-  static __m128i scales(const Byte* block) { return load_sixteen(block + 192); }
+  static Lane scales(const Byte* block) { return load_lane(block + 192); }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The table of an instruction set that is written over its vec.h.
 //
-// Included after the instruction set's vec.h.
+// Included after the instruction set's vec.h, its SuperBlockProduct and SmallBlockProduct, and the SmallBlockRow and
+// formats of small blocks that go with it.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,6 @@
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
 #include "kernels/generic/row_sums.h"
-#include "kernels/generic/small_block.h"
-#include "kernels/generic/super_block.h"
 #include "kernels/generic/super_block_formats.h"
 #include "kernels/generic/vector.h"
 #include "kernels/kernels.h"

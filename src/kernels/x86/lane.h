@@ -1,0 +1,43 @@
+// What AVX2 and AVX-512 say with the same instructions: one lane of 16 bytes, one half, and the ends of sums.
+#pragma once
+
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace assay::kernels {
+namespace {
+
+using Lane = __m128i;  ///< 16 bytes
+
+inline Lane load_lane(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+inline Lane lane_of(std::uint64_t low, std::uint64_t high) {
+  return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+}
+/// Each of eight bytes twice.
+inline Lane lane_of_pairs(std::uint64_t bytes) {
+  const __m128i once = _mm_cvtsi64_si128(static_cast<long long>(bytes));
+  return _mm_unpacklo_epi8(once, once);
+}
+/// Each byte shifted to the right, and of that the bits of `mask`, which must drop what crosses from byte to byte.
+template <int kCount>
+inline Lane shifted_bytes(Lane a, int mask) {
+  return _mm_and_si128(_mm_srli_epi16(a, kCount), _mm_set1_epi8(static_cast<char>(mask)));
+}
+inline Lane subtract_from_bytes(Lane a, int value) { return _mm_sub_epi8(a, _mm_set1_epi8(static_cast<char>(value))); }
+inline float float_of_half(std::uint16_t half) { return _cvtsh_ss(half); }
+
+/// Lanes i + (i + 4), then + (i + 2), then + (i + 1).
+inline float halving_total(__m256 eight) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+/// Lanes i + (i + 2), then + (i + 1).
+inline double halving_total(__m256d four) {
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+}  // namespace
+}  // namespace assay::kernels
