@@ -23,6 +23,7 @@ using Int8 = __m256i;
 inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 1;
 inline constexpr std::size_t kDotTokens = 1;
+inline constexpr std::size_t kPanelTokens = 2;
 
 inline Int zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 inline Int all_bytes(int value) {
@@ -38,6 +39,16 @@ inline Int load(const void* p) {
   const auto* vectors = static_cast<const __m256i*>(p);
   return {_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1)};
 }
+inline void store(Int a, void* p) {
+  auto* vectors = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(vectors, a.low);
+  _mm256_storeu_si256(vectors + 1, a.high);
+}
+inline Int same_ints(const void* p) {
+  std::int32_t value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return all_ints(value);
+}
 inline Int load_twice(const void* p) {
   const __m256i v = _mm256_loadu_si256(static_cast<const __m256i*>(p));
   return {v, v};
@@ -50,6 +61,9 @@ inline Int widen_signed(const void* a, const void* b) {
 }
 inline Int widen_to_ints(__m128i bytes) {
   return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
+}
+inline Int widen_signed_to_ints(__m128i bytes) {
+  return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
 }
 inline __m256i half_words_where(std::uint32_t bits, __m256i value) {
   const __m256i own_bit =
@@ -103,6 +117,9 @@ inline Int multiply_bytes(Int unsigned_bytes, Int signed_bytes) {
 }
 inline Int dot_words(Int sum, Int a, Int b) {
   return add_ints(sum, {_mm256_madd_epi16(a.low, b.low), _mm256_madd_epi16(a.high, b.high)});
+}
+inline Int dot_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
+  return dot_words(sum, multiply_bytes(unsigned_bytes, signed_bytes), all_words(1));
 }
 
 inline void join_half_planes(__m256i hi, __m256i lo, __m256i& low, __m256i& high) {
@@ -158,6 +175,36 @@ inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
   lower = tree(half);
   for (int i = 0; i < 8; ++i) half[i] = v[i].high;
   upper = tree(half);
+}
+/// Eight vectors to eight.
+inline void transpose_half(const __m256i* rows, __m256i* columns) {
+  __m256i fours[8];
+  for (int i = 0; i < 8; i += 4) {
+    const __m256i a = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
+    const __m256i b = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
+    const __m256i c = _mm256_unpacklo_epi32(rows[i + 2], rows[i + 3]);
+    const __m256i d = _mm256_unpackhi_epi32(rows[i + 2], rows[i + 3]);
+    fours[i] = _mm256_unpacklo_epi64(a, c);
+    fours[i + 1] = _mm256_unpackhi_epi64(a, c);
+    fours[i + 2] = _mm256_unpacklo_epi64(b, d);
+    fours[i + 3] = _mm256_unpackhi_epi64(b, d);
+  }
+  for (int i = 0; i < 4; ++i) {
+    columns[i] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x20);
+    columns[i + 4] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x31);
+  }
+}
+inline void transpose_ints(const Int* rows, Int* columns) {
+  __m256i part[8];
+  __m256i turned[8];
+  for (int half = 0; half < 2; ++half) {
+    for (int i = 0; i < 8; ++i) part[i] = rows[8 * half + i].low;
+    transpose_half(part, turned);
+    for (int i = 0; i < 8; ++i) (half == 0 ? columns[i].low : columns[i].high) = turned[i];
+    for (int i = 0; i < 8; ++i) part[i] = rows[8 * half + i].high;
+    transpose_half(part, turned);
+    for (int i = 0; i < 8; ++i) (half == 0 ? columns[8 + i].low : columns[8 + i].high) = turned[i];
+  }
 }
 inline std::int32_t total(Int a) {
   const __m256i both = _mm256_add_epi32(a.low, a.high);

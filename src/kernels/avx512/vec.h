@@ -20,12 +20,21 @@ using Int8 = __m256i;  ///< 8 ints
 inline constexpr std::size_t kDotRowsAlone = 4;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 3;
+/// Tokens that share a vector of a panel's weights (generic/panel.h).
+inline constexpr std::size_t kPanelTokens = 4;
 
 inline Int zero() { return _mm512_setzero_si512(); }
 inline Int all_bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 inline Int all_words(int value) { return _mm512_set1_epi16(static_cast<short>(value)); }
 inline Int all_ints(std::int32_t value) { return _mm512_set1_epi32(value); }
 inline Int load(const void* p) { return _mm512_loadu_si512(p); }
+inline void store(Int a, void* p) { _mm512_storeu_si512(p, a); }
+/// The int at p everywhere.
+inline Int same_ints(const void* p) {
+  std::int32_t value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return _mm512_set1_epi32(value);
+}
 /// The same 32 bytes in both halves.
 inline Int load_twice(const void* p) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
@@ -39,6 +48,7 @@ inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_
 inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(join_lanes(a, b)); }
 /// 16 unsigned bytes as ints.
 inline Int widen_to_ints(__m128i bytes) { return _mm512_cvtepu8_epi32(bytes); }
+inline Int widen_signed_to_ints(__m128i bytes) { return _mm512_cvtepi8_epi32(bytes); }
 /// Words of `value` where a bit is set: bits of `first` in the lower half, of `second` in the upper.
 inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {
   return _mm512_maskz_set1_epi16((first & 0xFFFFU) | second << 16, static_cast<short>(value));
@@ -76,6 +86,10 @@ inline Int move_bits(Int a, int mask) {
 /// Words: sums of neighbouring products, saturating.
 inline Int multiply_bytes(Int unsigned_bytes, Int signed_bytes) {
   return _mm512_maddubs_epi16(unsigned_bytes, signed_bytes);
+}
+/// sum + products of bytes, added by four. A sum of two of them must fit a word.
+inline Int dot_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
+  return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
 }
 /// sum + products of words, added in pairs.
 inline Int dot_words(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
@@ -135,6 +149,30 @@ inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
   const Int ordered = _mm512_shuffle_i64x2(sums, sums, 0xD8);
   lower = _mm512_castsi512_si256(ordered);
   upper = _mm512_extracti64x4_epi64(ordered, 1);
+}
+/// Sixteen vectors to sixteen: int i of `columns[k]` is int k of rows[i].
+inline void transpose_ints(const Int* rows, Int* columns) {
+  Int fours[16];  // int 4 k + j of fours[4 i + c] is int 4 k + c of rows[4 i + j]
+  for (int i = 0; i < 16; i += 4) {
+    const Int a = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    const Int b = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    const Int c = _mm512_unpacklo_epi32(rows[i + 2], rows[i + 3]);
+    const Int d = _mm512_unpackhi_epi32(rows[i + 2], rows[i + 3]);
+    fours[i] = _mm512_unpacklo_epi64(a, c);
+    fours[i + 1] = _mm512_unpackhi_epi64(a, c);
+    fours[i + 2] = _mm512_unpacklo_epi64(b, d);
+    fours[i + 3] = _mm512_unpackhi_epi64(b, d);
+  }
+  for (int c = 0; c < 4; ++c) {
+    const Int a = _mm512_shuffle_i32x4(fours[c], fours[c + 4], 0x88);
+    const Int b = _mm512_shuffle_i32x4(fours[c], fours[c + 4], 0xDD);
+    const Int d = _mm512_shuffle_i32x4(fours[c + 8], fours[c + 12], 0x88);
+    const Int e = _mm512_shuffle_i32x4(fours[c + 8], fours[c + 12], 0xDD);
+    columns[c] = _mm512_shuffle_i32x4(a, d, 0x88);
+    columns[c + 4] = _mm512_shuffle_i32x4(b, e, 0x88);
+    columns[c + 8] = _mm512_shuffle_i32x4(a, d, 0xDD);
+    columns[c + 12] = _mm512_shuffle_i32x4(b, e, 0xDD);
+  }
 }
 inline std::int32_t total(Int a) { return _mm512_reduce_add_epi32(a); }
 inline std::int32_t largest(Int a) { return _mm512_reduce_max_epi32(a); }

@@ -1,4 +1,4 @@
-// The float operations of one block for eight outputs at once (eight rows of one token, or eight tokens of one row),
+// The float operations of one block for eight rows of one token,
 // exactly as the head of kernels.h declares them.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace assay::kernels {
 namespace {
 
-/// d and dmin of eight blocks, or eight times those of one.
+/// d and dmin of eight blocks.
 struct WeightScales {
   __m256 d, dmin;
 };
@@ -34,23 +34,6 @@ inline WeightScales weight_scales(const Byte* const* fields, std::size_t offset)
   }
 }
 
-template <bool kHasMin>
-inline WeightScales same_weight_scales(const Byte* field) {
-  const auto value = [](std::uint16_t half) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(half))); };
-  return {value(load_word(field)), kHasMin ? value(load_word(field + 2)) : _mm256_setzero_ps()};
-}
-
-/// d_x (or d_r) of one block for eight tokens.
-template <const float* Token::*kScale>
-inline __m256 activation_scales(const Token* tokens, std::size_t block) {
-  const auto d = [&](std::size_t i) { return (tokens[i].*kScale)[block]; };
-  return _mm256_setr_ps(d(0), d(1), d(2), d(3), d(4), d(5), d(6), d(7));
-}
-
-inline bool any_is_not_zero(__m256 a) {
-  return _mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_OQ)) != 0;
-}
-
 /// acc = fma(d_w * d_x, I, acc), then acc = fma(-(dmin_w * d_x), M, acc).
 template <bool kHasMin>
 inline __m256 float_step(__m256 sum, const WeightScales& weight, __m256 d, __m256 joined, __m256i min) {
@@ -59,18 +42,11 @@ inline __m256 float_step(__m256 sum, const WeightScales& weight, __m256 d, __m25
   return sum;
 }
 
-/// The same for the outputs whose token has a remainder in this block.
-template <bool kHasMin>
-inline __m256 remainder_step(__m256 sum, const WeightScales& weight, __m256 d, __m256i integers, __m256i min) {
-  const __m256 stepped = float_step<kHasMin>(sum, weight, d, _mm256_cvtepi32_ps(integers), min);
-  return _mm256_blendv_ps(sum, stepped, _mm256_cmp_ps(d, _mm256_setzero_ps(), _CMP_NEQ_OQ));
-}
-
-/// The first `count` of eight outputs, `step` apart.
-inline void store_outputs(__m256 sums, std::size_t count, float* out, std::size_t step) {
+/// The first `count` of eight outputs.
+inline void store_outputs(__m256 sums, std::size_t count, float* out) {
   float values[kTile];
   _mm256_storeu_ps(values, sums);
-  for (std::size_t i = 0; i < count; ++i) out[i * step] = values[i];
+  for (std::size_t i = 0; i < count; ++i) out[i] = values[i];
 }
 
 }  // namespace

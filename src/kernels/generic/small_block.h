@@ -165,7 +165,7 @@ struct SmallBlockProduct {
       sum = row_step(sum, tile, offset, x, block, integers.block[0], remainders.block[0]);
       if (is_pair) sum = row_step(sum, tile, next, x, block + 1, integers.block[1], remainders.block[1]);
     }
-    store_outputs(sum, tile.count, out, 1);
+    store_outputs(sum, tile.count, out);
   }
   static Integers row_integers(const RowTile& tile, std::size_t offset, std::size_t next, const SmallBlocks& blocks) {
     Int products[kTile];
@@ -184,77 +184,6 @@ struct SmallBlockProduct {
     return float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.remainder_d[block]),
                                        _mm256_cvtepi32_ps(remainders),
                                        _mm256_set1_epi32(min_term(x.remainder_sums, block)));
-  }
-
-  /// `count` rows (at most kRowsOfTokenTile), eight tokens.
-  static void tokens(const Byte* rows, std::size_t row_bytes, std::size_t count, const TokenTile& tile,
-                     std::size_t width, float* out, std::size_t out_stride) {
-    __m256 sums[kRowsOfTokenTile];
-    for (__m256& sum : sums) sum = _mm256_setzero_ps();
-    const std::size_t block_count = width / kValues;
-    for (std::size_t block = 0; block < block_count; block += 2) {
-      const bool is_pair = block + 1 < block_count;
-      const std::size_t second_block = is_pair ? block + 1 : block;
-      SmallBlocks blocks[kTile];
-      for (std::size_t i = 0; i < kTile; ++i) blocks[i] = prepare(tile.token[i], block, is_pair);
-      const TokenScales scales[] = {token_scales(tile.token, block), token_scales(tile.token, second_block)};
-      const bool has_remainder = any_is_not_zero(scales[0].remainder_d) || any_is_not_zero(scales[1].remainder_d);
-      // Few tokens have a remainder in the same blocks: only theirs are multiplied, the others' products stay 0.
-      SmallBlocks remainder_blocks[kTile];
-      std::size_t with_remainder[kTile];
-      std::size_t remainder_count = 0;
-      Int remainder_products[kTile];
-      for (std::size_t i = 0; i < kTile && has_remainder; ++i) {
-        remainder_products[i] = zero();
-        if (tile.token[i].remainder_d[block] == 0 && tile.token[i].remainder_d[second_block] == 0) continue;
-        remainder_blocks[remainder_count] = prepare_remainder(tile.token[i], block, is_pair);
-        with_remainder[remainder_count++] = i;
-      }
-      for (std::size_t row = 0; row < count; ++row) {
-        const Byte* a = rows + row * row_bytes + block * Format::kBytes;
-        const Byte* b = rows + row * row_bytes + second_block * Format::kBytes;
-        const WordPair quants = Format::quants(a, b);
-        const Integers integers = token_integers(quants, blocks);
-        Integers remainders = {};
-        if (has_remainder) {
-          for (std::size_t n = 0; n < remainder_count; ++n)
-            remainder_products[with_remainder[n]] = dot(quants, remainder_blocks[n]);
-          half_totals(remainder_products, remainders.block[0], remainders.block[1]);
-        }
-        for (std::size_t i = 0; i < (is_pair ? 2U : 1U); ++i) {
-          const WeightScales weight = same_weight_scales<Format::kHasMin>(i == 0 ? a : b);
-          sums[row] = float_step<Format::kHasMin>(sums[row], weight, scales[i].d, _mm256_cvtepi32_ps(integers.block[i]),
-                                                  scales[i].min);
-          if (has_remainder)
-            sums[row] = remainder_step<Format::kHasMin>(sums[row], weight, scales[i].remainder_d, remainders.block[i],
-                                                        scales[i].remainder_min);
-        }
-      }
-    }
-    for (std::size_t row = 0; row < count; ++row) store_outputs(sums[row], tile.count, out + row, out_stride);
-  }
-  static Integers token_integers(const WordPair& quants, const SmallBlocks* blocks) {
-    Int products[kTile];
-    for (std::size_t i = 0; i < kTile; ++i) products[i] = dot(quants, blocks[i]);
-    Integers integers;
-    half_totals(products, integers.block[0], integers.block[1]);
-    return integers;
-  }
-
-  /// What the float steps of one block need of eight tokens.
-  struct TokenScales {
-    __m256 d, remainder_d;
-    Int8 min, remainder_min;
-  };
-  static TokenScales token_scales(const Token* x, std::size_t block) {
-    return {activation_scales<&Token::d>(x, block), activation_scales<&Token::remainder_d>(x, block),
-            min_terms<&Token::sums>(x, block), min_terms<&Token::remainder_sums>(x, block)};
-  }
-  template <const std::int32_t* Token::*kSums>
-  static Int8 min_terms(const Token* x, std::size_t block) {
-    if constexpr (!Format::kHasMin) return _mm256_setzero_si256();
-    const auto term = [&](std::size_t i) { return min_term(x[i].*kSums, block); };
-    return _mm256_setr_epi32(term(0), term(1), term(2), term(3), term(4), term(5), term(6), term(7));
   }
 };
 

@@ -110,7 +110,8 @@ struct SuperBlockProduct {
     return float_step<Format::kHasMin>(sum, weight, d, joined(sums.high, sums.low), min_totals(sums.min));
   }
   static __m256 block_remainder_step(__m256 sum, const WeightScales& weight, __m256 d, const BlockSums& sums) {
-    return remainder_step<Format::kHasMin>(sum, weight, d, totals(sums.remainder), min_totals(sums.remainder_min));
+    return float_step<Format::kHasMin>(sum, weight, d, _mm256_cvtepi32_ps(totals(sums.remainder)),
+                                       min_totals(sums.remainder_min));
   }
   static Int8 min_totals(const Int* min) {
     if constexpr (!Format::kHasMin) return _mm256_setzero_si256();
@@ -147,43 +148,7 @@ struct SuperBlockProduct {
       sum = block_step(sum, weight, _mm256_set1_ps(x.d[block]), sums);
       if (has_remainder) sum = block_remainder_step(sum, weight, _mm256_set1_ps(x.remainder_d[block]), sums);
     }
-    store_outputs(sum, tile.count, out, 1);
-  }
-
-  /// `count` rows (at most kRowsOfTokenTile), eight tokens.
-  static void tokens(const Byte* rows, std::size_t row_bytes, std::size_t count, const TokenTile& tile,
-                     std::size_t width, float* out, std::size_t out_stride) {
-    __m256 sums[kRowsOfTokenTile];
-    for (__m256& sum : sums) sum = _mm256_setzero_ps();
-    for (std::size_t block = 0; block < width / kValues; ++block) {
-      const std::size_t first = block * kValues;
-      const __m256 d = activation_scales<&Token::d>(tile.token, block);
-      const __m256 remainder_d = activation_scales<&Token::remainder_d>(tile.token, block);
-      const bool has_remainder = any_is_not_zero(remainder_d);
-      Bias bias[kTile];
-      Bias remainder_bias[kTile];
-      // Only the tokens that have a remainder here are multiplied with it, the others' sums stay 0.
-      BlockSums block_sums;
-      for (std::size_t i = 0; i < kTile; ++i) {
-        bias[i] = bias_of(tile.token[i].hi + first);
-        if (!has_remainder) continue;
-        remainder_bias[i] = bias_of(tile.token[i].remainder + first);
-        block_sums.remainder[i] = block_sums.remainder_min[i] = zero();
-      }
-      for (std::size_t row = 0; row < count; ++row) {
-        const Byte* block_bytes = rows + row * row_bytes + block * Format::kBytes;
-        const Unpacked weights = unpack(block_bytes);
-        for (std::size_t i = 0; i < kTile; ++i) {
-          add_block(weights, tile.token[i], first, bias[i], i, block_sums);
-          if (tile.token[i].remainder_d[block] != 0)
-            add_remainder(weights, tile.token[i], first, remainder_bias[i], i, block_sums);
-        }
-        const WeightScales weight = same_weight_scales<Format::kHasMin>(block_bytes + Format::kScaleOffset);
-        sums[row] = block_step(sums[row], weight, d, block_sums);
-        if (has_remainder) sums[row] = block_remainder_step(sums[row], weight, remainder_d, block_sums);
-      }
-    }
-    for (std::size_t row = 0; row < count; ++row) store_outputs(sums[row], tile.count, out + row, out_stride);
+    store_outputs(sum, tile.count, out);
   }
 };
 

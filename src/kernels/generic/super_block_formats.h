@@ -15,6 +15,7 @@ namespace {
 struct Q2K {
   static constexpr std::size_t kBytes = 84;
   static constexpr std::size_t kScaleOffset = 80;
+  static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = true;
 
@@ -30,6 +31,7 @@ struct Q2K {
 struct Q3K {
   static constexpr std::size_t kBytes = 110;
   static constexpr std::size_t kScaleOffset = 108;
+  static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 4;
   static constexpr bool kHasMin = false;
 
@@ -71,6 +73,7 @@ struct SixBitFields {
 struct Q4K {
   static constexpr std::size_t kBytes = 144;
   static constexpr std::size_t kScaleOffset = 0;
+  static constexpr std::size_t kGroupValues = 32;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = true;
 
@@ -85,6 +88,7 @@ struct Q4K {
 struct Q5K {
   static constexpr std::size_t kBytes = 176;
   static constexpr std::size_t kScaleOffset = 0;
+  static constexpr std::size_t kGroupValues = 32;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = true;
 
@@ -100,6 +104,7 @@ struct Q5K {
 struct Q6K {
   static constexpr std::size_t kBytes = 210;
   static constexpr std::size_t kScaleOffset = 208;
+  static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 32;
   static constexpr bool kHasMin = false;
 

@@ -9,7 +9,9 @@
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
 #include "kernels/generic/row_sums.h"
+#include "kernels/generic/small_block_panel.h"
 #include "kernels/generic/super_block_formats.h"
+#include "kernels/generic/super_block_panel.h"
 #include "kernels/generic/vector.h"
 #include "kernels/kernels.h"
 
@@ -26,13 +28,13 @@ constexpr void set_float(Kernels& table, std::uint32_t id) {
 
 template <typename Format>
 constexpr void set_small(Kernels& table, std::uint32_t id) {
-  table.product[id] = tiled_product<SmallBlockProduct<Format>>;
+  table.product[id] = tiled_product<SmallBlockProduct<Format>, SmallBlockPanel<Format>>;
   table.exact[id] = exact_row<SmallBlockRow<Format>>();
 }
 
 template <typename Format>
 constexpr void set_super(Kernels& table, std::uint32_t id) {
-  table.product[id] = tiled_product<SuperBlockProduct<Format>>;
+  table.product[id] = tiled_product<SuperBlockProduct<Format>, SuperBlockPanel<Format>>;
   table.exact[id] = exact_row<SuperBlockRow<Format>>();
 }
 

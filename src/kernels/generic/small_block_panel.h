@@ -1,0 +1,117 @@
+// Panels of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL.
+//
+// Two blocks at a time. A vector holds two neighbouring values of each of sixteen rows as words, without the bias, and
+// is multiplied with two words x = 256 * hi + lo of a token.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/generic/panel.h"
+
+namespace assay::kernels {
+namespace {
+
+template <typename Format>
+class SmallBlockPanel {
+ public:
+  static constexpr std::size_t kValues = 32;
+  static constexpr std::size_t kBlocks = 2;
+
+  /// A single block, the last of an odd number, stands for both.
+  void unpack(const PanelRows& rows, std::size_t block, std::size_t blocks) {
+    const std::size_t offset = block * Format::kBytes;
+    const std::size_t next = offset + (blocks - 1) * Format::kBytes;
+    Int low[kPanelRows];
+    Int high[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      const WordPair quants = Format::quants(rows.row[i] + offset, rows.row[i] + next);
+      low[i] = quants.low;
+      high[i] = quants.high;
+      if constexpr (Format::kBias != 0) {
+        low[i] = subtract_words(low[i], all_words(Format::kBias));
+        high[i] = subtract_words(high[i], all_words(Format::kBias));
+      }
+    }
+    transpose_ints(low, low_);
+    transpose_ints(high, high_);
+    scales_[0] = panel_scales<Format::kHasMin>(rows, offset);
+    scales_[1] = panel_scales<Format::kHasMin>(rows, next);
+  }
+
+  template <std::size_t kTokens>
+  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t blocks, Float* sums) const {
+    Token tokens[kTokens];
+    Words words[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      tokens[t] = token_of(x, first_token + t);
+      words[t] = join(tokens[t], block, blocks);
+    }
+    for (std::size_t i = 0; i < blocks; ++i) {
+      Int integers[kTokens];
+      for (std::size_t t = 0; t < kTokens; ++t) integers[t] = zero();
+#pragma GCC unroll 8
+      for (std::size_t j = 0; j < kHalfVectors; ++j) {
+        const std::size_t v = i * kHalfVectors + j;
+        for (std::size_t t = 0; t < kTokens; ++t)
+          integers[t] = dot_words(integers[t], low_[v], same_ints(words[t].low + 2 * v));
+        for (std::size_t t = 0; t < kTokens; ++t)
+          integers[t] = dot_words(integers[t], high_[v], same_ints(words[t].high + 2 * v));
+      }
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        sums[t] = step(sums[t], i, tokens[t].d[block + i], integers[t], tokens[t].sums + 2 * (block + i));
+        if (tokens[t].remainder_d[block + i] != 0) sums[t] = add_remainder(tokens[t], block + i, i, sums[t]);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kHalfVectors = 8;  // of half a block
+
+  /// x of two blocks: values 0-15 of both, then values 16-31 of both.
+  struct Words {
+    alignas(64) std::int16_t low[32];
+    alignas(64) std::int16_t high[32];
+  };
+  static Words join(const Token& x, std::size_t block, std::size_t blocks) {
+    const std::int8_t* hi = x.hi + block * kValues;
+    const std::uint8_t* lo = x.lo + block * kValues;
+    Int low;
+    Int high;
+    if (blocks == 2) {
+      join_planes(load(hi), load(lo), low, high);
+    } else {
+      join_planes(load_twice(hi), load_twice(lo), low, high);
+    }
+    Words words;
+    store(low, words.low);
+    store(high, words.high);
+    return words;
+  }
+
+  /// M = sum of -1 * x.
+  Float step(Float sum, std::size_t i, float d, Int integers, const std::int32_t* x_sums) const {
+    const Float min = all_floats(static_cast<float>(-(x_sums[0] + x_sums[1])));
+    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), min);
+  }
+
+  Float add_remainder(const Token& x, std::size_t block, std::size_t i, Float sum) const {
+    const std::int8_t* remainder = x.remainder + block * kValues;
+    alignas(64) std::int16_t words[kValues];
+    store(widen_signed(remainder, remainder + 16), words);
+    Int integers = zero();
+    for (std::size_t v = 0; v < kHalfVectors; ++v) {
+      integers = dot_words(integers, low_[i * kHalfVectors + v], same_ints(words + 2 * v));
+      integers = dot_words(integers, high_[i * kHalfVectors + v], same_ints(words + 16 + 2 * v));
+    }
+    return step(sum, i, x.remainder_d[block], integers, x.remainder_sums + 2 * block);
+  }
+
+  Int low_[2 * kHalfVectors], high_[2 * kHalfVectors];  ///< the first block, then the second
+  PanelScales scales_[2];
+};
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,169 @@
+// Panels of types with blocks of 256 values: Q2_K to Q6_K.
+//
+// A vector holds four neighbouring values q of each of sixteen rows, signed bytes. They are multiplied with four bytes
+// of a token, which must be unsigned: lo is, and hi and the remainder become so by 128 more, for which each sum starts
+// at -128 * sum q. A group's sums are multiplied by the sixteen sub-scales and added up:
+//   H = sum over groups of scale * (-128 * sum q + sum q * (hi + 128)),  L = sum of scale * sum q * lo
+// Sums of x over a group, S = 1024 * a + b with b from 0 to 1023, are multiplied with the minimums as words, two groups
+// at a time.
+//
+// Nothing overflows: |q| <= 63, and a pair of products 2 * 63 * 255 stays below 2^15; all else as in super_block.h.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/generic/panel.h"
+
+namespace assay::kernels {
+namespace {
+
+template <typename Format>
+class SuperBlockPanel {
+ public:
+  static constexpr std::size_t kValues = 256;
+  static constexpr std::size_t kBlocks = 1;
+
+  void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
+    const std::size_t offset = block * Format::kBytes;
+    scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
+    unpack_quants(rows, offset);
+    unpack_sub_scales(rows, offset);
+  }
+
+  template <std::size_t kTokens>
+  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t /*blocks*/,
+           Float* sums) const {
+    Token tokens[kTokens];
+    Unsigned hi[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      tokens[t] = token_of(x, first_token + t);
+      hi[t] = unsigned_of(tokens[t].hi + block * kValues);
+    }
+    Int high[kTokens];
+    Int low[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) high[t] = low[t] = zero();
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      Int group_high[kTokens];
+      Int group_low[kTokens];
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        group_high[t] = starts_[group];
+        group_low[t] = zero();
+      }
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kGroupVectors; ++i) {
+        const std::size_t v = group * kGroupVectors + i;
+        const Int quants = quants_[v];
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          group_high[t] = dot_bytes(group_high[t], same_ints(hi[t].bytes + 4 * v), quants);
+          group_low[t] = dot_bytes(group_low[t], same_ints(tokens[t].lo + block * kValues + 4 * v), quants);
+        }
+      }
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        high[t] = add_ints(high[t], multiply_ints(group_high[t], sub_scales_[group]));
+        low[t] = add_ints(low[t], multiply_ints(group_low[t], sub_scales_[group]));
+      }
+    }
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const Float joined = fused(all_floats(256.0F), to_floats(high[t]), to_floats(low[t]));
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, tokens[t].d[block], joined,
+                                            min_term(tokens[t].sums + block * 16));
+      if (tokens[t].remainder_d[block] != 0) sums[t] = add_remainder(tokens[t], block, sums[t]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kGroupValues = Format::kGroupValues;
+  static constexpr std::size_t kGroups = kValues / kGroupValues;
+  static constexpr std::size_t kGroupVectors = kGroupValues / 4;
+  static constexpr std::size_t kVectors = kValues / 4;
+
+  struct Unsigned {
+    alignas(64) Byte bytes[kValues];
+  };
+  static Unsigned unsigned_of(const std::int8_t* plane) {
+    Unsigned result;
+    for (std::size_t i = 0; i < kValues; i += 64) store(bit_xor(load(plane + i), all_bytes(-128)), result.bytes + i);
+    return result;
+  }
+
+  template <int kQuarter>
+  void unpack_quarter(const PanelRows& rows, std::size_t offset) {
+    Int by_row[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
+      if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
+    }
+    transpose_ints(by_row, quants_ + 16 * kQuarter);
+  }
+  void unpack_quants(const PanelRows& rows, std::size_t offset) {
+    unpack_quarter<0>(rows, offset);
+    unpack_quarter<1>(rows, offset);
+    unpack_quarter<2>(rows, offset);
+    unpack_quarter<3>(rows, offset);
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      Int sum = zero();
+      for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
+        sum = dot_bytes(sum, all_bytes(-128), quants_[v]);
+      starts_[group] = subtract_ints(zero(), sum);
+    }
+  }
+
+  void unpack_sub_scales(const PanelRows& rows, std::size_t offset) {
+    Int by_row[kPanelRows];
+    Int by_group[kPanelRows];
+    constexpr std::size_t kStep = 16 / kGroups;  // a format writes sub-scales of 32 values twice
+    for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_signed_to_ints(Format::scales(rows.row[i] + offset));
+    transpose_ints(by_row, by_group);
+    for (std::size_t group = 0; group < kGroups; ++group) sub_scales_[group] = by_group[group * kStep];
+    if constexpr (Format::kHasMin) {
+      for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_to_ints(Format::mins(rows.row[i] + offset));
+      transpose_ints(by_row, by_group);
+      for (std::size_t pair = 0; pair < kGroups / 2; ++pair)
+        mins_[pair] = bit_or(by_group[2 * pair * kStep], shift_ints_left<16>(by_group[(2 * pair + 1) * kStep]));
+    }
+  }
+
+  /// M, from 16 sums of 16 values.
+  Float min_term(const std::int32_t* sums) const {
+    if constexpr (!Format::kHasMin) return all_floats(0);
+    alignas(64) std::int16_t a[kGroups];
+    alignas(64) std::int16_t b[kGroups];
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
+      a[group] = static_cast<std::int16_t>(sum >> 10);
+      b[group] = static_cast<std::int16_t>(sum & 1023);
+    }
+    Int high = zero();
+    Int low = zero();
+    for (std::size_t pair = 0; pair < kGroups / 2; ++pair) {
+      high = dot_words(high, mins_[pair], same_ints(a + 2 * pair));
+      low = dot_words(low, mins_[pair], same_ints(b + 2 * pair));
+    }
+    return to_floats(add_ints(shift_ints_left<10>(high), low));
+  }
+
+  Float add_remainder(const Token& x, std::size_t block, Float sum) const {
+    const Unsigned remainder = unsigned_of(x.remainder + block * kValues);
+    Int total = zero();
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      Int group_sum = starts_[group];
+      for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
+        group_sum = dot_bytes(group_sum, same_ints(remainder.bytes + 4 * v), quants_[v]);
+      total = add_ints(total, multiply_ints(group_sum, sub_scales_[group]));
+    }
+    return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(total),
+                                       min_term(x.remainder_sums + block * 16));
+  }
+
+  Int quants_[kVectors];
+  Int starts_[kGroups];
+  Int sub_scales_[kGroups];
+  Int mins_[kGroups / 2];  ///< words: of two groups
+  PanelScales scales_;
+};
+
+}  // namespace
+}  // namespace assay::kernels
