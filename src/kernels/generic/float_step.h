@@ -1,5 +1,4 @@
-// The float operations of one block for eight rows of one token,
-// exactly as the head of kernels.h declares them.
+// The float operations of one block for eight rows of one token, exactly as the head of kernels.h declares them.
 #pragma once
 
 #include <cstddef>
