@@ -5,6 +5,7 @@ A weak or global function in such an object could be chosen by the linker for th
 without that instruction set.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,8 @@ LOCAL_OR_UNDEFINED = set("tdbrUn")
 
 
 def stray_symbols(path: str):
-    listing = subprocess.run(["nm", "--demangle", path], check=True, capture_output=True, text=True).stdout
+    nm = os.environ.get("NM", "nm")
+    listing = subprocess.run([nm, "--demangle", path], check=True, capture_output=True, text=True).stdout
     for line in listing.splitlines():
         kind, name = line[17:18], line[19:]
         if kind not in LOCAL_OR_UNDEFINED and not TABLE.search(name):

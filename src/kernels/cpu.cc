@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace assay::kernels {
@@ -54,6 +56,15 @@ CpuFeatures detect_cpu() {
   features.avx2 = has_all(states, kYmmStates) && has_all(extended.ebx, kAvx2AndBmi2);
   features.avx512 = features.avx2 && has_all(states, kZmmStates) && has_all(extended.ebx, kAvx512) &&
                     has_all(extended.ecx, kVbmiAndVnni);
+  return features;
+}
+
+#elif defined(__aarch64__)
+
+CpuFeatures detect_cpu() {
+  constexpr unsigned long kDotProducts = 1UL << 20;  // HWCAP_ASIMDDP
+  CpuFeatures features;
+  features.neon = (getauxval(AT_HWCAP) & kDotProducts) != 0;
   return features;
 }
 

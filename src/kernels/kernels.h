@@ -19,6 +19,8 @@
 // Float weights (F32, F16, BF16) and every sum over a row: float32 in 64 virtual lanes, value i in lane i % 64,
 // lane = fma(w, x, lane) from 0, then the halving tree: lane[i] += lane[i + 32] for i < 32, then 16, 8, 4, 2, 1.
 //
+// A result that is NaN is specified to be NaN; its sign and payload are the CPU's.
+//
 // Kernels throw nothing and allocate nothing. Pointers need no alignment unless stated.
 #pragma once
 
@@ -141,10 +143,10 @@ struct Kernels {
 };
 
 /// The table chosen at start: the best this CPU and its operating system support, or the one ASSAY_ISA names
-/// (scalar, avx2, avx512). Throws Error{usage} when ASSAY_ISA names an unknown set or one this CPU lacks.
+/// (scalar, avx2, avx512, neon). Throws Error{usage} when ASSAY_ISA names an unknown set or one this CPU lacks.
 const Kernels& kernels();
 
-/// By name ("scalar", "avx2", "avx512"), for tests; null when this CPU lacks it or the build has it not.
+/// By name ("scalar", "avx2", "avx512", "neon"), for tests; null when this CPU lacks it or the build has it not.
 const Kernels* find_kernels(const char* isa);
 
 }  // namespace assay::kernels

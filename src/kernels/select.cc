@@ -27,30 +27,41 @@ Kernels overlay(const Kernels& worse, Kernels better) {
 const std::vector<Kernels>& available() {
   static const std::vector<Kernels> tables = [] {
     std::vector<Kernels> list = {scalar::make_table()};
+    [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
 #if defined(__x86_64__)
-    const CpuFeatures cpu = detect_cpu();
     if (cpu.avx2) list.push_back(overlay(list.back(), kAvx2Kernels));
     if (cpu.avx512) list.push_back(overlay(list.back(), kAvx512Kernels));
+#elif defined(__aarch64__)
+    if (cpu.neon) list.push_back(overlay(list.back(), kNeonKernels));
 #endif
     return list;
   }();
   return tables;
 }
 
-bool is_known(std::string_view isa) { return isa == "scalar" || isa == "avx2" || isa == "avx512"; }
+/// What a CPU must have for an instruction set's table; empty for an unknown name.
+std::string_view needs_of(std::string_view isa) {
+  if (isa == "avx2") return "AVX2, FMA, F16C and BMI2";
+  if (isa == "avx512") return "AVX-512 F, BW, DQ, VL, VBMI and VNNI";
+  if (isa == "neon") return "a 64-bit ARM CPU with dot products of bytes (asimddp)";
+  return {};
+}
 
 const Kernels& select() {
   const char* wanted =
       std::getenv("ASSAY_ISA");  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
   if (wanted == nullptr || *wanted == '\0') return available().back();
   if (const Kernels* found = find_kernels(wanted)) return *found;
-  if (!is_known(wanted)) {
+  const std::string_view needs = needs_of(wanted);
+  if (needs.empty()) {
     throw Error(ErrorKind::usage, "ASSAY_ISA: '" + std::string(wanted) + "' is no instruction set",
-                "set it to scalar, avx2 or avx512, or unset it for the best this machine has");
+                "set it to scalar, avx2, avx512 or neon, or unset it for the best this machine has");
   }
   std::string names;
   for (const Kernels& table : available()) names += (names.empty() ? "" : ", ") + std::string(table.isa);
-  throw Error(ErrorKind::usage, "ASSAY_ISA: this CPU or its operating system lacks " + std::string(wanted),
+  throw Error(ErrorKind::usage,
+              "ASSAY_ISA: this CPU or its operating system lacks " + std::string(wanted) + ", which needs " +
+                  std::string(needs),
               "this machine has " + names + "; unset ASSAY_ISA for the best of them");
 }
 

@@ -8,5 +8,6 @@ namespace assay::kernels {
 
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kNeonKernels;
 
 }  // namespace assay::kernels

@@ -66,16 +66,20 @@ class EveryIsa : public testing::TestWithParam<const char*> {
 };
 
 std::vector<std::size_t> widths(const quant::Type& type) {
+  if (test::kIsEmulated && type.block_values > 1) return {3 * std::size_t{type.block_values}};
   if (type.block_values == 256) return {256, 512, 1024, 4096};
   if (type.block_values == 32) return {32, 64, 96, 128, 288, 576, 1536, 4096};
   return {1, 7, 15, 16, 17, 31, 33, 48, 63, 64, 65, 79, 100, 127, 128, 130, 191, 200, 576};
 }
 
+const std::vector<std::size_t> kBatches = {1, 2, 3, 4, 7, 17};
+const std::vector<std::size_t> kFewBatches = {2, 5, 7, 17};
+
 TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const std::size_t width : widths(type)) {
-      for (const std::size_t tokens : {1, 2, 3, 4, 7, 17}) {
+      for (const std::size_t tokens : test::kIsEmulated ? kFewBatches : kBatches) {
         Batch batch(scalar(), test::random_values(width * tokens, random_), tokens, type.block_values);
         const std::size_t rows = 1 + random_() % 40;
         for (const Fields fields : {Fields::plain, Fields::extreme}) {
@@ -177,7 +181,7 @@ TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
       const auto begin = together.begin() + static_cast<std::ptrdiff_t>(token * rows);
       EXPECT_TRUE(same_bits(alone, std::vector<float>(begin, begin + rows))) << type.name << " token " << token;
     }
-    for (std::size_t split = 1; split < rows; ++split) {
+    for (std::size_t split = 1; split < rows; split += test::kIsEmulated ? 11 : 1) {
       std::vector<float> out(rows * 17);
       kernels_->product[id](weights.data(), bytes, split, batch.view(), out.data(), rows);
       kernels_->product[id](weights.data() + split * bytes, bytes, rows - split, batch.view(), out.data() + split,
@@ -341,7 +345,8 @@ TEST_P(EveryIsa, VectorsHaveTheSpecifiedBits) {
 
 TEST_P(EveryIsa, ExpHasTheSpecifiedBits) {
   // silu(-x) * 1 shows every bit of exp(x) that matters; softmax of {0, x} shows exp(x) itself.
-  for (int i = 0; i < 400'000; ++i) {
+  constexpr int kStep = test::kIsEmulated ? 19 : 1;
+  for (int i = 0; i < 400'000; i += kStep) {
     const float x = -105.0F + static_cast<float>(i) * 2.625e-4F;
     float ours[2] = {0.0F, x};
     float specified[2] = {0.0F, x};
@@ -353,7 +358,7 @@ TEST_P(EveryIsa, ExpHasTheSpecifiedBits) {
 
 TEST_P(EveryIsa, TanhAndGeluHaveTheSpecifiedBits) {
   std::vector<float> x;
-  for (int i = -160'000; i < 160'000; ++i) x.push_back(static_cast<float>(i) * 1.1e-4F);
+  for (int i = -160'000; i < 160'000; i += test::kIsEmulated ? 19 : 1) x.push_back(static_cast<float>(i) * 1.1e-4F);
   for (float small = 1e-40F; small < 1; small *= 1.7F) x.push_back(small);
   const std::vector<float> ones(x.size(), 1.0F);
   std::vector<float> ours(x.size());
@@ -437,7 +442,7 @@ TEST_P(EveryIsa, AttentionHasTheSpecifiedBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::Values("avx2", "avx512"),
+INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::ValuesIn(test::vector_isas()),
                          [](const auto& isa) { return std::string(isa.param); });
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
+#include "tests/kernels/weights.h"
 
 namespace assay::kernels {
 namespace {
@@ -17,9 +18,17 @@ namespace {
 /// Types that have products of their own for every instruction set.
 constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
 
+/// An emulator of another CPU cannot start a program anew; there a fork must do, and nothing else here asks for
+/// kernels().
+void use_processes() {
+#if !defined(ASSAY_EMULATED)
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+#endif
+}
+
 class ForcedIsa : public testing::TestWithParam<const char*> {
  protected:
-  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  void SetUp() override { use_processes(); }
 };
 
 /// Ends the process with 0 when `isa` was chosen, and its own functions with it.
@@ -27,7 +36,7 @@ class ForcedIsa : public testing::TestWithParam<const char*> {
   setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
   const Kernels& chosen = kernels();
   bool is_right = std::string(chosen.isa) == isa && &chosen == find_kernels(isa);
-  for (const char* other : {"scalar", "avx2", "avx512"}) {
+  for (const char* other : {"scalar", "avx2", "avx512", "neon"}) {
     const Kernels* table = find_kernels(other);
     if (table == nullptr || std::string(other) == isa) continue;
     is_right = is_right && table->softmax != chosen.softmax;
@@ -41,8 +50,9 @@ TEST_P(ForcedIsa, Runs) {
   EXPECT_EXIT(exit_after_asking_for(GetParam()), testing::ExitedWithCode(0), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::Values("scalar", "avx2", "avx512"),
-                         [](const auto& isa) { return std::string(isa.param); });
+const auto kName = [](const auto& isa) { return std::string(isa.param); };
+INSTANTIATE_TEST_SUITE_P(Specified, ForcedIsa, testing::Values("scalar"), kName);
+INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::ValuesIn(test::vector_isas()), kName);
 
 [[noreturn]] void exit_with_error_of(const char* isa) {
   setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
@@ -56,18 +66,29 @@ INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::Values("scalar", "avx2", "a
 }
 
 TEST(Select, UnknownNameIsAnError) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  use_processes();
   EXPECT_EXIT(exit_with_error_of("avx9"), testing::ExitedWithCode(2),
-              "'avx9' is no instruction set.*scalar, avx2 or avx512");
+              "'avx9' is no instruction set.*scalar, avx2, avx512 or neon");
+}
+
+TEST(Select, AForeignCpusSetIsAnError) {
+  use_processes();
+#if defined(__x86_64__)
+  EXPECT_EXIT(exit_with_error_of("neon"), testing::ExitedWithCode(2),
+              "this CPU or its operating system lacks neon, which needs a 64-bit ARM CPU .*this machine has scalar");
+#else
+  EXPECT_EXIT(exit_with_error_of("avx2"), testing::ExitedWithCode(2),
+              "this CPU or its operating system lacks avx2, which needs AVX2, .*this machine has scalar");
+#endif
 }
 
 TEST(Select, EmptyMeansTheBest) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  use_processes();
   EXPECT_EXIT(
       {
         setenv("ASSAY_ISA", "", 1);  // NOLINT(concurrency-mt-unsafe): the only thread
         const CpuFeatures cpu = detect_cpu();
-        const std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : "scalar";
+        const std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : cpu.neon ? "neon" : "scalar";
         std::_Exit(kernels().isa == best ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");

@@ -59,6 +59,16 @@ void fill_float(const quant::Type& type, std::byte* value, Fields fields, std::m
 
 }  // namespace
 
+std::vector<const char*> vector_isas() {
+#if defined(__x86_64__)
+  return {"avx2", "avx512"};
+#elif defined(__aarch64__)
+  return {"neon"};
+#else
+  return {};
+#endif
+}
+
 std::vector<std::uint32_t> type_ids() {
   std::vector<std::uint32_t> ids;
   for (const quant::Type* type : quant::all_types())

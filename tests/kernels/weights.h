@@ -13,6 +13,16 @@
 
 namespace assay::kernels::test {
 
+/// Under an emulator of another CPU everything takes ten times as long: fewer shapes.
+#if defined(ASSAY_EMULATED)
+inline constexpr bool kIsEmulated = true;
+#else
+inline constexpr bool kIsEmulated = false;
+#endif
+
+/// The instruction sets of this build beside scalar, worst to best; the machine may lack some.
+std::vector<const char*> vector_isas();
+
 /// Ids of all types that can be decoded.
 std::vector<std::uint32_t> type_ids();
 /// The quantized ones among them.

@@ -4,7 +4,9 @@
 #include "kernels/avx2/vec.h"
 #include "kernels/generic/exact_small_block.h"
 #include "kernels/generic/small_block.h"
+#include "kernels/generic/small_block_panel.h"
 #include "kernels/generic/super_block.h"
+#include "kernels/generic/super_block_panel.h"
 #include "kernels/generic/table.h"
 
 namespace assay::kernels {

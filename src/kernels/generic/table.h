@@ -1,17 +1,16 @@
 // The table of an instruction set that is written over its vec.h.
 //
-// Included after the instruction set's vec.h, its SuperBlockProduct and SmallBlockProduct, and the SmallBlockRow and
-// formats of small blocks that go with it.
+// Included after the instruction set's vec.h, its products and panels of super and of small blocks, and the
+// SmallBlockRow and formats of small blocks that go with them.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
+#include "kernels/generic/product_driver.h"
 #include "kernels/generic/row_sums.h"
-#include "kernels/generic/small_block_panel.h"
 #include "kernels/generic/super_block_formats.h"
-#include "kernels/generic/super_block_panel.h"
 #include "kernels/generic/vector.h"
 #include "kernels/kernels.h"
 

@@ -1,0 +1,122 @@
+// Panels of types with blocks of 256 values: Q2_K to Q6_K.
+//
+//   H = sum over groups of s * sum q * hi,  L = sum of s * (128 * sum q + sum q * (lo - 128)),  M = sum of min * sum x
+// Nothing overflows: |q| <= 63, a group of 32 is at most 32 * 63 * 255; all else as in super_block.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/neon/panel.h"
+
+namespace assay::kernels {
+namespace {
+
+template <typename Format>
+class SuperBlockPanel {
+ public:
+  static constexpr std::size_t kValues = 256;
+  static constexpr std::size_t kBlocks = 1;
+
+  void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
+    const std::size_t offset = block * Format::kBytes;
+    scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
+    unpack_quarter<0>(rows, offset);
+    unpack_quarter<1>(rows, offset);
+    unpack_quarter<2>(rows, offset);
+    unpack_quarter<3>(rows, offset);
+    for (std::size_t group = 0; group < kGroups; ++group)
+      low_starts_[group] = start_of_low(quants_ + group * kGroupVectors, kGroupVectors);
+    unpack_groups(
+        rows, offset, [](const Byte* bytes) { return Format::scales(bytes); }, sub_scales_);
+    if constexpr (Format::kHasMin)
+      unpack_groups(
+          rows, offset, [](const Byte* bytes) { return Format::mins(bytes); }, mins_);
+  }
+
+  template <std::size_t kTokens>
+  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t /*blocks*/,
+           Float* sums) const {
+    const std::int8_t* hi[kTokens];
+    const std::uint8_t* lo[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const Token token = token_of(x, first_token + t);
+      hi[t] = token.hi + block * kValues;
+      lo[t] = token.lo + block * kValues;
+    }
+    Int high[kTokens];
+    Int low[kTokens];
+    scaled_sums<kTokens, false>(hi, high);
+    scaled_sums<kTokens, true>(lo, low);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const Token token = token_of(x, first_token + t);
+      const Float joined = fused(all_floats(256.0F), to_floats(high[t]), to_floats(low[t]));
+      sums[t] =
+          panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, min_term(token.sums + block * 16));
+      if (token.remainder_d[block] != 0) sums[t] = add_remainder(token, block, sums[t]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kGroupValues = Format::kGroupValues;
+  static constexpr std::size_t kGroups = kValues / kGroupValues;
+  static constexpr std::size_t kGroupVectors = kGroupValues / 4;
+
+  template <int kQuarter>
+  void unpack_quarter(const PanelRows& rows, std::size_t offset) {
+    Int by_row[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
+      if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
+    }
+    transpose_ints(by_row, quants_ + 16 * kQuarter);
+  }
+  /// Of 16 bytes a row, which a format with groups of 32 writes twice each.
+  template <typename Bytes>
+  static void unpack_groups(const PanelRows& rows, std::size_t offset, Bytes bytes_of, Int* groups) {
+    Int by_row[kPanelRows];
+    Int by_group[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_signed_to_ints(bytes_of(rows.row[i] + offset));
+    transpose_ints(by_row, by_group);
+    for (std::size_t group = 0; group < kGroups; ++group) groups[group] = by_group[group * (16 / kGroups)];
+  }
+
+  template <std::size_t kTokens, bool kIsLow, typename Plane>
+  void scaled_sums(const Plane* const* planes, Int* sums) const {
+    for (std::size_t t = 0; t < kTokens; ++t) sums[t] = zero();
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      Int group_sums[kTokens];
+      for (std::size_t t = 0; t < kTokens; ++t) group_sums[t] = kIsLow ? low_starts_[group] : zero();
+      for (std::size_t i = 0; i < kGroupValues; i += 16)
+        dot_sixteen<kTokens>(group_sums, quants_ + (group * kGroupValues + i) / 4, planes, group * kGroupValues + i);
+      for (std::size_t t = 0; t < kTokens; ++t)
+        sums[t] = add_products_of_ints(sums[t], group_sums[t], sub_scales_[group]);
+    }
+  }
+
+  /// M, from 16 sums of 16 values.
+  Float min_term(const std::int32_t* sums) const {
+    if constexpr (!Format::kHasMin) return all_floats(0);
+    Int min = zero();
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
+      min = add_products_of_ints(min, mins_[group], sum);
+    }
+    return to_floats(min);
+  }
+
+  Float add_remainder(const Token& x, std::size_t block, Float sum) const {
+    const std::int8_t* remainder = x.remainder + block * kValues;
+    Int integers;
+    scaled_sums<1, false>(&remainder, &integers);
+    return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(integers),
+                                       min_term(x.remainder_sums + block * 16));
+  }
+
+  Int quants_[kValues / 4];
+  Int low_starts_[kGroups], sub_scales_[kGroups], mins_[kGroups];
+  PanelScales scales_;
+};
+
+}  // namespace
+}  // namespace assay::kernels

@@ -1,0 +1,17 @@
+#include "kernels/tables.h"
+
+// The vectors first, then the products: the generic headers are written over their names.
+// clang-format off
+#include "kernels/neon/vec.h"
+#include "kernels/neon/small_block.h"
+#include "kernels/neon/small_block_panel.h"
+#include "kernels/neon/super_block.h"
+#include "kernels/neon/super_block_panel.h"
+#include "kernels/generic/table.h"
+// clang-format on
+
+namespace assay::kernels {
+
+constinit const Kernels kNeonKernels = make_table("neon");
+
+}  // namespace assay::kernels

@@ -1,0 +1,264 @@
+// 64 bytes of integers or floats as four registers of NEON. The names and what they do: kernels/avx512/vec.h and, for
+// one lane of 16 bytes, kernels/x86/lane.h; what only products of words need is not here (kernels/neon/product.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <arm_neon.h>
+
+namespace assay::kernels {
+namespace {
+
+using Lane = uint8x16_t;
+struct Int {
+  uint8x16_t part[4];
+};
+struct Float {
+  float32x4_t part[4];
+};
+
+/// Tiles of float products: 64 lanes of one sum are 16 of 32 registers.
+inline constexpr std::size_t kDotRowsAlone = 1;
+inline constexpr std::size_t kDotRows = 1;
+inline constexpr std::size_t kDotTokens = 1;
+/// Tokens that share a vector of a panel's weights (generic/panel.h): 16 registers hold their sums.
+inline constexpr std::size_t kPanelTokens = 4;
+
+/// A vector made of its parts by function(part number).
+template <typename Vector, typename Function>
+inline Vector by_parts(Function function) {
+  Vector result;
+  for (std::size_t i = 0; i < sizeof(result.part) / sizeof(result.part[0]); ++i) result.part[i] = function(i);
+  return result;
+}
+inline int32x4_t ints(uint8x16_t a) { return vreinterpretq_s32_u8(a); }
+inline uint8x16_t bytes(int32x4_t a) { return vreinterpretq_u8_s32(a); }
+
+// One lane.
+
+inline Lane load_lane(const void* p) { return vld1q_u8(static_cast<const std::uint8_t*>(p)); }
+inline Lane lane_of(std::uint64_t low, std::uint64_t high) {
+  return vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(low), vcreate_u64(high)));
+}
+inline Lane lane_of_pairs(std::uint64_t eight_bytes) {
+  const uint8x16_t once = lane_of(eight_bytes, 0);
+  return vzip1q_u8(once, once);
+}
+template <int kCount>
+inline Lane shifted_bytes(Lane a, int mask) {
+  if constexpr (kCount > 0) a = vshrq_n_u8(a, kCount);
+  if constexpr (kCount < 0) a = vshlq_n_u8(a, -kCount);
+  return vandq_u8(a, vdupq_n_u8(static_cast<std::uint8_t>(mask)));
+}
+inline Lane subtract_from_bytes(Lane a, int value) { return vsubq_u8(a, vdupq_n_u8(static_cast<std::uint8_t>(value))); }
+inline float float_of_half(std::uint16_t half) {
+  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
+}
+
+// Integers.
+
+inline Int all_bytes(int value) {
+  return by_parts<Int>([&](std::size_t) { return vdupq_n_u8(static_cast<std::uint8_t>(value)); });
+}
+inline Int all_ints(std::int32_t value) {
+  return by_parts<Int>([&](std::size_t) { return bytes(vdupq_n_s32(value)); });
+}
+inline Int zero() { return all_bytes(0); }
+inline Int load(const void* p) {
+  return by_parts<Int>([&](std::size_t i) { return vld1q_u8(static_cast<const std::uint8_t*>(p) + 16 * i); });
+}
+inline void store(const Int& a, void* p) {
+  for (std::size_t i = 0; i < 4; ++i) vst1q_u8(static_cast<std::uint8_t*>(p) + 16 * i, a.part[i]);
+}
+inline Int load_twice(const void* p) {
+  return by_parts<Int>([&](std::size_t i) { return vld1q_u8(static_cast<const std::uint8_t*>(p) + 16 * (i % 2)); });
+}
+inline Int bit_and(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return vandq_u8(a.part[i], b.part[i]); });
+}
+inline Int bit_or(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return vorrq_u8(a.part[i], b.part[i]); });
+}
+inline Int bit_xor(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return veorq_u8(a.part[i], b.part[i]); });
+}
+inline Int subtract_bytes(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return vsubq_u8(a.part[i], b.part[i]); });
+}
+inline Int add_ints(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vaddq_s32(ints(a.part[i]), ints(b.part[i]))); });
+}
+inline Int subtract_ints(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vsubq_s32(ints(a.part[i]), ints(b.part[i]))); });
+}
+inline Int max_ints(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vmaxq_s32(ints(a.part[i]), ints(b.part[i]))); });
+}
+template <int kCount>
+inline Int shift_ints_left(const Int& a) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vshlq_n_s32(ints(a.part[i]), kCount)); });
+}
+template <int kCount>
+inline Int shift_ints_right(const Int& a) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vshrq_n_s32(ints(a.part[i]), kCount)); });
+}
+template <int kLow, int kHigh>
+inline Int move_bits(const Int& a, int mask) {
+  return {{shifted_bytes<kLow>(a.part[0], mask), shifted_bytes<kLow>(a.part[1], mask),
+           shifted_bytes<kHigh>(a.part[2], mask), shifted_bytes<kHigh>(a.part[3], mask)}};
+}
+template <int kLane>
+inline Lane lane(const Int& a) {
+  return a.part[kLane];
+}
+/// 16 signed bytes.
+inline Int widen_signed_to_ints(Lane a) {
+  const int16x8_t low = vmovl_s8(vget_low_s8(vreinterpretq_s8_u8(a)));
+  const int16x8_t high = vmovl_high_s8(vreinterpretq_s8_u8(a));
+  return {{bytes(vmovl_s16(vget_low_s16(low))), bytes(vmovl_high_s16(low)), bytes(vmovl_s16(vget_low_s16(high))),
+           bytes(vmovl_high_s16(high))}};
+}
+/// sum + a * b
+inline Int add_products_of_ints(const Int& sum, const Int& a, const Int& b) {
+  return by_parts<Int>(
+      [&](std::size_t i) { return bytes(vmlaq_s32(ints(sum.part[i]), ints(a.part[i]), ints(b.part[i]))); });
+}
+inline Int add_products_of_ints(const Int& sum, const Int& a, std::int32_t b) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vmlaq_n_s32(ints(sum.part[i]), ints(a.part[i]), b)); });
+}
+/// Four vectors' int i to four vectors.
+inline void transpose_four(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d, Int* columns, std::size_t part) {
+  const auto pairs = [](int32x4_t low, int32x4_t high) {
+    return int32x4x2_t{{vtrn1q_s32(low, high), vtrn2q_s32(low, high)}};
+  };
+  const int32x4x2_t ab = pairs(a, b);
+  const int32x4x2_t cd = pairs(c, d);
+  const auto wide = [](int32x4_t x) { return vreinterpretq_s64_s32(x); };
+  for (std::size_t i = 0; i < 2; ++i) {
+    columns[i].part[part] = vreinterpretq_u8_s64(vtrn1q_s64(wide(ab.val[i]), wide(cd.val[i])));
+    columns[i + 2].part[part] = vreinterpretq_u8_s64(vtrn2q_s64(wide(ab.val[i]), wide(cd.val[i])));
+  }
+}
+inline void transpose_ints(const Int* rows, Int* columns) {
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < 4; ++j)
+      transpose_four(ints(rows[4 * i].part[j]), ints(rows[4 * i + 1].part[j]), ints(rows[4 * i + 2].part[j]),
+                     ints(rows[4 * i + 3].part[j]), columns + 4 * j, i);
+}
+inline std::int32_t total(const Int& a) {
+  return vaddvq_s32(
+      vaddq_s32(vaddq_s32(ints(a.part[0]), ints(a.part[1])), vaddq_s32(ints(a.part[2]), ints(a.part[3]))));
+}
+inline std::int32_t largest(const Int& a) {
+  return vmaxvq_s32(
+      vmaxq_s32(vmaxq_s32(ints(a.part[0]), ints(a.part[1])), vmaxq_s32(ints(a.part[2]), ints(a.part[3]))));
+}
+inline void store_bytes(const Int& a, void* p) {
+  // Every fourth byte, by keeping every second one twice.
+  const uint8x16_t low = vuzp1q_u8(a.part[0], a.part[1]);
+  const uint8x16_t high = vuzp1q_u8(a.part[2], a.part[3]);
+  vst1q_u8(static_cast<std::uint8_t*>(p), vuzp1q_u8(low, high));
+}
+
+// Floats.
+
+inline Float all_floats(float value) {
+  return by_parts<Float>([&](std::size_t) { return vdupq_n_f32(value); });
+}
+inline Float load_floats(const float* p) {
+  return by_parts<Float>([&](std::size_t i) { return vld1q_f32(p + 4 * i); });
+}
+inline void store_floats(const Float& a, float* p) {
+  for (std::size_t i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.part[i]);
+}
+inline Float load_halves(const std::uint16_t* p) {
+  return by_parts<Float>([&](std::size_t i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i))); });
+}
+inline Float load_bfloats(const std::uint16_t* p) {
+  return by_parts<Float>([&](std::size_t i) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * i), 16)); });
+}
+inline void store_halves(const Float& a, std::uint16_t* p) {
+  for (std::size_t i = 0; i < 4; ++i) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(a.part[i])));
+}
+inline Float add(const Float& a, const Float& b) {
+  return by_parts<Float>([&](std::size_t i) { return vaddq_f32(a.part[i], b.part[i]); });
+}
+inline Float subtract(const Float& a, const Float& b) {
+  return by_parts<Float>([&](std::size_t i) { return vsubq_f32(a.part[i], b.part[i]); });
+}
+inline Float multiply(const Float& a, const Float& b) {
+  return by_parts<Float>([&](std::size_t i) { return vmulq_f32(a.part[i], b.part[i]); });
+}
+inline Float divide(const Float& a, const Float& b) {
+  return by_parts<Float>([&](std::size_t i) { return vdivq_f32(a.part[i], b.part[i]); });
+}
+inline Float fused(const Float& a, const Float& b, const Float& c) {
+  return by_parts<Float>([&](std::size_t i) { return vfmaq_f32(c.part[i], a.part[i], b.part[i]); });
+}
+inline Float fused_negative(const Float& a, const Float& b, const Float& c) {
+  return by_parts<Float>([&](std::size_t i) { return vfmsq_f32(c.part[i], a.part[i], b.part[i]); });
+}
+// Not vmaxq and vminq: b where either is NaN.
+inline Float max(const Float& a, const Float& b) {
+  return by_parts<Float>(
+      [&](std::size_t i) { return vbslq_f32(vcgtq_f32(a.part[i], b.part[i]), a.part[i], b.part[i]); });
+}
+inline Float min(const Float& a, const Float& b) {
+  return by_parts<Float>(
+      [&](std::size_t i) { return vbslq_f32(vcltq_f32(a.part[i], b.part[i]), a.part[i], b.part[i]); });
+}
+inline Int bits_of(const Float& a) {
+  return by_parts<Int>([&](std::size_t i) { return vreinterpretq_u8_f32(a.part[i]); });
+}
+inline Float floats_of(const Int& a) {
+  return by_parts<Float>([&](std::size_t i) { return vreinterpretq_f32_u8(a.part[i]); });
+}
+inline Int round_to_ints(const Float& a) {
+  return by_parts<Int>([&](std::size_t i) { return bytes(vcvtnq_s32_f32(a.part[i])); });
+}
+inline Float to_floats(const Int& a) {
+  return by_parts<Float>([&](std::size_t i) { return vcvtq_f32_s32(ints(a.part[i])); });
+}
+inline float total(const Float& a) {
+  const float32x4_t four = vaddq_f32(vaddq_f32(a.part[0], a.part[2]), vaddq_f32(a.part[1], a.part[3]));
+  return vpadds_f32(vadd_f32(vget_low_f32(four), vget_high_f32(four)));
+}
+
+// Doubles.
+
+struct Doubles {
+  float64x2_t part[8];
+};
+inline Doubles all_doubles(double value) {
+  return by_parts<Doubles>([&](std::size_t) { return vdupq_n_f64(value); });
+}
+inline Doubles load_doubles(const double* p) {
+  return by_parts<Doubles>([&](std::size_t i) { return vld1q_f64(p + 2 * i); });
+}
+inline void store_doubles(const Doubles& a, double* p) {
+  for (std::size_t i = 0; i < 8; ++i) vst1q_f64(p + 2 * i, a.part[i]);
+}
+inline Doubles add(const Doubles& a, const Doubles& b) {
+  return by_parts<Doubles>([&](std::size_t i) { return vaddq_f64(a.part[i], b.part[i]); });
+}
+inline Doubles multiply(const Doubles& a, const Doubles& b) {
+  return by_parts<Doubles>([&](std::size_t i) { return vmulq_f64(a.part[i], b.part[i]); });
+}
+inline Doubles fused_subtract(const Doubles& a, const Doubles& b, const Doubles& c) {
+  return by_parts<Doubles>([&](std::size_t i) { return vfmaq_f64(vnegq_f64(c.part[i]), a.part[i], b.part[i]); });
+}
+inline Doubles doubles_of(const Float& a) {
+  return by_parts<Doubles>([&](std::size_t i) {
+    return i % 2 == 0 ? vcvt_f64_f32(vget_low_f32(a.part[i / 2])) : vcvt_high_f64_f32(a.part[i / 2]);
+  });
+}
+inline Doubles doubles_of_signed_bytes(Lane a) { return doubles_of(to_floats(widen_signed_to_ints(a))); }
+inline double total(const Doubles& a) {
+  float64x2_t four[4];
+  for (std::size_t i = 0; i < 4; ++i) four[i] = vaddq_f64(a.part[i], a.part[i + 4]);
+  return vpaddd_f64(vaddq_f64(vaddq_f64(four[0], four[2]), vaddq_f64(four[1], four[3])));
+}
+
+}  // namespace
+}  // namespace assay::kernels
