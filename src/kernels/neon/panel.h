@@ -19,8 +19,9 @@ inline int8x16_t signed_plane(const std::uint8_t* p) {
   return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(128)));
 }
 
+// Inlined, so that the sums stay in registers.
 template <int kLane, std::size_t kTokens>
-inline void dot_four(Int* sums, const Int& quants, const int8x16_t* x) {
+[[gnu::always_inline]] inline void dot_four(Int* sums, const Int& quants, const int8x16_t* x) {
   for (std::size_t part = 0; part < 4; ++part) {
     const int8x16_t q = vreinterpretq_s8_u8(quants.part[part]);
     for (std::size_t t = 0; t < kTokens; ++t)
@@ -30,7 +31,8 @@ inline void dot_four(Int* sums, const Int& quants, const int8x16_t* x) {
 
 /// sums[t] += products of four vectors of quants with 16 values of each token's plane.
 template <std::size_t kTokens, typename Plane>
-inline void dot_sixteen(Int* sums, const Int* quants, const Plane* const* planes, std::size_t first) {
+[[gnu::always_inline]] inline void dot_sixteen(Int* sums, const Int* quants, const Plane* const* planes,
+                                               std::size_t first) {
   int8x16_t x[kTokens];
   for (std::size_t t = 0; t < kTokens; ++t) x[t] = signed_plane(planes[t] + first);
   dot_four<0, kTokens>(sums, quants[0], x);

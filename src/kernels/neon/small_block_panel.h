@@ -63,7 +63,7 @@ class SmallBlockPanel {
   static constexpr std::size_t kBlockVectors = kValues / 4;
 
   template <std::size_t kTokens, typename Plane>
-  void add_products(Int* integers, std::size_t i, const Plane* const* planes) const {
+  [[gnu::always_inline]] void add_products(Int* integers, std::size_t i, const Plane* const* planes) const {
     dot_sixteen<kTokens>(integers, quants_ + i * kBlockVectors, planes, 0);
     dot_sixteen<kTokens>(integers, quants_ + i * kBlockVectors + 4, planes, 16);
   }
