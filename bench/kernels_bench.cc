@@ -2,7 +2,7 @@
 //
 // decode: one token times a matrix of 256 MiB, far beyond the caches; bytes/s of weights. Compare with memory_read.
 // cached: the same with a matrix that stays in the second-level cache: what the arithmetic alone allows.
-// prompt: 512 tokens times 128 rows; items/s are multiply-adds.
+// prompt: 512 tokens times 512 rows; items/s are multiply-adds.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -74,7 +74,7 @@ void decode(benchmark::State& state, const kernels::Kernels& kernels, const quan
 
 void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quant::Type& type, std::size_t width) {
   constexpr std::size_t kTokens = 512;
-  constexpr std::size_t kRows = 128;
+  constexpr std::size_t kRows = 512;
   const Batch batch(kernels, kTokens, width, type.block_values);
   const std::size_t row_bytes = width / type.block_values * type.block_bytes;
   std::vector<float> out(kTokens * kRows);

@@ -21,8 +21,8 @@ using Int8 = __m256i;
 
 /// Tiles of float products that fill 16 registers: rows of a single token, and rows and tokens of a batch.
 inline constexpr std::size_t kDotRowsAlone = 1;
-inline constexpr std::size_t kDotRows = 1;
-inline constexpr std::size_t kDotTokens = 1;
+inline constexpr std::size_t kDotRows = 2;
+inline constexpr std::size_t kDotTokens = 2;
 inline constexpr std::size_t kPanelTokens = 2;
 
 inline Int zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }

@@ -18,8 +18,8 @@ using Int8 = __m256i;  ///< 8 ints
 
 /// Tiles of float products that fill 32 registers: rows of a single token, and rows and tokens of a batch.
 inline constexpr std::size_t kDotRowsAlone = 4;
-inline constexpr std::size_t kDotRows = 2;
-inline constexpr std::size_t kDotTokens = 3;
+inline constexpr std::size_t kDotRows = 4;
+inline constexpr std::size_t kDotTokens = 6;
 /// Tokens that share a vector of a panel's weights (generic/panel.h).
 inline constexpr std::size_t kPanelTokens = 4;
 

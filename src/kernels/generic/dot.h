@@ -63,47 +63,60 @@ struct Lanes {
   float total() const { return kernels::total(add(add(part[0], part[2]), add(part[1], part[3]))); }
 };
 
+/// sums[token][row].part[kPart] with one more vector of each row and token.
+template <std::size_t kPart, std::size_t kRows, std::size_t kTokens>
+inline void dot_step(const Float* weights, const Float* values, Lanes (*sums)[kRows]) {
+#pragma GCC unroll 8
+  for (std::size_t token = 0; token < kTokens; ++token) {
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < kRows; ++row) {
+      Float& sum = sums[token][row].part[kPart];
+      sum = fused(weights[row], values[token], sum);
+    }
+  }
+}
+
+template <typename Row, std::size_t kPart, std::size_t kRows, std::size_t kTokens>
+inline void full_dot_step(const void* const* rows, const float* const* x, std::size_t i, Lanes (*sums)[kRows]) {
+  Float weights[kRows];
+  Float values[kTokens];
+#pragma GCC unroll 8
+  for (std::size_t row = 0; row < kRows; ++row) weights[row] = Row::load_sixteen(rows[row], i);
+#pragma GCC unroll 8
+  for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_floats(x[token] + i);
+  dot_step<kPart, kRows, kTokens>(weights, values, sums);
+}
+
+/// `count` values from i on, at most a vector.
+template <typename Row, std::size_t kPart, std::size_t kRows, std::size_t kTokens>
+inline void some_dot_step(const void* const* rows, const float* const* x, std::size_t i, std::size_t count,
+                          Lanes (*sums)[kRows]) {
+  Float weights[kRows];
+  Float values[kTokens];
+  for (std::size_t row = 0; row < kRows; ++row)
+    weights[row] = count == kLanes ? Row::load_sixteen(rows[row], i) : Row::load_last(rows[row], i, count);
+  for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_some(x[token] + i, count, 0.0F);
+  dot_step<kPart, kRows, kTokens>(weights, values, sums);
+}
+
 /// totals[token][row] of kRows rows with kTokens vectors of floats.
 template <typename Row, std::size_t kRows, std::size_t kTokens>
 inline void dots(const void* const* rows, const float* const* x, std::size_t width, float (*totals)[kRows]) {
   Lanes sums[kTokens][kRows];
-  const auto step = [&](std::size_t part, const Float* weights, const Float* values) {
-    for (std::size_t token = 0; token < kTokens; ++token)
-      for (std::size_t row = 0; row < kRows; ++row) {
-        Float& sum = sums[token][row].part[part];
-        sum = fused(weights[row], values[token], sum);
-      }
-  };
-  const auto full_step = [&](std::size_t part, std::size_t i) {
-    Float weights[kRows];
-    Float values[kTokens];
-    for (std::size_t row = 0; row < kRows; ++row) weights[row] = Row::load_sixteen(rows[row], i);
-    for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_floats(x[token] + i);
-    step(part, weights, values);
-  };
   std::size_t i = 0;
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
-    full_step(0, i);
-    full_step(1, i + kLanes);
-    full_step(2, i + 2 * kLanes);
-    full_step(3, i + 3 * kLanes);
+    full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, sums);
+    full_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, sums);
+    full_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, sums);
+    full_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, sums);
   }
   // At most 63 values are left: up to three full vectors and a part of one.
-  const auto rest = [&](std::size_t part) {
-    if (i >= width) return;
-    const std::size_t count = width - i < kLanes ? width - i : kLanes;
-    Float weights[kRows];
-    Float values[kTokens];
-    for (std::size_t row = 0; row < kRows; ++row)
-      weights[row] = count == kLanes ? Row::load_sixteen(rows[row], i) : Row::load_last(rows[row], i, count);
-    for (std::size_t token = 0; token < kTokens; ++token) values[token] = load_some(x[token] + i, count, 0.0F);
-    step(part, weights, values);
-    i += count;
-  };
-  rest(0);
-  rest(1);
-  rest(2);
-  rest(3);
+  const auto rest = [&](std::size_t part) { return width - i < part * kLanes ? 0 : width - i - part * kLanes; };
+  const auto some = [&](std::size_t part) { return rest(part) < kLanes ? rest(part) : kLanes; };
+  if (rest(0) > 0) some_dot_step<Row, 0, kRows, kTokens>(rows, x, i, some(0), sums);
+  if (rest(1) > 0) some_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, some(1), sums);
+  if (rest(2) > 0) some_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, some(2), sums);
+  if (rest(3) > 0) some_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, some(3), sums);
   for (std::size_t token = 0; token < kTokens; ++token)
     for (std::size_t row = 0; row < kRows; ++row) totals[token][row] = sums[token][row].total();
 }

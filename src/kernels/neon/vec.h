@@ -20,8 +20,8 @@ struct Float {
 
 /// Tiles of float products: 64 lanes of one sum are 16 of 32 registers.
 inline constexpr std::size_t kDotRowsAlone = 1;
-inline constexpr std::size_t kDotRows = 1;
-inline constexpr std::size_t kDotTokens = 1;
+inline constexpr std::size_t kDotRows = 2;
+inline constexpr std::size_t kDotTokens = 2;
 /// Tokens that share a vector of a panel's weights (generic/panel.h): 16 registers hold their sums.
 inline constexpr std::size_t kPanelTokens = 4;
 
