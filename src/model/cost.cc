@@ -1,0 +1,33 @@
+#include "model/cost.h"
+
+#include <set>
+#include <variant>
+
+namespace assay::model {
+
+TokenCost token_cost(const Plan& plan, std::size_t position, bool with_logits) {
+  TokenCost cost;
+  std::set<WeightId> whole;  // once, though several steps may use a weight
+  const auto weight = [&](WeightId id) -> const gguf::Tensor& { return *plan.weights[static_cast<std::size_t>(id)]; };
+  for (const Step& step : plan.steps) {
+    if (step.only_outputs && !with_logits) continue;
+    if (const auto* linear = std::get_if<Linear>(&step.operation)) {
+      whole.insert(linear->weight);
+      if (linear->bias != kNoWeight) whole.insert(linear->bias);
+      const gguf::Tensor& matrix = weight(linear->weight);
+      (matrix.type->is_quantized() ? cost.quantized_products : cost.float_products) += matrix.values();
+    } else if (const auto* norm = std::get_if<RmsNorm>(&step.operation)) {
+      whole.insert(norm->weight);
+    } else if (const auto* embed = std::get_if<Embed>(&step.operation)) {
+      cost.weight_bytes += weight(embed->table).row_bytes();
+    } else if (const auto* attention = std::get_if<Attention>(&step.operation)) {
+      const std::size_t seen = position + 1 - attention->first_seen(position);
+      cost.cache_values += 2 * seen * attention->kv_heads * attention->head_width;
+      cost.float_products += 2 * seen * attention->heads * attention->head_width;
+    }
+  }
+  for (const WeightId id : whole) cost.weight_bytes += weight(id).data.size();
+  return cost;
+}
+
+}  // namespace assay::model
