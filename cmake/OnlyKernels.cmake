@@ -1,6 +1,6 @@
 # The kernels, what they stand on, and their test: nothing of anybody else's but GoogleTest, as source. For a foreign CPU,
 # for which a build machine has a compiler but no libraries; on a machine of that kind the whole of Assay is built as usual.
-add_library(assay_base STATIC src/base/error.cc)
+add_library(assay_base STATIC src/base/error.cc src/base/math.cc)
 target_include_directories(assay_base PUBLIC ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(assay_base PRIVATE assay_warnings)
 assay_room(quant ROOMS base)
@@ -15,7 +15,7 @@ enable_testing()
 file(GLOB test_sources CONFIGURE_DEPENDS tests/kernels/*.cc)
 # How near the specification is to the exact answer is the same for every CPU that has its bits.
 list(REMOVE_ITEM test_sources ${CMAKE_SOURCE_DIR}/tests/kernels/scalar_test.cc)
-add_executable(kernels_test ${test_sources})
+add_executable(kernels_test ${test_sources} tests/base/digest_test.cc tests/quant/digest_test.cc)
 target_include_directories(kernels_test PRIVATE ${CMAKE_SOURCE_DIR})
 target_compile_options(kernels_test PRIVATE -O1)
 if(CMAKE_CROSSCOMPILING_EMULATOR)

@@ -1,10 +1,7 @@
-// Every CPU gives the same bits: what the specification makes of inputs without any rounding of their own is compared
-// with digests that x86-64 and 64-bit ARM share. A change of the specification changes them; the test prints what they
-// become.
-#include <bit>
-#include <cmath>
+// Every CPU gives the bits of the specification (tests/support/digest.h).
+#include "tests/support/digest.h"
+
 #include <cstring>
-#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,38 +13,11 @@
 namespace assay::kernels {
 namespace {
 
-/// FNV-1a over bits; every NaN is the same.
-class Digest {
- public:
-  void add(double value) { add_bits(std::isnan(value) ? 0 : std::bit_cast<std::uint64_t>(value)); }
-  template <typename Value>
-  void add(const std::vector<Value>& values) {
-    for (const Value value : values) add(static_cast<double>(value));
-  }
-  std::uint64_t value() const { return state_; }
-
- private:
-  void add_bits(std::uint64_t bits) {
-    for (int shift = 0; shift < 64; shift += 8) state_ = (state_ ^ (bits >> shift & 255)) * 0x100000001B3U;
-  }
-  std::uint64_t state_ = 0xCBF29CE484222325U;
-};
-
-/// Integers times powers of two, so that no library function has a say.
-std::vector<float> exact_values(std::size_t count, std::mt19937_64& random) {
-  std::vector<float> values(count);
-  for (float& value : values) {
-    const auto integer = static_cast<float>(random() % (1U << 24)) - 0x1p23F;
-    value = std::ldexp(integer, -22 - static_cast<int>(random() % 4) + (random() % 50 == 0 ? 5 : 0));
-  }
-  return values;
-}
-
 /// Rows with scales around 2^-7; of float types exact values.
 std::vector<std::byte> exact_rows(const quant::Type& type, std::size_t rows, std::size_t width,
                                   std::mt19937_64& random) {
   if (type.is_quantized()) return test::random_rows(type, rows, width, test::Fields::plain, random);
-  const auto values = exact_values(rows * width, random);
+  const auto values = assay::test::exact_values(rows * width, random);
   std::vector<std::byte> bytes(rows * test::row_bytes(type, width));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint16_t word = type.id == 1 ? quant::float_to_half(values[i]) : quant::float_to_bfloat(values[i]);
@@ -61,7 +31,7 @@ class Specification : public testing::Test {
  protected:
   const Kernels& kernels_ = *find_kernels("scalar");
   std::mt19937_64 random_{17};
-  Digest digest_;
+  assay::test::Digest digest_;
 };
 
 TEST_F(Specification, ProductsAndExactRows) {
@@ -70,7 +40,7 @@ TEST_F(Specification, ProductsAndExactRows) {
     const std::size_t width = 768;
     const std::size_t rows = 11;
     const auto weights = exact_rows(type, rows, width, random_);
-    const auto values = exact_values(3 * width, random_);
+    const auto values = assay::test::exact_values(3 * width, random_);
     test::Batch batch(kernels_, values, 3, type.block_values);
     std::vector<float> out(3 * rows);
     const std::size_t bytes = test::row_bytes(type, width);
@@ -87,8 +57,8 @@ TEST_F(Specification, ProductsAndExactRows) {
 
 TEST_F(Specification, Vectors) {
   const std::size_t n = 2000;
-  const auto a = exact_values(n, random_);
-  const auto b = exact_values(n, random_);
+  const auto a = assay::test::exact_values(n, random_);
+  const auto b = assay::test::exact_values(n, random_);
   std::vector<float> out(n);
   kernels_.rms_norm(a.data(), b.data(), 1e-5F, n, out.data());
   digest_.add(out);

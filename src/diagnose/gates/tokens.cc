@@ -284,8 +284,8 @@ class TokenGate {
   void judge_repetition(const Ids& ids) {
     const auto last = ids.end() - 1;
     const std::string piece = tokenizer_.piece(*last);
-    const bool is_word =
-        std::any_of(piece.begin(), piece.end(), [](char c) { return (c >= 'a' && c <= 'z') || c < 0; });
+    const bool is_word = std::any_of(piece.begin(), piece.end(),
+                                     [](char c) { return (c >= 'a' && c <= 'z') || static_cast<signed char>(c) < 0; });
     const bool elsewhere = std::adjacent_find(ids.begin(), last) != last;
     if (*last == *(last - 1) && is_word && !elsewhere) {
       suspect(around("last_token_twice", *last), without_last(), 0.2);
