@@ -21,6 +21,7 @@ test:
 bench: all
 	@scripts/setup --tests
 	@build/python/bin/python bench/peers.py
+	@build/assay bench build/models/tinyllama-1.1b.Q4_K_M.gguf
 	@build/python/bin/python bench/quantize_peers.py
 
 check:

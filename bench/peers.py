@@ -76,7 +76,7 @@ def commands(arguments, model):
     context = str(max(arguments.prompt, arguments.depth + arguments.decode) + 64)
     common = [str(model), context, str(arguments.threads)]
     libraries = [sys.executable, ENGINES / "llama_libraries.py", *common]
-    found = {"assay": [arguments.speed, *common]}
+    found = {"assay": [arguments.speed, *common, arguments.cache]}
     if (ROOT / "build" / "llama").is_dir():
         found |= {"repacking": libraries, "plain": [*libraries, "--plain"]}
     if importlib.util.find_spec("cyllama"):
@@ -177,6 +177,7 @@ def main():
     parser.add_argument("--depth", type=int, default=2048, help="tokens before the second decoding; 0: none")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
+    parser.add_argument("--cache", choices=["f32", "f16"], default="f32", help="Assay's keys and values; llama.cpp's are f16")
     parser.add_argument("--engines", default="repacking,plain", help="repacking, plain: llama.cpp's libraries with and without repacking "
                         "weights for the CPU; cyllama: llama.cpp of that package; openvino: OpenVINO GenAI")
     parser.add_argument("--speed", default=ROOT / "build" / "bench" / "speed", help="the program of bench/speed.cc")

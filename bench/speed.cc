@@ -1,5 +1,5 @@
-// speed MODEL CONTEXT THREADS [f16]: the fast engine held open for peers.py, which asks line by line; what it asks and
-// what is answered stands in engines/protocol.py.
+// speed MODEL CONTEXT THREADS [f32|f16]: the fast engine held open for peers.py, which asks line by line; what it asks
+// and what is answered stands in engines/protocol.py.
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -97,14 +97,14 @@ void serve(const std::string& path, const engine::EngineOptions& options) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "usage: speed MODEL CONTEXT THREADS [f16]\n";
+    std::cerr << "usage: speed MODEL CONTEXT THREADS [f32|f16]\n";
     return 2;
   }
   try {
     engine::EngineOptions options;
     options.context_length = std::stoul(argv[2]);
     options.threads = std::stoi(argv[3]);
-    if (argc > 4) options.cache = engine::CacheType::f16;
+    if (argc > 4 && std::string(argv[4]) == "f16") options.cache = engine::CacheType::f16;
     serve(argv[1], options);
   } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";

@@ -19,7 +19,7 @@ class Engine(protocol.StepByStep):
         parameters.n_ctx = context
         parameters.n_threads = parameters.n_threads_batch = threads
         self.context = llama_cpp.LlamaContext(llama_cpp.LlamaModel(model), parameters)
-        self.position = self.kept = 0
+        self.position = 0
         self.name = f"llama.cpp of cyllama {importlib.metadata.version('cyllama')}"
 
     def evaluate(self, tokens):
@@ -35,13 +35,11 @@ class Engine(protocol.StepByStep):
         self.position = 0
 
     def keep(self):
-        self.kept = self.position
+        self.state, self.kept = self.context.get_state_seq_data(0), self.position
 
     def restore(self):
-        if self.position < self.kept:
-            self.clear()
-            self.evaluate([protocol.token(i) for i in range(self.kept)])
-        self.context.kv_cache_seq_rm(0, self.kept, -1)
+        self.clear()
+        self.context.set_state_seq_data(self.state, 0)
         self.position = self.kept
 
 
