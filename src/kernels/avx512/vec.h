@@ -21,7 +21,7 @@ inline constexpr std::size_t kDotRowsAlone = 4;
 inline constexpr std::size_t kDotRows = 4;
 inline constexpr std::size_t kDotTokens = 6;
 /// Tokens that share a vector of a panel's weights (generic/panel.h).
-inline constexpr std::size_t kPanelTokens = 4;
+inline constexpr std::size_t kPanelTokens = 8;
 
 inline Int zero() { return _mm512_setzero_si512(); }
 inline Int all_bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }

@@ -2,8 +2,8 @@
 // belongs to row i, and each vector is used for every token: no sum over a vector is needed, and what a block's
 // taking apart costs is shared by all tokens. Ragged ends repeat the last row and drop what it gives.
 //
-// A type gives a Panel: its weights of one or two blocks (`unpack`), and what they add to the sums of some tokens
-// (`add`).
+// A type gives a Panel: its weights of one or two blocks (`unpack`), what some tokens are before they are multiplied
+// (`pack`), which some panels share, and what a panel adds to their sums (`add`).
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -21,8 +21,9 @@ namespace {
 inline constexpr std::size_t kPanelRows = 16;
 /// From this many tokens on, taking a panel apart pays.
 inline constexpr std::size_t kFewestPanelTokens = 4;
-/// Tokens whose sums wait for the next block, 64 bytes each.
-inline constexpr std::size_t kMostPanelTokens = 512;
+/// Panels that share packed tokens, and tokens: the sums of all wait for the next block, 64 bytes a panel and token.
+inline constexpr std::size_t kMostPanels = 8;
+inline constexpr std::size_t kMostPanelTokens = 256;
 
 struct PanelRows {
   const Byte* row[kPanelRows];
@@ -52,36 +53,60 @@ inline Float panel_step(Float sum, const PanelScales& weight, float d, Float joi
   return sum;
 }
 
-/// The panel with tokens `begin` to `begin + count`.
+inline PanelRows panel_rows(const Byte* weights, std::size_t row_bytes, std::size_t row_count) {
+  PanelRows rows;
+  for (std::size_t i = 0; i < kPanelRows; ++i) rows.row[i] = weights + (i < row_count ? i : row_count - 1) * row_bytes;
+  return rows;
+}
+
+/// Tokens `first` to `first + kTokens` with all panels, whose sums stand kMostPanelTokens apart.
+template <typename Panel, std::size_t kTokens>
+inline void add_tokens(const Panel* panels, std::size_t panel_count, const Activations& x, std::size_t first,
+                       std::size_t block, std::size_t blocks, Float* sums) {
+  const auto packed = Panel::template pack<kTokens>(x, first, block, blocks);
+  for (std::size_t i = 0; i < panel_count; ++i) panels[i].add(packed, block, blocks, sums + i * kMostPanelTokens);
+}
+
+/// `row_count` rows, at most kMostPanels panels, and at most kMostPanelTokens tokens from `begin` on.
 template <typename Panel>
-inline void panel_product(const PanelRows& rows, std::size_t row_count, const Activations& x, std::size_t begin,
-                          std::size_t count, float* out, std::size_t out_stride) {
-  Float sums[kMostPanelTokens];
-  for (std::size_t i = 0; i < count; ++i) sums[i] = all_floats(0);
+inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
+                           std::size_t begin, std::size_t count, float* out, std::size_t out_stride) {
+  const std::size_t panel_count = (row_count + kPanelRows - 1) / kPanelRows;
+  PanelRows rows[kMostPanels];
+  Float sums[kMostPanels * kMostPanelTokens];
+  for (std::size_t i = 0; i < panel_count; ++i) {
+    rows[i] = panel_rows(weights + i * kPanelRows * row_bytes, row_bytes, row_count - i * kPanelRows);
+    for (std::size_t t = 0; t < count; ++t) sums[i * kMostPanelTokens + t] = all_floats(0);
+  }
   const std::size_t block_count = x.width / Panel::kValues;
   for (std::size_t block = 0; block < block_count; block += Panel::kBlocks) {
-    Panel panel;
+    Panel panels[kMostPanels];
     const std::size_t blocks = block_count - block < Panel::kBlocks ? block_count - block : Panel::kBlocks;
-    panel.unpack(rows, block, blocks);
-    std::size_t i = 0;
-    for (; i + kPanelTokens <= count; i += kPanelTokens)
-      panel.template add<kPanelTokens>(x, begin + i, block, blocks, sums + i);
-    for (; i < count; ++i) panel.template add<1>(x, begin + i, block, blocks, sums + i);
+    for (std::size_t i = 0; i < panel_count; ++i) panels[i].unpack(rows[i], block, blocks);
+    std::size_t t = 0;
+    for (; t + kPanelTokens <= count; t += kPanelTokens)
+      add_tokens<Panel, kPanelTokens>(panels, panel_count, x, begin + t, block, blocks, sums + t);
+    for (; t + kPanelTokens / 2 <= count; t += kPanelTokens / 2)
+      add_tokens<Panel, kPanelTokens / 2>(panels, panel_count, x, begin + t, block, blocks, sums + t);
+    for (; t < count; ++t) add_tokens<Panel, 1>(panels, panel_count, x, begin + t, block, blocks, sums + t);
   }
-  for (std::size_t i = 0; i < count; ++i) store_some(sums[i], out + (begin + i) * out_stride, row_count);
+  for (std::size_t i = 0; i < panel_count; ++i) {
+    const std::size_t first = i * kPanelRows;
+    const std::size_t used = row_count - first < kPanelRows ? row_count - first : kPanelRows;
+    for (std::size_t t = 0; t < count; ++t)
+      store_some(sums[i * kMostPanelTokens + t], out + (begin + t) * out_stride + first, used);
+  }
 }
 
 template <typename Panel>
 inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                            float* out, std::size_t out_stride) {
-  for (std::size_t first = 0; first < row_count; first += kPanelRows) {
-    const std::size_t count = row_count - first < kPanelRows ? row_count - first : kPanelRows;
-    PanelRows rows;
-    for (std::size_t i = 0; i < kPanelRows; ++i)
-      rows.row[i] = weights + (first + (i < count ? i : count - 1)) * row_bytes;
+  constexpr std::size_t kRows = kMostPanels * kPanelRows;
+  for (std::size_t first = 0; first < row_count; first += kRows) {
+    const std::size_t count = row_count - first < kRows ? row_count - first : kRows;
     for (std::size_t begin = 0; begin < x.tokens; begin += kMostPanelTokens) {
       const std::size_t tokens = x.tokens - begin < kMostPanelTokens ? x.tokens - begin : kMostPanelTokens;
-      panel_product<Panel>(rows, count, x, begin, tokens, out + first, out_stride);
+      panels_product<Panel>(weights + first * row_bytes, row_bytes, count, x, begin, tokens, out + first, out_stride);
     }
   }
 }

@@ -16,6 +16,12 @@ namespace {
 
 template <typename Format>
 class SmallBlockPanel {
+  /// x of two blocks: values 0-15 of both, then values 16-31 of both.
+  struct Words {
+    alignas(64) std::int16_t low[32];
+    alignas(64) std::int16_t high[32];
+  };
+
  public:
   static constexpr std::size_t kValues = 32;
   static constexpr std::size_t kBlocks = 2;
@@ -42,13 +48,22 @@ class SmallBlockPanel {
   }
 
   template <std::size_t kTokens>
-  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t blocks, Float* sums) const {
+  struct Packed {
     Token tokens[kTokens];
     Words words[kTokens];
+  };
+  template <std::size_t kTokens>
+  static Packed<kTokens> pack(const Activations& x, std::size_t first_token, std::size_t block, std::size_t blocks) {
+    Packed<kTokens> packed;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      tokens[t] = token_of(x, first_token + t);
-      words[t] = join(tokens[t], block, blocks);
+      packed.tokens[t] = token_of(x, first_token + t);
+      packed.words[t] = join(packed.tokens[t], block, blocks);
     }
+    return packed;
+  }
+
+  template <std::size_t kTokens>
+  void add(const Packed<kTokens>& x, std::size_t block, std::size_t blocks, Float* sums) const {
     for (std::size_t i = 0; i < blocks; ++i) {
       Int integers[kTokens];
       for (std::size_t t = 0; t < kTokens; ++t) integers[t] = zero();
@@ -56,13 +71,14 @@ class SmallBlockPanel {
       for (std::size_t j = 0; j < kHalfVectors; ++j) {
         const std::size_t v = i * kHalfVectors + j;
         for (std::size_t t = 0; t < kTokens; ++t)
-          integers[t] = dot_words(integers[t], low_[v], same_ints(words[t].low + 2 * v));
+          integers[t] = dot_words(integers[t], low_[v], same_ints(x.words[t].low + 2 * v));
         for (std::size_t t = 0; t < kTokens; ++t)
-          integers[t] = dot_words(integers[t], high_[v], same_ints(words[t].high + 2 * v));
+          integers[t] = dot_words(integers[t], high_[v], same_ints(x.words[t].high + 2 * v));
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
-        sums[t] = step(sums[t], i, tokens[t].d[block + i], integers[t], tokens[t].sums + 2 * (block + i));
-        if (tokens[t].remainder_d[block + i] != 0) sums[t] = add_remainder(tokens[t], block + i, i, sums[t]);
+        const Token& token = x.tokens[t];
+        sums[t] = step(sums[t], i, token.d[block + i], integers[t], token.sums + 2 * (block + i));
+        if (token.remainder_d[block + i] != 0) sums[t] = add_remainder(token, block + i, i, sums[t]);
       }
     }
   }
@@ -70,11 +86,6 @@ class SmallBlockPanel {
  private:
   static constexpr std::size_t kHalfVectors = 8;  // of half a block
 
-  /// x of two blocks: values 0-15 of both, then values 16-31 of both.
-  struct Words {
-    alignas(64) std::int16_t low[32];
-    alignas(64) std::int16_t high[32];
-  };
   static Words join(const Token& x, std::size_t block, std::size_t blocks) {
     const std::int8_t* hi = x.hi + block * kValues;
     const std::uint8_t* lo = x.lo + block * kValues;

@@ -22,6 +22,16 @@ namespace {
 
 template <typename Format>
 class SuperBlockPanel {
+  static constexpr std::size_t kGroupValues = Format::kGroupValues;
+  static constexpr std::size_t kGroups = 256 / kGroupValues;
+  static constexpr std::size_t kGroupVectors = kGroupValues / 4;
+
+  /// Sums of x over each group, 1024 * a + b.
+  struct MinSums {
+    std::int16_t a[kGroups];
+    std::int16_t b[kGroups];
+  };
+
  public:
   static constexpr std::size_t kValues = 256;
   static constexpr std::size_t kBlocks = 1;
@@ -34,14 +44,25 @@ class SuperBlockPanel {
   }
 
   template <std::size_t kTokens>
-  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t /*blocks*/,
-           Float* sums) const {
+  struct Packed {
     Token tokens[kTokens];
-    Unsigned hi[kTokens];
+    alignas(64) Byte hi[kTokens][kValues];
+    MinSums min_sums[kTokens];
+  };
+  template <std::size_t kTokens>
+  static Packed<kTokens> pack(const Activations& x, std::size_t first_token, std::size_t block,
+                              std::size_t /*blocks*/) {
+    Packed<kTokens> packed;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      tokens[t] = token_of(x, first_token + t);
-      hi[t] = unsigned_of(tokens[t].hi + block * kValues);
+      const Token& token = packed.tokens[t] = token_of(x, first_token + t);
+      make_unsigned(token.hi + block * kValues, packed.hi[t]);
+      if constexpr (Format::kHasMin) packed.min_sums[t] = min_sums(token.sums + block * 16);
     }
+    return packed;
+  }
+
+  template <std::size_t kTokens>
+  void add(const Packed<kTokens>& x, std::size_t block, std::size_t /*blocks*/, Float* sums) const {
     Int high[kTokens];
     Int low[kTokens];
     for (std::size_t t = 0; t < kTokens; ++t) high[t] = low[t] = zero();
@@ -57,8 +78,8 @@ class SuperBlockPanel {
         const std::size_t v = group * kGroupVectors + i;
         const Int quants = quants_[v];
         for (std::size_t t = 0; t < kTokens; ++t) {
-          group_high[t] = dot_bytes(group_high[t], same_ints(hi[t].bytes + 4 * v), quants);
-          group_low[t] = dot_bytes(group_low[t], same_ints(tokens[t].lo + block * kValues + 4 * v), quants);
+          group_high[t] = dot_bytes(group_high[t], same_ints(x.hi[t] + 4 * v), quants);
+          group_low[t] = dot_bytes(group_low[t], same_ints(x.tokens[t].lo + block * kValues + 4 * v), quants);
         }
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
@@ -67,25 +88,26 @@ class SuperBlockPanel {
       }
     }
     for (std::size_t t = 0; t < kTokens; ++t) {
+      const Token& token = x.tokens[t];
       const Float joined = fused(all_floats(256.0F), to_floats(high[t]), to_floats(low[t]));
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, tokens[t].d[block], joined,
-                                            min_term(tokens[t].sums + block * 16));
-      if (tokens[t].remainder_d[block] != 0) sums[t] = add_remainder(tokens[t], block, sums[t]);
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, min_term(x.min_sums[t]));
+      if (token.remainder_d[block] != 0) sums[t] = add_remainder(token, block, sums[t]);
     }
   }
 
  private:
-  static constexpr std::size_t kGroupValues = Format::kGroupValues;
-  static constexpr std::size_t kGroups = kValues / kGroupValues;
-  static constexpr std::size_t kGroupVectors = kGroupValues / 4;
-  static constexpr std::size_t kVectors = kValues / 4;
-
-  struct Unsigned {
-    alignas(64) Byte bytes[kValues];
-  };
-  static Unsigned unsigned_of(const std::int8_t* plane) {
-    Unsigned result;
-    for (std::size_t i = 0; i < kValues; i += 64) store(bit_xor(load(plane + i), all_bytes(-128)), result.bytes + i);
+  /// 128 more.
+  static void make_unsigned(const std::int8_t* plane, Byte* bytes) {
+    for (std::size_t i = 0; i < kValues; i += 64) store(bit_xor(load(plane + i), all_bytes(-128)), bytes + i);
+  }
+  /// Of 16 sums of 16 values.
+  static MinSums min_sums(const std::int32_t* sums) {
+    MinSums result;
+    for (std::size_t group = 0; group < kGroups; ++group) {
+      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
+      result.a[group] = static_cast<std::int16_t>(sum >> 10);
+      result.b[group] = static_cast<std::int16_t>(sum & 1023);
+    }
     return result;
   }
 
@@ -126,39 +148,33 @@ class SuperBlockPanel {
     }
   }
 
-  /// M, from 16 sums of 16 values.
-  Float min_term(const std::int32_t* sums) const {
+  /// M.
+  Float min_term(const MinSums& sums) const {
     if constexpr (!Format::kHasMin) return all_floats(0);
-    alignas(64) std::int16_t a[kGroups];
-    alignas(64) std::int16_t b[kGroups];
-    for (std::size_t group = 0; group < kGroups; ++group) {
-      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
-      a[group] = static_cast<std::int16_t>(sum >> 10);
-      b[group] = static_cast<std::int16_t>(sum & 1023);
-    }
     Int high = zero();
     Int low = zero();
     for (std::size_t pair = 0; pair < kGroups / 2; ++pair) {
-      high = dot_words(high, mins_[pair], same_ints(a + 2 * pair));
-      low = dot_words(low, mins_[pair], same_ints(b + 2 * pair));
+      high = dot_words(high, mins_[pair], same_ints(sums.a + 2 * pair));
+      low = dot_words(low, mins_[pair], same_ints(sums.b + 2 * pair));
     }
     return to_floats(add_ints(shift_ints_left<10>(high), low));
   }
 
   Float add_remainder(const Token& x, std::size_t block, Float sum) const {
-    const Unsigned remainder = unsigned_of(x.remainder + block * kValues);
+    alignas(64) Byte remainder[kValues];
+    make_unsigned(x.remainder + block * kValues, remainder);
     Int total = zero();
     for (std::size_t group = 0; group < kGroups; ++group) {
       Int group_sum = starts_[group];
       for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
-        group_sum = dot_bytes(group_sum, same_ints(remainder.bytes + 4 * v), quants_[v]);
+        group_sum = dot_bytes(group_sum, same_ints(remainder + 4 * v), quants_[v]);
       total = add_ints(total, multiply_ints(group_sum, sub_scales_[group]));
     }
     return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(total),
-                                       min_term(x.remainder_sums + block * 16));
+                                       min_term(min_sums(x.remainder_sums + block * 16)));
   }
 
-  Int quants_[kVectors];
+  Int quants_[kValues / 4];
   Int starts_[kGroups];
   Int sub_scales_[kGroups];
   Int mins_[kGroups / 2];  ///< words: of two groups
