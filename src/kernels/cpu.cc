@@ -63,8 +63,10 @@ CpuFeatures detect_cpu() {
 
 CpuFeatures detect_cpu() {
   constexpr unsigned long kDotProducts = 1UL << 20;  // HWCAP_ASIMDDP
+  constexpr unsigned long kMatrices = 1UL << 13;     // HWCAP2_I8MM
   CpuFeatures features;
   features.neon = (getauxval(AT_HWCAP) & kDotProducts) != 0;
+  features.i8mm = features.neon && (getauxval(AT_HWCAP2) & kMatrices) != 0;
   return features;
 }
 

@@ -8,6 +8,7 @@ struct CpuFeatures {
   bool avx2 = false;    ///< AVX2, FMA, F16C, BMI2
   bool avx512 = false;  ///< the above and AVX-512 F, BW, DQ, VL, VBMI, VNNI
   bool neon = false;    ///< NEON with dot products of bytes
+  bool i8mm = false;    ///< the above and products of matrices of bytes
 };
 
 CpuFeatures detect_cpu();

@@ -33,6 +33,7 @@ const std::vector<Kernels>& available() {
     if (cpu.avx512) list.push_back(overlay(list.back(), kAvx512Kernels));
 #elif defined(__aarch64__)
     if (cpu.neon) list.push_back(overlay(list.back(), kNeonKernels));
+    if (cpu.i8mm) list.push_back(overlay(list.back(), kI8mmKernels));
 #endif
     return list;
   }();
@@ -44,6 +45,7 @@ std::string_view needs_of(std::string_view isa) {
   if (isa == "avx2") return "AVX2, FMA, F16C and BMI2";
   if (isa == "avx512") return "AVX-512 F, BW, DQ, VL, VBMI and VNNI";
   if (isa == "neon") return "a 64-bit ARM CPU with dot products of bytes (asimddp)";
+  if (isa == "i8mm") return "a 64-bit ARM CPU with dot products and products of matrices of bytes (asimddp, i8mm)";
   return {};
 }
 
@@ -55,7 +57,7 @@ const Kernels& select() {
   const std::string_view needs = needs_of(wanted);
   if (needs.empty()) {
     throw Error(ErrorKind::usage, "ASSAY_ISA: '" + std::string(wanted) + "' is no instruction set",
-                "set it to scalar, avx2, avx512 or neon, or unset it for the best this machine has");
+                "set it to scalar, avx2, avx512, neon or i8mm, or unset it for the best this machine has");
   }
   std::string names;
   for (const Kernels& table : available()) names += (names.empty() ? "" : ", ") + std::string(table.isa);

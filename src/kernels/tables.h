@@ -9,5 +9,6 @@ namespace assay::kernels {
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kNeonKernels;
+extern const Kernels kI8mmKernels;
 
 }  // namespace assay::kernels

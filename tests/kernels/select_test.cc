@@ -36,7 +36,7 @@ class ForcedIsa : public testing::TestWithParam<const char*> {
   setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
   const Kernels& chosen = kernels();
   bool is_right = std::string(chosen.isa) == isa && &chosen == find_kernels(isa);
-  for (const char* other : {"scalar", "avx2", "avx512", "neon"}) {
+  for (const char* other : {"scalar", "avx2", "avx512", "neon", "i8mm"}) {
     const Kernels* table = find_kernels(other);
     if (table == nullptr || std::string(other) == isa) continue;
     is_right = is_right && table->softmax != chosen.softmax;
@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::ValuesIn(test::vector_isas(
 TEST(Select, UnknownNameIsAnError) {
   use_processes();
   EXPECT_EXIT(exit_with_error_of("avx9"), testing::ExitedWithCode(2),
-              "'avx9' is no instruction set.*scalar, avx2, avx512 or neon");
+              "'avx9' is no instruction set.*scalar, avx2, avx512, neon or i8mm");
 }
 
 TEST(Select, AForeignCpusSetIsAnError) {
@@ -88,7 +88,8 @@ TEST(Select, EmptyMeansTheBest) {
       {
         setenv("ASSAY_ISA", "", 1);  // NOLINT(concurrency-mt-unsafe): the only thread
         const CpuFeatures cpu = detect_cpu();
-        const std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : cpu.neon ? "neon" : "scalar";
+        std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : cpu.neon ? "neon" : "scalar";
+        if (cpu.i8mm) best = "i8mm";
         std::_Exit(kernels().isa == best ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");

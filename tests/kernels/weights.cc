@@ -63,7 +63,7 @@ std::vector<const char*> vector_isas() {
 #if defined(__x86_64__)
   return {"avx2", "avx512"};
 #elif defined(__aarch64__)
-  return {"neon"};
+  return {"neon", "i8mm"};
 #else
   return {};
 #endif

@@ -29,9 +29,9 @@ class SmallBlockPanel {
       by_row[i] =
           subtract_bytes({{first.part[0], first.part[1], second.part[0], second.part[1]}}, all_bytes(Format::kBias));
     }
-    transpose_ints(by_row, quants_);
-    low_starts_[0] = start_of_low(quants_, kBlockVectors);
-    low_starts_[1] = start_of_low(quants_ + kBlockVectors, kBlockVectors);
+    arrange_quants(by_row, quants_);
+    low_starts_[0] = start_of_low(quants_, kValues);
+    low_starts_[1] = start_of_low(quants_ + kBlockVectors, kValues);
     scales_[0] = panel_scales<Format::kHasMin>(rows, offset);
     scales_[1] = panel_scales<Format::kHasMin>(rows, next);
   }
@@ -46,14 +46,14 @@ class SmallBlockPanel {
         hi[t] = token.hi + (block + i) * kValues;
         lo[t] = token.lo + (block + i) * kValues;
       }
-      Int integers[kTokens];
-      for (std::size_t t = 0; t < kTokens; ++t) integers[t] = zero();
-      add_products<kTokens>(integers, i, hi);
-      for (std::size_t t = 0; t < kTokens; ++t) integers[t] = add_ints(shift_ints_left<8>(integers[t]), low_starts_[i]);
-      add_products<kTokens>(integers, i, lo);
+      PanelSums<kTokens> integers;
+      add_products(integers, i, hi);
+      integers.template shift_left<8>();
+      integers.add(low_starts_[i]);
+      add_products(integers, i, lo);
       for (std::size_t t = 0; t < kTokens; ++t) {
         const Token token = token_of(x, first_token + t);
-        sums[t] = step(sums[t], i, token.d[block + i], integers[t], token.sums + 2 * (block + i));
+        sums[t] = step(sums[t], i, token.d[block + i], integers.of_token(t), token.sums + 2 * (block + i));
         if (token.remainder_d[block + i] != 0) sums[t] = add_remainder(token, block + i, i, sums[t]);
       }
     }
@@ -63,9 +63,10 @@ class SmallBlockPanel {
   static constexpr std::size_t kBlockVectors = kValues / 4;
 
   template <std::size_t kTokens, typename Plane>
-  [[gnu::always_inline]] void add_products(Int* integers, std::size_t i, const Plane* const* planes) const {
-    dot_sixteen<kTokens>(integers, quants_ + i * kBlockVectors, planes, 0);
-    dot_sixteen<kTokens>(integers, quants_ + i * kBlockVectors + 4, planes, 16);
+  [[gnu::always_inline]] void add_products(PanelSums<kTokens>& integers, std::size_t i,
+                                           const Plane* const* planes) const {
+    integers.add_sixteen(quants_ + i * kBlockVectors, planes, 0);
+    integers.add_sixteen(quants_ + i * kBlockVectors + 4, planes, 16);
   }
 
   /// M = sum of -1 * x.
@@ -76,9 +77,9 @@ class SmallBlockPanel {
 
   Float add_remainder(const Token& x, std::size_t block, std::size_t i, const Float& sum) const {
     const std::int8_t* remainder = x.remainder + block * kValues;
-    Int integers = zero();
-    add_products<1>(&integers, i, &remainder);
-    return step(sum, i, x.remainder_d[block], integers, x.remainder_sums + 2 * block);
+    PanelSums<1> integers;
+    add_products(integers, i, &remainder);
+    return step(sum, i, x.remainder_d[block], integers.of_token(0), x.remainder_sums + 2 * block);
   }
 
   Int quants_[2 * kBlockVectors];  ///< the first block, then the second

@@ -26,7 +26,7 @@ class SuperBlockPanel {
     unpack_quarter<2>(rows, offset);
     unpack_quarter<3>(rows, offset);
     for (std::size_t group = 0; group < kGroups; ++group)
-      low_starts_[group] = start_of_low(quants_ + group * kGroupVectors, kGroupVectors);
+      low_starts_[group] = start_of_low(quants_ + group * kGroupVectors, kGroupValues);
     unpack_groups(
         rows, offset, [](const Byte* bytes) { return Format::scales(bytes); }, sub_scales_);
     if constexpr (Format::kHasMin)
@@ -44,13 +44,11 @@ class SuperBlockPanel {
       hi[t] = token.hi + block * kValues;
       lo[t] = token.lo + block * kValues;
     }
-    Int high[kTokens];
-    Int low[kTokens];
-    scaled_sums<kTokens, false>(hi, high);
-    scaled_sums<kTokens, true>(lo, low);
+    const auto high = scaled_sums<kTokens, false>(hi);
+    const auto low = scaled_sums<kTokens, true>(lo);
     for (std::size_t t = 0; t < kTokens; ++t) {
       const Token token = token_of(x, first_token + t);
-      const Float joined = fused(all_floats(256.0F), to_floats(high[t]), to_floats(low[t]));
+      const Float joined = fused(all_floats(256.0F), to_floats(high.of_token(t)), to_floats(low.of_token(t)));
       sums[t] =
           panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, min_term(token.sums + block * 16));
       if (token.remainder_d[block] != 0) sums[t] = add_remainder(token, block, sums[t]);
@@ -69,7 +67,7 @@ class SuperBlockPanel {
       by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
       if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
     }
-    transpose_ints(by_row, quants_ + 16 * kQuarter);
+    arrange_quants(by_row, quants_ + 16 * kQuarter);
   }
   /// Of 16 bytes a row, which a format with groups of 32 writes twice each.
   template <typename Bytes>
@@ -82,16 +80,16 @@ class SuperBlockPanel {
   }
 
   template <std::size_t kTokens, bool kIsLow, typename Plane>
-  void scaled_sums(const Plane* const* planes, Int* sums) const {
-    for (std::size_t t = 0; t < kTokens; ++t) sums[t] = zero();
+  PanelSums<kTokens> scaled_sums(const Plane* const* planes) const {
+    PanelSums<kTokens> sums;
     for (std::size_t group = 0; group < kGroups; ++group) {
-      Int group_sums[kTokens];
-      for (std::size_t t = 0; t < kTokens; ++t) group_sums[t] = kIsLow ? low_starts_[group] : zero();
-      for (std::size_t i = 0; i < kGroupValues; i += 16)
-        dot_sixteen<kTokens>(group_sums, quants_ + (group * kGroupValues + i) / 4, planes, group * kGroupValues + i);
-      for (std::size_t t = 0; t < kTokens; ++t)
-        sums[t] = add_products_of_ints(sums[t], group_sums[t], sub_scales_[group]);
+      PanelSums<kTokens> group_sums;
+      if constexpr (kIsLow) group_sums.add(low_starts_[group]);
+      for (std::size_t i = group * kGroupValues; i < (group + 1) * kGroupValues; i += 16)
+        group_sums.add_sixteen(quants_ + i / 4, planes, i);
+      sums.add_products(group_sums, sub_scales_[group]);
     }
+    return sums;
   }
 
   /// M, from 16 sums of 16 values.
@@ -107,8 +105,7 @@ class SuperBlockPanel {
 
   Float add_remainder(const Token& x, std::size_t block, Float sum) const {
     const std::int8_t* remainder = x.remainder + block * kValues;
-    Int integers;
-    scaled_sums<1, false>(&remainder, &integers);
+    const Int integers = scaled_sums<1, false>(&remainder).of_token(0);
     return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(integers),
                                        min_term(x.remainder_sums + block * 16));
   }

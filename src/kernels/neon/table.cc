@@ -3,6 +3,7 @@
 // The vectors first, then the products: the generic headers are written over their names.
 // clang-format off
 #include "kernels/neon/vec.h"
+#include "kernels/neon/panel_sums.h"
 #include "kernels/neon/small_block.h"
 #include "kernels/neon/small_block_panel.h"
 #include "kernels/neon/super_block.h"

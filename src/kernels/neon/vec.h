@@ -68,9 +68,6 @@ inline Int zero() { return all_bytes(0); }
 inline Int load(const void* p) {
   return by_parts<Int>([&](std::size_t i) { return vld1q_u8(static_cast<const std::uint8_t*>(p) + 16 * i); });
 }
-inline void store(const Int& a, void* p) {
-  for (std::size_t i = 0; i < 4; ++i) vst1q_u8(static_cast<std::uint8_t*>(p) + 16 * i, a.part[i]);
-}
 inline Int load_twice(const void* p) {
   return by_parts<Int>([&](std::size_t i) { return vld1q_u8(static_cast<const std::uint8_t*>(p) + 16 * (i % 2)); });
 }
@@ -159,6 +156,12 @@ inline void store_bytes(const Int& a, void* p) {
   const uint8x16_t low = vuzp1q_u8(a.part[0], a.part[1]);
   const uint8x16_t high = vuzp1q_u8(a.part[2], a.part[3]);
   vst1q_u8(static_cast<std::uint8_t*>(p), vuzp1q_u8(low, high));
+}
+
+/// 16 bytes of a plane of activations, less 128 where they are unsigned.
+inline int8x16_t signed_plane(const std::int8_t* p) { return vld1q_s8(p); }
+inline int8x16_t signed_plane(const std::uint8_t* p) {
+  return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(128)));
 }
 
 // Floats.
