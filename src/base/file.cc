@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -19,7 +20,11 @@ std::string reason(int error_number) { return std::generic_category().message(er
 
 Error io_error(const char* verb, const std::filesystem::path& path, int error_number) {
   std::string hint;
-  if (error_number == ENOENT) hint = "Check the path; `assay pull --list` shows the models that have short names.";
+  if (error_number == ENOENT) {
+    hint = verb == std::string_view("open")
+               ? "Check the path; `assay pull --list` shows the models that have short names."
+               : "Check the path: its folder is not there.";
+  }
   if (error_number == ENOSPC || error_number == EDQUOT) hint = "The disk is full: free some space and run it again.";
   return {ErrorKind::io, fmt::format("{}: cannot {}: {}", path.string(), verb, reason(error_number)), hint};
 }
@@ -68,6 +73,13 @@ MappedFile::~MappedFile() {
 }
 
 OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw Error(ErrorKind::io,
+                fmt::format("{}: cannot create: {}", path_.string(),
+                            S_ISDIR(status.st_mode) ? "a folder has that name" : "a device or a pipe has that name"),
+                "Give the name of a file.");
+  }
   temporary_ = path_;
   temporary_ += fmt::format(".{}.part", ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -110,6 +122,10 @@ void OutputFile::commit() {
     ::unlink(temporary_.c_str());
     throw io_error("write", path_, error_number);
   }
+}
+
+void check_output(const std::filesystem::path& path) {
+  if (!path.empty()) OutputFile{path};
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {

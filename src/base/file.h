@@ -30,7 +30,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-/// Writes to a temporary name beside `path` and renames on commit(). Without commit() nothing stays behind.
+/// Writes to a temporary name beside `path` and renames on commit(). Without commit() nothing stays behind. A folder, a
+/// device or a pipe of that name is refused at once.
 /// Every failure, a full disk included, throws Error{io} and names the path.
 class OutputFile {
  public:
@@ -50,6 +51,10 @@ class OutputFile {
   std::filesystem::path temporary_;
   int descriptor_ = -1;
 };
+
+/// Throws Error{io} when no OutputFile of that name could be committed; an empty name is none. What cannot be written
+/// is found out before the work, not after.
+void check_output(const std::filesystem::path& path);
 
 /// The whole file as bytes. Throws Error{io}, or Error{input} when it is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes);

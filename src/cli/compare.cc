@@ -62,8 +62,7 @@ void check(const CompareOptions& options) {
 int execute(const CompareOptions& options) {
   check(options);
   if (options.weights) return compare_weight_files(options.models, options.engine.threads, options.json);
-  // What cannot be written is found out before the work, not after.
-  if (!options.page.empty()) OutputFile{options.page};
+  check_output(options.page);
   CompareRun run = open_models(options);
   if (!options.text.file.empty()) compare_text(run);
   if (options.prompt) compare_prompt(run);

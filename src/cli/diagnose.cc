@@ -86,8 +86,7 @@ class ExactTaps {
 };
 
 int execute(const Options& options) {
-  // What cannot be written is found out before the work, not after.
-  if (!options.page.empty()) OutputFile{options.page};
+  check_output(options.page);
   const model::Model model = model::load_model(open_model_file(options.model));
   const auto tokenizer = tokenizer::Tokenizer::from_gguf(model.file);
   const int threads = options.threads == 0 ? available_threads() : options.threads;

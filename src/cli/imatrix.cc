@@ -49,12 +49,12 @@ recipe::Importance collect(const Options& options, Session& session, const compa
 }
 
 int execute(const Options& options) {
+  check_output(options.output);
   const std::string text = read_text(options.text);
   EngineArguments arguments = options.engine;
   arguments.context = options.text.context;
   const auto session = open_session(arguments);
   check_not_input(session->model.file, options.output);
-  { const OutputFile probe(options.output); }  // a place that cannot be written is known before the work
   const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
   const auto start = std::chrono::steady_clock::now();
   const recipe::Importance importance = collect(options, *session, chunks);

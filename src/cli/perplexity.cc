@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "cli/chunk_progress.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -58,6 +59,7 @@ nlohmann::ordered_json to_json(const std::vector<compare::ChunkScore>& scores) {
 }
 
 int execute(const Options& options) {
+  check_output(options.resume);
   const std::string text = read_text(options.text);
   EngineArguments arguments = options.engine;
   arguments.context = options.text.context;

@@ -221,12 +221,12 @@ void print_next(const Options& options, const std::vector<Written>& all, const s
 }
 
 int execute(Options options) {
+  if (options.output.empty()) options.output = "probe";
+  while (options.output.size() > 1 && options.output.back() == '/') options.output.pop_back();
+  OutputFolder folder(options.output);
   const model::Model model = model::load_model(open_model_file(options.model));
   for (const std::string& warning : model.warnings) print_note(warning);
   const auto tokenizer = tokenizer::Tokenizer::from_gguf(model.file);
-  if (options.output.empty()) options.output = "probe";
-  OutputFolder folder(options.output);
-
   const std::vector<diagnose::Probe> probes =
       diagnose::choose_probes(model.plan, *tokenizer, {model.plan.context_length, options.long_prompt});
   engine::EngineOptions engine_options;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -133,6 +134,7 @@ int execute(Options options) {
   rules.mix = &recipe::find_mix(options.type);
   rules.is_pure = options.is_pure;
   for (const std::string& text : options.overrides) rules.overrides.push_back(recipe::parse_override(text));
+  if (!options.is_dry_run) check_output(options.output);
   const gguf::File file = open_model_file(options.input);
   if (!options.is_dry_run) check_not_input(file, options.output);
   std::optional<recipe::Importance> importance;

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -159,6 +160,7 @@ int execute(const Options& options) {
   if (options.ids && (options.prompt.text || !options.prompt.file.empty())) {
     throw Error(ErrorKind::usage, "both a text and --ids are given", "Give one of them.");
   }
+  check_output(options.output);
   const std::string text = options.ids ? "" : read_prompt(options.prompt);
   const auto session = open_session(options.engine);
   check_not_input(session->model.file, options.output);

@@ -101,10 +101,14 @@ TEST_F(FileTest, WhenTheDiskIsFullNothingStays) {
 TEST_F(FileTest, OutputsThatCannotBeAreNamed) {
   EXPECT_THROW(OutputFile(folder_ / "absent" / "out"), Error);
   std::filesystem::create_directories(folder_ / "taken" / "inside");
-  OutputFile file(folder_ / "taken");
+  EXPECT_THROW(OutputFile(folder_ / "taken"), Error);
+  EXPECT_THROW(OutputFile(folder_ / "taken" / ""), Error);
+  EXPECT_THROW(OutputFile("/dev/null"), Error);
+  OutputFile file(folder_ / "free");
   file.write("x");
-  EXPECT_THROW(file.commit(), Error);  // a folder stands there
-  EXPECT_EQ(files(), 1);
+  std::filesystem::create_directories(folder_ / "free" / "inside");
+  EXPECT_THROW(file.commit(), Error);  // a folder came in between
+  EXPECT_EQ(files(), 2);
 }
 
 TEST_F(FileTest, MapsWhatWasWritten) {

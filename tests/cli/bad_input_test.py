@@ -88,6 +88,29 @@ def test_statistics_against_numpy():
             assert np.abs(np.cumsum(found["histogram"]) - np.cumsum(expected)).max() <= 2
 
 
+@pytest.mark.parametrize("command", [
+    ("diagnose", MODEL, "-p", "a", "--generated", "5", "--html"),
+    ("compare", MODEL, MODEL, "-p", "a", "--html"),
+    ("imatrix", MODEL, "--text", __file__, "-o"),
+    ("trace", MODEL, "-p", "a", "-o"),
+    ("perplexity", MODEL, "--text", __file__, "--resume"),
+    ("quantize", MODEL),
+    ("probe", MODEL, "-o"),
+], ids=lambda command: command[0])
+@pytest.mark.parametrize("place", ["folder", "absent/out"])
+def test_places_that_cannot_be_written_are_refused_before_the_work(tmp_path, command, place):
+    (tmp_path / "folder").mkdir()
+    if command[0] == "probe" and place != "folder":
+        pytest.skip("probe makes the folders it needs")
+    # A model that is none would be refused, had it been looked at first.
+    nothing = tmp_path / "bad.gguf"
+    nothing.write_bytes(b"nothing")
+    arguments = [nothing if argument == MODEL else argument for argument in command]
+    arguments += [tmp_path / place] + (["Q8_0"] if command[0] == "quantize" else [])
+    assert_refused(assay(*arguments), str(tmp_path / place))
+    assert sorted(tmp_path.iterdir()) == [nothing, tmp_path / "folder"] and not any((tmp_path / "folder").iterdir())
+
+
 def test_output_that_cannot_be_written():
     with open("/dev/full", "wb") as full:
         result = subprocess.run([os.environ["ASSAY_BINARY"], "inspect"], stdout=full, stderr=subprocess.PIPE, timeout=60)
