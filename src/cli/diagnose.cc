@@ -22,8 +22,8 @@
 #include "cli/prompt.h"
 #include "cli/terminal.h"
 #include "compare/summary.h"
+#include "diagnose/exact_taps.h"
 #include "diagnose/rounding.h"
-#include "diagnose/stepper.h"
 #include "report/diagnosis_json.h"
 #include "report/diagnosis_page.h"
 #include "report/diagnosis_text.h"
@@ -58,33 +58,6 @@ std::vector<Arithmetic> parse_arithmetics(const std::string& text) {
               "One of f32, f16, q8, bf16, f16acc.");
 }
 
-/// Exact values of a tap, for dumps whose names or layouts only their content tells.
-class ExactTaps {
- public:
-  ExactTaps(const model::Plan& plan, int threads) : stepper_(plan, threads) {}
-
-  std::span<const double> operator()(std::span<const std::int32_t> tokens, model::ValueId id) {
-    const model::Plan& plan = stepper_.plan();
-    if (!std::equal(tokens.begin(), tokens.end(), passage_.tokens.begin(), passage_.tokens.end())) {
-      passage_.tokens.assign(tokens.begin(), tokens.end());
-      passage_.positions.resize(tokens.size());
-      for (std::size_t i = 0; i < tokens.size(); ++i) passage_.positions[i] = i;
-      values_.assign(plan.values.size(), {});
-      for (const model::Step& step : plan.steps) {
-        std::vector<const diagnose::Matrix*> inputs;
-        for (const model::ValueId input : step.inputs) inputs.push_back(&values_[static_cast<std::size_t>(input)]);
-        values_[static_cast<std::size_t>(step.output)] = stepper_.run(step, passage_, inputs);
-      }
-    }
-    return values_[static_cast<std::size_t>(id)].values;
-  }
-
- private:
-  diagnose::Stepper stepper_;
-  diagnose::Passage passage_;
-  std::vector<diagnose::Matrix> values_;
-};
-
 int execute(const Options& options) {
   check_output(options.page);
   const model::Model model = model::load_model(open_model_file(options.model));
@@ -98,7 +71,7 @@ int execute(const Options& options) {
     reading.tokens = encode_prompt(*tokenizer, *options.prompt, true, model.file.name());
   }
   reading.prompt_tokens = reading.tokens.size();
-  reading.reference = ExactTaps(model.plan, threads);
+  reading.reference = diagnose::ExactTaps(model.plan, threads);
   trace::ForeignTrace trace;
   if (!options.trace.empty()) {
     trace = trace::read_foreign_trace(options.trace, model.plan, reading);
