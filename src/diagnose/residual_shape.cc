@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "diagnose/usual.h"
+
 namespace assay::diagnose {
 namespace {
 
@@ -53,14 +55,11 @@ std::string stale(const Residual& r) {
 
 /// The factor in words, when it is a usual one.
 std::string usual_factor(double factor, std::size_t width, std::size_t head_width) {
-  const auto matches = [&](double value) { return std::abs(factor / value - 1) < 1e-3; };
-  for (const auto& [size, text] : {std::pair(head_width, "head's width"), std::pair(width, "row's width")}) {
-    const double number = static_cast<double>(size);
+  for (const auto& [size, name] : {std::pair(head_width, "head's width"), std::pair(width, "row's width")}) {
     if (size < 2) continue;
-    if (matches(std::sqrt(number))) return fmt::format(", the root of the {}", text);
-    if (matches(1 / std::sqrt(number))) return fmt::format(", 1 / root of the {}", text);
-    if (matches(number)) return fmt::format(", the {}", text);
-    if (matches(1 / number)) return fmt::format(", 1 / the {}", text);
+    for (const Usual& usual : factors_of(size, name)) {
+      if (std::abs(factor / usual.value - 1) < 1e-3) return ", " + usual.text;
+    }
   }
   return "";
 }

@@ -112,8 +112,8 @@ TEST(Fingerprint, Scales) {
   };
   EXPECT_EQ(times(3), "a pure scale: every row is 3 times the right one");
   EXPECT_EQ(times(-1), "a pure scale: every row is -1 times the right one");
-  EXPECT_EQ(times(0.25), "a pure scale: every row is 0.25 times the right one, 1 / root of the head's width");
-  EXPECT_EQ(times(8), "a pure scale: every row is 8 times the right one, the root of the row's width");
+  EXPECT_EQ(times(0.25), "a pure scale: every row is 0.25 times the right one, 1/sqrt(head's width)");
+  EXPECT_EQ(times(8), "a pure scale: every row is 8 times the right one, sqrt(row's width)");
   EXPECT_EQ(times(0), "all values are zero");
   EXPECT_EQ(of([](const Matrix& m, std::size_t r, std::size_t c) { return static_cast<double>(r + 2) * m.row(r)[c]; }),
             "the right direction with another length: 2 to 7 times, by token");

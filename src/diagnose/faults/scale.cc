@@ -10,20 +10,13 @@ namespace {
 
 std::vector<Usual> usual_factors(const Site& site) {
   const model::HyperParameters& hp = site.hyper_parameters();
-  const double width = std::sqrt(static_cast<double>(hp.embedding_length));
-  const double head = std::sqrt(static_cast<double>(hp.key_length));
-  return {{1, "1"},
-          {2, "2"},
-          {0.5, "1/2"},
-          {-1, "-1"},
-          {width, "sqrt(n_embd)"},
-          {1 / width, "1/sqrt(n_embd)"},
-          {head, "sqrt(d_head)"},
-          {1 / head, "1/sqrt(d_head)"},
-          {head * head, "d_head"},
-          {1 / (head * head), "1/d_head"},
-          {std::sqrt(0.5), "1/sqrt(2)"},
-          {std::sqrt(2.0), "sqrt(2)"}};
+  std::vector<Usual> factors = {{1, "1"}, {2, "2"}, {0.5, "1/2"}, {-1, "-1"}};
+  for (const auto& of : {factors_of(hp.embedding_length, "n_embd"), factors_of(hp.key_length, "d_head")}) {
+    factors.insert(factors.end(), of.begin(), of.end());
+  }
+  factors.push_back({std::sqrt(0.5), "1/sqrt(2)"});
+  factors.push_back({std::sqrt(2.0), "sqrt(2)"});
+  return factors;
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagnose/matrix.h"
+#include "diagnose/usual.h"
 
 namespace assay::diagnose {
 
@@ -19,11 +20,6 @@ double minimize(double low, double high, std::size_t points, const std::function
 
 /// Every value times `factor`.
 Matrix times(Matrix values, double factor);
-
-struct Usual {
-  double value;
-  std::string text;  ///< as people write it: "1/sqrt(n_embd)"
-};
 
 /// The usual values that reproduce as well as the solved one, in their order; else the solved one alone, with so many
 /// digits. `error` is a disagreement().

@@ -13,6 +13,7 @@
 #include "diagnose/gates/weight_match.h"
 #include "diagnose/gates/weight_pattern.h"
 #include "diagnose/observation.h"
+#include "diagnose/usual.h"
 #include "diagnose/walk.h"
 
 namespace assay::diagnose {
@@ -260,14 +261,11 @@ class WeightGate {
   }
 
   std::string factor_name(double factor) const {
-    const double width = static_cast<double>(model_.hyper_parameters.embedding_length);
-    const double head = static_cast<double>(model_.hyper_parameters.key_length);
-    const std::pair<const char*, double> usual[] = {{"sqrt(n_embd)", std::sqrt(width)},
-                                                    {"1/sqrt(n_embd)", 1 / std::sqrt(width)},
-                                                    {"sqrt(d_head)", std::sqrt(head)},
-                                                    {"1/sqrt(d_head)", 1 / std::sqrt(head)}};
-    for (const auto& [name, value] : usual) {
-      if (std::abs(factor / value - 1) < kReproduced) return name;
+    const model::HyperParameters& hp = model_.hyper_parameters;
+    for (const auto& of : {factors_of(hp.embedding_length, "n_embd"), factors_of(hp.key_length, "d_head")}) {
+      for (const Usual& usual : of) {
+        if (std::abs(factor / usual.value - 1) < kReproduced) return usual.text;
+      }
     }
     return fmt::format("{:.4g}", factor);
   }
