@@ -343,12 +343,12 @@ def test_order_of_channels_in_heads(model, taps, tmp_path):
 
 def test_map(model, taps, tmp_path):
     np.savez(tmp_path / "t.npz", **{"dec/0/Q": taps["blk.0.q"], "dec/1/Q": taps["blk.1.q"], "stepNorm_final": taps["final_norm"],
-                                    "kq-0": taps["blk.0.k"], "seq": np.array(TOKENS), "scratch_7": taps["embed"]})
+                                    "kq-0": taps["blk.0.k"], "ATTN_1": taps["blk.1.k"], "seq": np.array(TOKENS), "scratch_7": taps["embed"]})
     lines = tmp_path / "map"
-    lines.write_text("# theirs = ours\ndec/N/Q = blk.N.q\n*Norm_final=final_norm\n\nkq-N = blk.N.k\nseq = tokens\nscratch* = -\n")
+    lines.write_text("# theirs = ours\ndec/N/Q = blk.N.q\n*Norm_final=final_norm\n\nkq-N = blk.N.k\nATTN_N = blk.N.k\nseq = tokens\nscratch* = -\n")
     trace = read(model, tmp_path / "t.npz", "--map", lines)
     assert trace["tokens"] == TOKENS and trace["extra"] == ["scratch_N: left out by the map"]
-    assert_is(trace, taps, ["blk.0.q", "blk.1.q", "final_norm", "blk.0.k"])
+    assert_is(trace, taps, ["blk.0.q", "blk.1.q", "final_norm", "blk.0.k", "blk.1.k"])
     lines.write_text("a = blk.0.q\nb blk.1.q\n")
     assert "line 2" in refused(model, tmp_path / "t.npz", "--map", lines)
     lines.write_text("seq = blk.0.quu\n")

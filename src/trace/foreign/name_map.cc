@@ -16,13 +16,15 @@ namespace {
 constexpr std::size_t kMaxBytes = 1 << 20;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || is_capital(c); }
 
-/// The text with each N that no letter follows replaced by the number.
+/// The text with each N replaced by the number that is not within a word: no letter follows it, no capital precedes it.
 std::string with_number(std::string_view text, std::string_view number) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_place = text[i] == 'N' && (i + 1 == text.size() || !is_letter(text[i + 1]));
+    const bool is_place =
+        text[i] == 'N' && (i + 1 == text.size() || !is_letter(text[i + 1])) && (i == 0 || !is_capital(text[i - 1]));
     if (is_place) {
       result += number;
     } else {

@@ -5,8 +5,9 @@
 //   *.final         = final_norm
 //   scratch*        = -
 //
-// `*` stands for any characters, N that no letter follows for a number, the same on both sides. Ours is a tap, a tensor
-// of the model, `tokens`, `generated`, or `-` for what shall be left out.
+// `*` stands for any characters, N for a number, the same on both sides, unless a letter follows or a capital precedes
+// it: the one in ATTN_N that is alone. Ours is a tap, a tensor of the model, `tokens`, `generated`, or `-` for what
+// shall be left out.
 #pragma once
 
 #include <filesystem>
