@@ -209,6 +209,9 @@ class TinyModel {
   void add_matrix(const std::string& name, const std::string& type_name, unsigned columns, unsigned rows, double rms) {
     const quant::Type* type = quant::find_type(type_name);
     if (type == nullptr || !type->is_decodable()) throw Error(ErrorKind::usage, "no values known for " + type_name);
+    if (type->is_quantized() && find_scales(*type) == std::end(kScaleFields)) {
+      throw Error(ErrorKind::usage, "no place known of the scales of " + type_name);
+    }
     if (columns % type->block_values != 0) {
       throw Error(ErrorKind::usage, fmt::format("{}: rows of {} are no whole blocks of {}", name, columns, type_name));
     }
@@ -235,10 +238,14 @@ class TinyModel {
 
   static void store(std::byte* bytes, std::uint16_t bits) { std::memcpy(bytes, &bits, sizeof bits); }
 
+  static const ScaleFields* find_scales(const quant::Type& type) {
+    return std::find_if(std::begin(kScaleFields), std::end(kScaleFields),
+                        [&](const ScaleFields& fields) { return fields.type == type.name; });
+  }
+
   /// Random bits; then d such that the block's values have this root mean square, and dmin such that they have no mean.
   void fill_quantized(const quant::Type& type, std::byte* bytes, double rms) {
-    const auto* fields = std::find_if(std::begin(kScaleFields), std::end(kScaleFields),
-                                      [&](const ScaleFields& f) { return f.type == type.name; });
+    const ScaleFields* fields = find_scales(type);
     for (std::size_t i = 0; i < type.block_bytes; ++i) bytes[i] = static_cast<std::byte>(random_() & 255U);
     double dmin = 0;
     if (fields->dmin != 0) {
