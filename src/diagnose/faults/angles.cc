@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/math.h"
@@ -85,27 +86,36 @@ std::vector<Angles::Sum> Angles::turned_back(std::span<const double> frequencies
   return sums;
 }
 
-std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change) {
+RopeOfModel::RopeOfModel(const Site& site) : site_(site) {
   const auto* rope = site.operation<model::Rope>();
-  if (rope == nullptr) return std::nullopt;
+  if (rope == nullptr) return;
   try {
-    const std::vector<double> divisors = factors(site);
-    const model::RopeTable own = model::rope_table(site.hyper_parameters(), divisors);
-    if (own.frequencies.size() != rope->frequencies.size()) return std::nullopt;
-    for (std::size_t i = 0; i < own.frequencies.size(); ++i) {
-      if (!is_near(own.frequencies[i], rope->frequencies[i])) return std::nullopt;
-    }
-    model::HyperParameters changed = site.hyper_parameters();
+    divisors_ = factors(site);
+    const std::vector<double> own = model::rope_table(site.hyper_parameters(), divisors_).frequencies;
+    follows_ = std::equal(own.begin(), own.end(), rope->frequencies.begin(), rope->frequencies.end(), is_near);
+  } catch (const Error&) {
+    follows_ = false;
+  }
+}
+
+std::optional<model::Rope> RopeOfModel::with(const std::function<void(model::HyperParameters&)>& change) const {
+  if (!follows_) return std::nullopt;
+  try {
+    model::HyperParameters changed = site_.hyper_parameters();
     change(changed);
     model::RopeTable table = model::rope_table(
-        changed, changed.rope_dimension_count / 2 == divisors.size() ? divisors : std::vector<double>());
-    model::Rope other = *rope;
+        changed, changed.rope_dimension_count / 2 == divisors_.size() ? divisors_ : std::vector<double>());
+    model::Rope other = *site_.operation<model::Rope>();
     other.frequencies = std::move(table.frequencies);
     other.magnitude = table.magnitude;
     return other;
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change) {
+  return RopeOfModel(site).with(change);
 }
 
 }  // namespace assay::diagnose

@@ -42,8 +42,21 @@ class Angles {
   double highest_ = 0;
 };
 
-/// The step's Rope as the model would have it with other hyper-parameters: its frequencies and its magnitude. None when
-/// they are impossible, or when the step's own do not follow from the model's hyper-parameters.
+/// The step's Rope as the model would have it with other hyper-parameters: its frequencies and its magnitude.
+class RopeOfModel {
+ public:
+  explicit RopeOfModel(const Site& site);
+
+  /// None when they are impossible, or when the step's own do not follow from the model's hyper-parameters.
+  std::optional<model::Rope> with(const std::function<void(model::HyperParameters&)>& change) const;
+
+ private:
+  const Site& site_;
+  std::vector<double> divisors_;  // of the tensor rope_freqs.weight; empty without
+  bool follows_ = false;
+};
+
+/// The same for one change.
 std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change);
 
 }  // namespace assay::diagnose

@@ -11,22 +11,24 @@
 namespace assay::diagnose {
 namespace {
 
-std::vector<double> frequencies(const Site& site, double base) {
-  const auto rope = rope_with(site, [base](model::HyperParameters& hp) { hp.rope_freq_base = base; });
+std::vector<double> frequencies(const Site& site, const RopeOfModel& of_model, double base) {
+  const auto rope = of_model.with([base](model::HyperParameters& hp) { hp.rope_freq_base = base; });
   return rope ? rope->frequencies : site.operation<model::Rope>()->frequencies;
 }
 
 Matrix rotated(const Site& here, double base) {
   model::Step changed = here.step();
-  std::get<model::Rope>(changed.operation).frequencies = frequencies(here, base);
+  std::get<model::Rope>(changed.operation).frequencies = frequencies(here, RopeOfModel(here), base);
   return here.run(changed);
 }
 
 /// The base that the given angles say.
-double solve(const Site& site) {
+double solve(const Site& site, const RopeOfModel& of_model) {
   const Angles angles(site);
   double limit = 4 * angles.lowest();
-  const auto error = [&](double log_base) { return -angles.agreement(frequencies(site, std::exp(log_base)), limit); };
+  const auto error = [&](double log_base) {
+    return -angles.agreement(frequencies(site, of_model, std::exp(log_base)), limit);
+  };
   // Angles of low positions have not wrapped, so the grid finds the right hollow; higher ones make it exact.
   const auto points = static_cast<std::size_t>(std::clamp(100 * angles.lowest(), 400.0, 4000.0));
   double log_base = minimize(std::log(100), std::log(1e8), points, error);
@@ -39,12 +41,14 @@ double solve(const Site& site) {
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (turning(site) == nullptr || !rope_with(site, [](model::HyperParameters&) {})) return;
+  if (turning(site) == nullptr) return;
+  const RopeOfModel of_model(site);
+  if (!of_model.with([](model::HyperParameters&) {})) return;
   const double own = site.hyper_parameters().rope_freq_base;
   std::vector<Usual> bases = {{own, ""}, {10000, "10000"}, {500000, "500000"}, {1000000, "1000000"}};
   if (site.given != nullptr) {
     const auto error = [&](double base) { return disagreement(rotated(site, base), *site.given); };
-    bases = settle(solve(site), bases, error, 5);
+    bases = settle(solve(site, of_model), bases, error, 5);
     if (bases.front().value == own) return;
   }
   for (const Usual& base : bases) {
