@@ -105,6 +105,8 @@ struct Fault {
   FaultClass fault_class;
   /// Appends a hypothesis for every parameter worth trying; nothing where the fault cannot live.
   void (*propose)(const Site& site, std::vector<Hypothesis>& hypotheses);
+  /// Of a parameter whose right value the model says: that. The site is one where the fault was proposed.
+  Parameter (*prescribe)(const Site& site) = nullptr;
 };
 
 /// The more particular ones first: where two explain a step equally well, the first is named.

@@ -32,11 +32,16 @@ std::string_view name(StepReport::Outcome outcome) {
   return "";
 }
 
-Finding finding_of(const Fault& fault, std::vector<Parameter> parameters) {
+std::vector<Parameter> prescribed(const Fault& fault, const Site& site) {
+  return fault.prescribe != nullptr ? std::vector<Parameter>{fault.prescribe(site)} : std::vector<Parameter>();
+}
+
+Finding finding_of(const Fault& fault, std::vector<Parameter> parameters, const Site& site) {
   Finding finding;
   finding.fault = fault.name;
   finding.fault_class = fault.fault_class;
   finding.parameters = std::move(parameters);
+  finding.prescribed = prescribed(fault, site);
   finding.claim = fault.claim;
   finding.remedy = fault.remedy;
   finding.sources = fault.sources;

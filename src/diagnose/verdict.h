@@ -25,10 +25,11 @@ struct Finding {
   std::string fault;              ///< its name; "unknown" when no known one explains it
   FaultClass fault_class = FaultClass::mistake;
   std::vector<Parameter> parameters;
-  std::string claim;        ///< what the engine does
-  std::string remedy;       ///< what to change
-  std::string sources;      ///< where else it was seen
-  std::string fingerprint;  ///< what the residual looks like
+  std::vector<Parameter> prescribed;  ///< of those parameters whose right value the model says
+  std::string claim;                  ///< what the engine does
+  std::string remedy;                 ///< what to change
+  std::string sources;                ///< where else it was seen
+  std::string fingerprint;            ///< what the residual looks like
   double residual_before = 0;
   double residual_after = 0;      ///< with the fault put into the exact engine
   double expected = 0;            ///< what rounding explains there
@@ -36,8 +37,11 @@ struct Finding {
   std::vector<std::string> ties;  ///< other faults that explain it as well
 };
 
-/// What a fault says of itself; where it is, and its evidence, are left open.
-Finding finding_of(const Fault& fault, std::vector<Parameter> parameters);
+/// What a fault says of itself and of this site; taps and evidence are left open.
+Finding finding_of(const Fault& fault, std::vector<Parameter> parameters, const Site& site);
+
+/// What the model prescribes there in place of the fault's parameters.
+std::vector<Parameter> prescribed(const Fault& fault, const Site& site);
 
 /// That there is a mistake, not which of those that are tied: they share the confidence. Faults that reproduce the same
 /// few ids are no such ties.

@@ -149,6 +149,7 @@ class Walk {
         if (!is_believable(report, after, rounding_explains)) continue;
         Finding finding = known.finding;
         finding.taps = {tap(faulty)};
+        finding.prescribed = prescribed(*known.explanation.fault, replay_.site(faulty));
         finding.observed = faulty == step ? "" : report.tap;
         finding.residual_before = report.residual;
         finding.residual_after = after;
@@ -274,7 +275,8 @@ class Walk {
   }
 
   Finding finding_of(const Explanation& explanation, const StepReport& report) {
-    Finding finding = diagnose::finding_of(*explanation.fault, explanation.hypothesis.parameters);
+    Finding finding =
+        diagnose::finding_of(*explanation.fault, explanation.hypothesis.parameters, replay_.site(explanation.step));
     finding.taps = {tap(explanation.step)};
     if (explanation.step != report.step) finding.observed = report.tap;
     finding.operation = model::name_of(step_at(explanation.step).operation);
@@ -402,7 +404,7 @@ std::vector<Finding> join_layers(std::vector<Finding> findings) {
     const auto same = std::find_if(joined.begin(), joined.end(), [&](const Finding& other) {
       return other.fault == finding.fault && other.operation == finding.operation &&
              (finding.fault != "unknown" || kind_of(other.taps[0]) == kind_of(finding.taps[0])) &&
-             other.parameters == finding.parameters;
+             other.parameters == finding.parameters && other.prescribed == finding.prescribed;
     });
     if (same == joined.end()) {
       joined.push_back(std::move(finding));

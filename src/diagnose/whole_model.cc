@@ -257,7 +257,7 @@ class WholeModel final : public Values {
     double confidence = is_believed ? 0.9 : 0.2;
     if (request_.logits == nullptr) confidence = !is_believed ? 0.1 : request_.chosen.size() >= kManyIds ? 0.6 : 0.3;
     for (const Planted& planted : best.planted) {
-      Finding finding = finding_of(*planted.fault, planted.parameters);
+      Finding finding = finding_of(*planted.fault, planted.parameters, site(planted.steps.begin()->first, *this));
       for (const auto& [step, hypothesis] : planted.steps) finding.taps.push_back(tap(step));
       finding.operation = model::name_of(plan().steps[planted.steps.begin()->first].operation);
       finding.observed = request_.logits != nullptr ? "logits" : "ids";

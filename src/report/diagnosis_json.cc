@@ -12,9 +12,13 @@ using Json = nlohmann::ordered_json;
 /// JSON has no infinity: null stands for it.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
+Json to_json(const std::vector<diagnose::Parameter>& parameters) {
+  Json json = Json::object();
+  for (const diagnose::Parameter& parameter : parameters) json[parameter.name] = parameter.value;
+  return json;
+}
+
 Json to_json(const diagnose::Finding& finding, std::size_t layers) {
-  Json parameters = Json::object();
-  for (const diagnose::Parameter& parameter : finding.parameters) parameters[parameter.name] = parameter.value;
   return {
       {"tap", finding.taps.empty() ? "" : finding.taps.front()},
       {"taps", finding.taps},
@@ -23,7 +27,8 @@ Json to_json(const diagnose::Finding& finding, std::size_t layers) {
       {"operation", finding.operation},
       {"fault", finding.fault},
       {"class", finding.fault_class == diagnose::FaultClass::mistake ? "mistake" : "rounding"},
-      {"parameters", parameters},
+      {"parameters", to_json(finding.parameters)},
+      {"prescribed", to_json(finding.prescribed)},
       {"claim", finding.claim},
       {"remedy", finding.remedy},
       {"sources", finding.sources},

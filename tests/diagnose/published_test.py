@@ -41,6 +41,10 @@ def test_the_constants_are_read_off(published):
     parameters = {finding["fault"]: finding["parameters"] for finding in published[1]["findings"]}
     assert float(parameters["rope_base"]["base"]) == 10000
     assert float(parameters["norm_epsilon"]["epsilon"]) == 1e-6
+    prescribed = {finding["fault"]: finding["prescribed"] for finding in published[1]["findings"]}
+    assert float(prescribed["rope_base"]["base"]) == 500000
+    assert float(prescribed["norm_epsilon"]["epsilon"]) == 1e-5
+    assert prescribed["gate_up_swapped"] == prescribed["attention_mask_absent"] == {}
 
 
 def test_what_was_right_is_acquitted(published):

@@ -44,6 +44,7 @@ diagnose::Finding finding(const std::string& tap, double confidence) {
   finding.operation = hostile("operation");
   finding.fault = hostile("fault");
   finding.parameters = {{hostile("name"), hostile("value")}};
+  finding.prescribed = {{hostile("name"), hostile("right")}};
   finding.claim = hostile("claim");
   finding.remedy = "`" + hostile("remedy") + "`";
   finding.sources = "javascript:alert(1) \"onclick=x/y#1 owner/repo#12 ../..#3 " + hostile("sources");

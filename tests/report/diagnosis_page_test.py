@@ -94,6 +94,19 @@ def test_findings_are_those_of_the_json(opened, made):
     assert PROMPT in page.locator("header").inner_text()
 
 
+def test_without_inner_values_no_step_is_judged(opened, made, tmp_path):
+    """As with logits alone."""
+    verdict, path = made
+    head, data, tail = re.fullmatch(r"(.*<script id=\"data\"[^>]*>)(.*?)(</script>.*)", path.read_text(), re.DOTALL).groups()
+    data = json.loads(data)
+    data["diagnosis"] |= {"steps": [], "acquitted": [], "arithmetic": "", "findings": [verdict["findings"][1] | {"observed": "logits"}]}
+    (tmp_path / "page.html").write_text(head + json.dumps(data).replace("<", "\\u003c") + tail)
+    page = opened(tmp_path / "page.html")
+    assert page.locator("#verdict .big").all_inner_texts() == ["1", "none"]
+    assert page.locator("#plan td[aria-label^='logits: ']").get_attribute("aria-label") == "logits: differs: finding 1 shows here"
+    assert page.locator("#plan td.s-wrong").count() == len(verdict["findings"][1]["taps"])
+
+
 def test_steps_are_read_with_the_pointer_and_the_keys(opened, made):
     verdict, path = made
     page = opened(path)
@@ -133,7 +146,7 @@ def test_hostile_text_is_text(opened, tmp_path, viewport):
     assert page.evaluate("document.scripts.length") == 2
     everything = page.evaluate("document.body.innerText")
     for mark in ("model", "architecture", "type", "trace", "format", "prompt", "claim", "remedy", "fingerprint", "observed",
-                 "fault", "name", "value", "sources", "tie", "tap", "needed", "note", "before", "after", "most"):
+                 "fault", "name", "value", "right", "sources", "tie", "tap", "needed", "note", "before", "after", "most"):
         assert f"{mark}</script><!--" in everything, mark
     links = page.locator("#findings .sources a").evaluate_all("all => all.map(a => a.href)")
     assert links == ["https://github.com/owner/repo/issues/12"]

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,13 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) {
+  const auto own = std::find_if(std::begin(kOfPlans), std::end(kOfPlans), [&](const auto& known) {
+    return known.second == site.operation<model::GatedActivation>()->activation;
+  });
+  return {"function", std::string(own->first)};
+}
+
 }  // namespace
 
 const Fault kActivationFunction = {
@@ -58,6 +66,7 @@ const Fault kActivationFunction = {
     "Take the function of the architecture: SiLU for llama and qwen, GELU with tanh for gemma.",
     "NVIDIA/TensorRT-Model-Connect#177 huggingface/candle#969",
     FaultClass::mistake,
-    propose};
+    propose,
+    prescribe};
 
 }  // namespace assay::diagnose

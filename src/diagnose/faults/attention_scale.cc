@@ -94,6 +94,14 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) {
+  const auto& attention = *site.operation<model::Attention>();
+  for (const Usual& usual : factors_of(attention.head_width, "d_head")) {
+    if (std::abs(attention.scale / usual.value - 1) < 1e-9) return {"scale", usual.text};
+  }
+  return {"scale", number(attention.scale)};
+}
+
 }  // namespace
 
 const Fault kAttentionScale = {
@@ -104,6 +112,7 @@ const Fault kAttentionScale = {
     "ggml-org/llama.cpp#8444 ggml-org/llama.cpp#8197 ggml-org/llama.cpp#13951 ollama/ollama#13893 "
     "vllm-project/vllm#31380 huggingface/candle#3917",
     FaultClass::mistake,
-    propose};
+    propose,
+    prescribe};
 
 }  // namespace assay::diagnose

@@ -34,6 +34,11 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) {
+  const std::size_t window = site.operation<model::Attention>()->window;
+  return {"window", window == 0 ? "none" : std::to_string(window)};
+}
+
 }  // namespace
 
 const Fault kAttentionWindow = {
@@ -44,6 +49,7 @@ const Fault kAttentionWindow = {
     "have a window.",
     "kekzl/imp#569 ggml-org/llama.cpp#8227 quic/efficient-transformers#1250",
     FaultClass::mistake,
-    propose};
+    propose,
+    prescribe};
 
 }  // namespace assay::diagnose

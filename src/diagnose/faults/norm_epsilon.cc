@@ -112,6 +112,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) { return {"epsilon", number(site.operation<model::RmsNorm>()->epsilon)}; }
+
 }  // namespace
 
 const Fault kNormEpsilon = {
@@ -121,6 +123,7 @@ const Fault kNormEpsilon = {
     "ggml-org/llama.cpp#2373 ggml-org/llama.cpp#2374 ggml-org/llama.cpp#2384 apache/tvm#15856 "
     "NVIDIA/cutlass#1112 nomic-ai/gpt4all#1946 meta-llama/llama#771 allenai/OLMo#281",
     FaultClass::mistake,
-    propose};
+    propose,
+    prescribe};
 
 }  // namespace assay::diagnose

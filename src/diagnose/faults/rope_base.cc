@@ -58,6 +58,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) { return {"base", number(site.hyper_parameters().rope_freq_base, 10)}; }
+
 }  // namespace
 
 const Fault kRopeBase = {"rope_base",
@@ -65,6 +67,7 @@ const Fault kRopeBase = {"rope_base",
                          "Read rope.freq_base from the file; there is no base that fits all models.",
                          "1bit-MONSTER/1bit-MONSTER#1728 JunSuzukiJapan/rustorch",
                          FaultClass::mistake,
-                         propose};
+                         propose,
+                         prescribe};
 
 }  // namespace assay::diagnose

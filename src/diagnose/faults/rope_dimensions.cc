@@ -1,3 +1,5 @@
+#include <string>
+
 #include "diagnose/faults/angles.h"
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/rotate.h"
@@ -34,6 +36,10 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
+Parameter prescribe(const Site& site) {
+  return {"dimensions", std::to_string(2 * site.operation<model::Rope>()->frequencies.size())};
+}
+
 }  // namespace
 
 const Fault kRopeDimensions = {
@@ -42,6 +48,7 @@ const Fault kRopeDimensions = {
     "Rotate the first rope.dimension_count channels of each head and leave the rest as they are.",
     "huggingface/candle#3410 onnxruntime/mobius#396",
     FaultClass::mistake,
-    propose};
+    propose,
+    prescribe};
 
 }  // namespace assay::diagnose

@@ -10,6 +10,7 @@ export interface Finding {
   fault: string;
   class: "mistake" | "rounding";
   parameters: Record<string, string>;
+  prescribed: Record<string, string>;
   claim: string;
   remedy: string;
   sources: string;

@@ -14,8 +14,10 @@ function facts(rows: Fact[]): HTMLElement {
 }
 
 function name(finding: Finding): HTMLElement {
-  const parameters = Object.entries(finding.parameters).map(([key, value]) => `${key} = ${value}`).join(", ");
-  return h("span", {}, h("code", {}, finding.fault), parameters && h("span", { class: "note" }, ` ${parameters}`));
+  const list = (parameters: Record<string, string>) => Object.entries(parameters).map(([key, value]) => `${key} = ${value}`).join(", ");
+  const [made, right] = [list(finding.parameters), list(finding.prescribed)];
+  return h("span", {}, h("code", {}, finding.fault), made && h("span", { class: "note" }, ` ${made}`),
+    right && h("span", { class: "note" }, ` where the model prescribes ${right}`));
 }
 
 function card(finding: Finding, number: number, axis: Axis): HTMLElement {

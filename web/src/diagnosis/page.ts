@@ -38,9 +38,13 @@ function summary(diagnosis: Diagnosis): HTMLElement {
   const absent = diagnosis.plan.length - steps.filter((step) => step.outcome !== "not_given").length;
   const figures = [
     figure("Mistakes", String(certain), all.length > certain ? `and ${all.length - certain} suspected` : verdict === "undecided" ? "what was given does not decide it" : ""),
-    figure("Right steps", String(acquitted.length), `of ${diagnosis.plan.length}, on the inputs they had`),
-    figure("Not judged", String(undecided + absent), absent === 0 ? "" : undecided === 0 ? "not given" : `${absent} of them not given`),
   ];
+  if (steps.length > 0) {
+    figures.push(figure("Right steps", String(acquitted.length), `of ${diagnosis.plan.length}, on the inputs they had`),
+      figure("Not judged", String(undecided + absent), absent === 0 ? "" : undecided === 0 ? "not given" : `${absent} of them not given`));
+  } else {
+    figures.push(figure("Steps judged", "none", `of ${diagnosis.plan.length}; no value inside the model was given`));
+  }
   if (arithmetic) figures.push(figure("Products are in", arithmeticInWords(arithmetic), "the finest that explains most of them"));
   return h("section", { id: "verdict", "aria-label": "Verdict" }, h("dl", { class: "figures-row" }, figures));
 }

@@ -32,6 +32,8 @@ function withGates(diagnosis: Diagnosis, found: Finding[]): PlanStep[] {
 function blame({ tap, weight }: PlanStep, step: Step | undefined, found: Finding[]): [number, boolean] {
   const own = found.findIndex(({ taps }) => taps.includes(tap) || (weight !== undefined && taps.includes(weight)));
   if (own >= 0) return [own + 1, true];
+  // With logits alone no step has an outcome.
+  if (step === undefined) return [found.findIndex((finding) => finding.observed === tap) + 1, false];
   if (step?.outcome !== "fault" && step?.outcome !== "unknown") return [0, false];
   const kind = splitTap(tap)[1];
   return [found.findIndex((finding) => finding.observed && splitTap(finding.observed)[1] === kind) + 1, false];
@@ -40,7 +42,7 @@ function blame({ tap, weight }: PlanStep, step: Step | undefined, found: Finding
 function judge(plan: PlanStep, step: Step | undefined, found: Finding[], coarse: Set<string>): Cell {
   const [number, isBlamed] = blame(plan, step, found);
   const outcome = step?.outcome ?? "not_given";
-  const status: Status = isBlamed ? "wrong" : outcome === "fault" || outcome === "unknown" ? "shows" : outcome === "undecided" ? "undecided"
+  const status: Status = isBlamed ? "wrong" : number > 0 || outcome === "fault" || outcome === "unknown" ? "shows" : outcome === "undecided" ? "undecided"
     : outcome === "not_given" ? "absent-step" : step?.coarser || coarse.has(plan.tap) ? "coarser" : "healthy";
   return { plan, step, status, number, finding: found[number - 1] };
 }
@@ -132,11 +134,13 @@ export function plan(diagnosis: Diagnosis): HTMLElement {
       h("tbody", {}, body)));
   const finish = outside(after, "After the layers");
   rows[0]?.[0]?.setAttribute("tabindex", "0");
-  detail.append(h("p", { class: "note" }, "Point at a step, or use the arrow keys. What it reads is outlined."));
+  detail.append(h("p", { class: "note" }, "Point at a step, tap it, or use the arrow keys. What it reads is outlined."));
   const used = new Set(cells.map((cell) => cell.status));
   const legend = h("ul", { class: "plan-legend" }, kLegend.filter(([status]) => used.has(status)).map(([status, mark, text]) =>
     h("li", {}, h("i", { class: `swatch s-${status}`, "aria-hidden": "true" }, mark), text)));
-  return section("plan", "The plan, step by step", "Every step was run exactly on the inputs that the candidate's own step had. A row is a layer; data flows from left to right, then down.",
+  const how = diagnosis.steps.length > 0 ? "Every step was run exactly on the inputs that the candidate's own step had."
+    : "No value inside the model was given, so no step was judged by itself: a mistake stands where it explains what came out.";
+  return section("plan", "The plan, step by step", `${how} A row is a layer; data flows from left to right, then down.`,
     h("div", { class: "plan-area" }, h("div", { class: "plan-main" }, start, grid, finish, legend), detail));
 }
 
