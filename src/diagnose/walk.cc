@@ -140,8 +140,8 @@ class Walk {
   }
 
   /// A fault that an earlier layer had.
-  bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains) {
-    for (const std::size_t faulty : replay_.region(step, false)) {
+  bool explain_by_known(std::size_t step, StepReport& report, bool rounding_explains, bool pass_seen_right = false) {
+    for (const std::size_t faulty : replay_.region(step, pass_seen_right)) {
       for (const Known& known : known_) {
         if (known.finding.operation != model::name_of(step_at(faulty).operation)) continue;
         Hypothesis hypothesis = known.explanation.hypothesis;
@@ -168,7 +168,8 @@ class Walk {
     if (explain_by_two(step, report, near) || explain_together(step, report)) return true;
     // Facts that were right may have hidden what shows here.
     if (replay_.region(step).size() == replay_.region(step, false).size()) return false;
-    return accept_best(step, report, explain(replay_, step, report.residual), false);
+    return explain_by_known(step, report, false, true) ||
+           accept_best(step, report, explain(replay_, step, report.residual), false);
   }
 
   bool accept_best(std::size_t step, StepReport& report, const std::vector<Explanation>& found,
