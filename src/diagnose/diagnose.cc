@@ -84,7 +84,7 @@ void judge_from_outside(const model::Model& model, const Passage& passage, const
   WholeModelRequest whole;
   whole.logits = trace.find(model.plan.values[static_cast<std::size_t>(model.plan.logits)].tap);
   whole.chosen = trace.generated;
-  if (whole.chosen.empty()) {
+  if (whole.chosen.empty() && !trace.is_prescribed) {
     whole.chosen.assign(trace.tokens.begin() + static_cast<std::ptrdiff_t>(trace.prompt_tokens), trace.tokens.end());
   }
   if (whole.logits == nullptr && whole.chosen.empty()) {

@@ -25,6 +25,16 @@ def test_ids_alone(ids, verdict, fault, tmp_path):
     assert found["needed"] and not found["acquitted"]
 
 
+def test_a_probe_without_a_dump_says_nothing(tmp_path):
+    """Its ids are its own."""
+    assay = os.environ["ASSAY_BINARY"]
+    subprocess.run([assay, "probe", KINGJAMES, "--long", "33", "-o", tmp_path / "probe"], check=True, capture_output=True)
+    run = subprocess.run([assay, "diagnose", KINGJAMES, "--trace", tmp_path / "probe/short/dump", "--json"], capture_output=True)
+    found = json.loads(run.stdout)
+    assert (found["verdict"], run.returncode) == ("undecided", 0)
+    assert found["needed"] == ["values, logits or chosen ids: token ids alone say nothing about the network"]
+
+
 def test_what_was_not_given_is_said(tmp_path):
     """A right dump that ends early is right as far as it goes."""
     trace = tmp_path / "t.safetensors"
