@@ -102,7 +102,7 @@ class Text {
       name += fmt::format(" {}={}", parameter.name, parameter.value);
     }
     for (const diagnose::Parameter& parameter : finding.prescribed) {
-      name += fmt::format(" where the model prescribes {}={}", parameter.name, parameter.value);
+      name += fmt::format(" (the model's {} is {})", parameter.name, parameter.value);
     }
     field("name", fmt::format("{}, confidence {:.2f}", name, finding.confidence));
     field("known from", finding.sources);

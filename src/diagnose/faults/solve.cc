@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 namespace assay::diagnose {
 
@@ -88,7 +89,11 @@ std::string number(double value, int digits) {
   if (std::abs(value) >= 1 && std::abs(value) < 1e9) {
     std::snprintf(text.data(), text.size(), "%.10g", std::strtod(text.data(), nullptr));
   }
-  return text.data();
+  // Nor a zero before its digit.
+  std::string short_text = text.data();
+  const std::size_t zero = short_text.find("e-0");
+  if (zero != std::string::npos) short_text.erase(zero + 2, 1);
+  return short_text;
 }
 
 }  // namespace assay::diagnose

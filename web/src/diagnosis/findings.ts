@@ -14,10 +14,10 @@ function facts(rows: Fact[]): HTMLElement {
 }
 
 function name(finding: Finding): HTMLElement {
-  const list = (parameters: Record<string, string>) => Object.entries(parameters).map(([key, value]) => `${key} = ${value}`).join(", ");
-  const [made, right] = [list(finding.parameters), list(finding.prescribed)];
+  const made = Object.entries(finding.parameters).map(([key, value]) => `${key} = ${value}`).join(", ");
+  const right = Object.entries(finding.prescribed).map(([key, value]) => `the model's ${key} is ${value}`).join(", ");
   return h("span", {}, h("code", {}, finding.fault), made && h("span", { class: "note" }, ` ${made}`),
-    right && h("span", { class: "note" }, ` where the model prescribes ${right}`));
+    right && h("span", { class: "note" }, ` (${right})`));
 }
 
 function card(finding: Finding, number: number, axis: Axis): HTMLElement {
