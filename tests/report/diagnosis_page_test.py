@@ -105,6 +105,12 @@ def test_without_inner_values_no_step_is_judged(opened, made, tmp_path):
     assert page.locator("#verdict .big").all_inner_texts() == ["1", "none"]
     assert page.locator("#plan td[aria-label^='logits: ']").get_attribute("aria-label") == "logits: differs: finding 1 shows here"
     assert page.locator("#plan td.s-wrong").count() == len(verdict["findings"][1]["taps"])
+    # What is only suspected is not shown as wrong.
+    data["diagnosis"]["findings"][0]["certain"] = False
+    (tmp_path / "page.html").write_text(head + json.dumps(data).replace("<", "\\u003c") + tail)
+    page = opened(tmp_path / "page.html")
+    assert page.locator("#plan td.s-suspected").count() == len(verdict["findings"][1]["taps"])
+    assert page.locator("#plan td.s-wrong").count() == 0
 
 
 def test_steps_are_read_with_the_pointer_and_the_keys(opened, made):

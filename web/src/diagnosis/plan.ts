@@ -4,14 +4,14 @@ import { h, section } from "../dom";
 import { short } from "../format";
 import { moveInGrid } from "../grid";
 import type { Diagnosis, Finding, PlanStep, Step } from "./data";
-import { mistakes, splitTap } from "./data";
+import { isCertain, mistakes, splitTap } from "./data";
 import { arithmeticInWords, sentence } from "./words";
 
-type Status = "healthy" | "coarser" | "undecided" | "wrong" | "shows" | "absent-step";
+type Status = "healthy" | "coarser" | "undecided" | "suspected" | "wrong" | "shows" | "absent-step";
 
 const kLegend: [Status, string, string][] = [
   ["healthy", "", "right on the inputs it had"], ["coarser", "≈", "right, less precise than the rest"], ["undecided", "?", "not decided"],
-  ["wrong", "1", "wrong, with the number of the finding"], ["shows", "1", "where a finding shows"], ["absent-step", "", "not given"],
+  ["wrong", "1", "wrong, with the number of the finding"], ["suspected", "1", "suspected, with the number of the finding"], ["shows", "1", "where a finding shows"], ["absent-step", "", "not given"],
 ];
 
 interface Cell {
@@ -42,7 +42,7 @@ function blame({ tap, weight }: PlanStep, step: Step | undefined, found: Finding
 function judge(plan: PlanStep, step: Step | undefined, found: Finding[], coarse: Set<string>): Cell {
   const [number, isBlamed] = blame(plan, step, found);
   const outcome = step?.outcome ?? "not_given";
-  const status: Status = isBlamed ? "wrong" : number > 0 || outcome === "fault" || outcome === "unknown" ? "shows" : outcome === "undecided" ? "undecided"
+  const status: Status = isBlamed ? (isCertain(found[number - 1]!) ? "wrong" : "suspected") : number > 0 || outcome === "fault" || outcome === "unknown" ? "shows" : outcome === "undecided" ? "undecided"
     : outcome === "not_given" ? "absent-step" : step?.coarser || coarse.has(plan.tap) ? "coarser" : "healthy";
   return { plan, step, status, number, finding: found[number - 1] };
 }
@@ -52,7 +52,8 @@ function outcomeInWords({ status, step, number }: Cell): string {
     case "healthy": return "right on the inputs it had";
     case "coarser": return "right, less precise than the rest";
     case "undecided": return "not decided: what it read is not known well enough";
-    case "wrong": return `wrong: finding ${number}${step?.outcome === "not_given" ? ", not given itself" : ""}`;
+    case "wrong":
+    case "suspected": return `${status}: finding ${number}${step?.outcome === "not_given" ? ", not given itself" : ""}`;
     case "shows": return number > 0 ? `differs: finding ${number} shows here` : "differs";
     case "absent-step": return "not given";
   }
