@@ -140,7 +140,7 @@ void MemoryReader::read() {
   static_cast<void>(used);
 }
 
-Multiplier byte_multiplier(std::string_view isa) {
+Multiplier byte_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "avx512") return {"vpdpbusd, 512 bits", kChains * 64 * kOperationsOfProduct, run_vpdpbusd};
   if (isa == "avx2") return {"vpmaddubsw, 256 bits", kChains * 32 * kOperationsOfProduct, run_vpmaddubsw};
@@ -148,7 +148,7 @@ Multiplier byte_multiplier(std::string_view isa) {
   return {"plain code", kPlainOperations, run_plain<std::int16_t, std::int32_t>};
 }
 
-Multiplier float_multiplier(std::string_view isa) {
+Multiplier float_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "avx512") return {"vfmadd, 512 bits", kChains * 16 * kOperationsOfProduct, run_fma512};
   if (isa == "avx2") return {"vfmadd, 256 bits", kChains * 8 * kOperationsOfProduct, run_fma256};
