@@ -82,6 +82,12 @@ int execute(const Options& options) {
     trace.prompt_tokens = reading.prompt_tokens;
   }
   if (options.generated) trace.generated = parse_ids(*options.generated);
+  if (trace.taps.empty() && trace.weights.empty() && trace.generated.empty() && !trace.extra.empty()) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: nothing in it is a value of this model: {}", printable(trace.source),
+                            printable(trace.extra.front())),
+                "Is it the dump of another model? Names that only you know go into a file for --map.");
+  }
   if (options.trace.empty() && trace.generated.empty()) {
     throw Error(ErrorKind::usage, "nothing to diagnose: no trace and no generated ids",
                 "--trace FILE is what the other engine dumped; --generated IDS is what it said. `assay probe` writes "

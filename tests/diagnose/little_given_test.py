@@ -5,7 +5,10 @@ import os
 import pathlib
 import subprocess
 
+import numpy as np
 import pytest
+
+from tests.foreign.dump import write_npz
 
 KINGJAMES = pathlib.Path(__file__).parents[2] / "models" / "kingjames-7m.f16.gguf"
 
@@ -23,6 +26,14 @@ def test_ids_alone(ids, verdict, fault, tmp_path):
     assert found["verdict"] == verdict and run.returncode == (verdict == "fault")
     assert [finding["fault"] for finding in found["findings"]] == ([fault] if fault else [])
     assert found["needed"] and not found["acquitted"]
+
+
+def test_a_dump_of_another_model_is_refused(tmp_path):
+    """Its ids alone would be searched for what the whole model says to them."""
+    write_npz(tmp_path / "t.npz", {"embed": np.ones((4, 24)), "blk.0.q": np.ones((4, 24))}, [1, 5, 6, 7], 3)
+    command = [os.environ["ASSAY_BINARY"], "diagnose", KINGJAMES, "--trace", tmp_path / "t.npz"]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert run.returncode == 2 and "nothing in it is a value of this model: embed: its shape [4, 24]" in run.stderr
 
 
 def test_a_probe_without_a_dump_says_nothing(tmp_path):
