@@ -33,25 +33,36 @@ inline void arrange_quants(const Int* rows, Int* quants) {
 // Inlined, so that the sums stay in registers.
 template <std::size_t kTokens>
 class PanelSums {
+  static constexpr std::size_t kPairs = (kTokens + 1) / 2;
+  static constexpr std::size_t kRowPairs = 8;
+
  public:
   PanelSums() {
     for (auto& sums : sums_)
       for (int32x4_t& sum : sums) sum = vdupq_n_s32(0);
   }
 
-  template <typename Plane>
-  [[gnu::always_inline]] void add_sixteen(const Int* quants, const Plane* const* planes, std::size_t first) {
+  /// Values 0-7 and 8-15 of pairs of tokens.
+  struct Sixteen {
     int8x16_t lows[kPairs];
     int8x16_t highs[kPairs];
+  };
+  template <typename Plane>
+  static Sixteen pack(const Plane* const* planes, std::size_t first) {
+    Sixteen x;
     for (std::size_t i = 0; i < kPairs; ++i) {
       // The last of an odd number stands for two.
       const int8x16_t a = signed_plane(planes[2 * i] + first);
       const int8x16_t b = 2 * i + 1 < kTokens ? signed_plane(planes[2 * i + 1] + first) : a;
-      lows[i] = joined_lows(a, b);
-      highs[i] = joined_highs(a, b);
+      x.lows[i] = joined_lows(a, b);
+      x.highs[i] = joined_highs(a, b);
     }
-    add_eight(quants, lows);
-    add_eight(quants + 2, highs);
+    return x;
+  }
+
+  [[gnu::always_inline]] void add_sixteen(const Int* quants, const Sixteen& x) {
+    add_eight(quants, x.lows);
+    add_eight(quants + 2, x.highs);
   }
 
   void add(const Int& by_row) {
@@ -79,9 +90,6 @@ class PanelSums {
   }
 
  private:
-  static constexpr std::size_t kPairs = (kTokens + 1) / 2;
-  static constexpr std::size_t kRowPairs = 8;
-
   /// The ints of a pair of rows, each twice.
   static int32x4_t twice(const Int& by_row, std::size_t pair) {
     const int32x4_t four = ints(by_row.part[pair / 2]);

@@ -20,14 +20,21 @@ class PanelSums {
     for (Int& sum : sums_) sum = zero();
   }
 
+  struct Sixteen {
+    int8x16_t token[kTokens];
+  };
   template <typename Plane>
-  [[gnu::always_inline]] void add_sixteen(const Int* quants, const Plane* const* planes, std::size_t first) {
-    int8x16_t x[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) x[t] = signed_plane(planes[t] + first);
-    add_four<0>(quants[0], x);
-    add_four<1>(quants[1], x);
-    add_four<2>(quants[2], x);
-    add_four<3>(quants[3], x);
+  static Sixteen pack(const Plane* const* planes, std::size_t first) {
+    Sixteen x;
+    for (std::size_t t = 0; t < kTokens; ++t) x.token[t] = signed_plane(planes[t] + first);
+    return x;
+  }
+
+  [[gnu::always_inline]] void add_sixteen(const Int* quants, const Sixteen& x) {
+    add_four<0>(quants[0], x.token);
+    add_four<1>(quants[1], x.token);
+    add_four<2>(quants[2], x.token);
+    add_four<3>(quants[3], x.token);
   }
 
   void add_products(const PanelSums& sums, const Int& by_row) {

@@ -37,22 +37,22 @@ class SmallBlockPanel {
   }
 
   template <std::size_t kTokens>
-  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t blocks, Float* sums) const {
+  static PackedTokens<kTokens, kBlocks * kValues> pack(const Activations& x, std::size_t first_token, std::size_t block,
+                                                       std::size_t blocks) {
+    return pack_tokens<kTokens, kBlocks * kValues>(x, first_token, block * kValues, blocks * kValues);
+  }
+
+  template <std::size_t kTokens>
+  void add(const PackedTokens<kTokens, kBlocks * kValues>& x, std::size_t block, std::size_t blocks,
+           Float* sums) const {
     for (std::size_t i = 0; i < blocks; ++i) {
-      const std::int8_t* hi[kTokens];
-      const std::uint8_t* lo[kTokens];
-      for (std::size_t t = 0; t < kTokens; ++t) {
-        const Token token = token_of(x, first_token + t);
-        hi[t] = token.hi + (block + i) * kValues;
-        lo[t] = token.lo + (block + i) * kValues;
-      }
       PanelSums<kTokens> integers;
-      add_products(integers, i, hi);
+      add_products(integers, i, x.hi + 2 * i);
       integers.template shift_left<8>();
       integers.add(low_starts_[i]);
-      add_products(integers, i, lo);
+      add_products(integers, i, x.lo + 2 * i);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const Token token = token_of(x, first_token + t);
+        const Token& token = x.tokens[t];
         sums[t] = step(sums[t], i, token.d[block + i], integers.of_token(t), token.sums + 2 * (block + i));
         if (token.remainder_d[block + i] != 0) sums[t] = add_remainder(token, block + i, i, sums[t]);
       }
@@ -62,11 +62,11 @@ class SmallBlockPanel {
  private:
   static constexpr std::size_t kBlockVectors = kValues / 4;
 
-  template <std::size_t kTokens, typename Plane>
+  template <std::size_t kTokens>
   [[gnu::always_inline]] void add_products(PanelSums<kTokens>& integers, std::size_t i,
-                                           const Plane* const* planes) const {
-    integers.add_sixteen(quants_ + i * kBlockVectors, planes, 0);
-    integers.add_sixteen(quants_ + i * kBlockVectors + 4, planes, 16);
+                                           const typename PanelSums<kTokens>::Sixteen* x) const {
+    integers.add_sixteen(quants_ + i * kBlockVectors, x[0]);
+    integers.add_sixteen(quants_ + i * kBlockVectors + 4, x[1]);
   }
 
   /// M = sum of -1 * x.
@@ -78,7 +78,8 @@ class SmallBlockPanel {
   Float add_remainder(const Token& x, std::size_t block, std::size_t i, const Float& sum) const {
     const std::int8_t* remainder = x.remainder + block * kValues;
     PanelSums<1> integers;
-    add_products(integers, i, &remainder);
+    const PanelSums<1>::Sixteen packed[] = {PanelSums<1>::pack(&remainder, 0), PanelSums<1>::pack(&remainder, 16)};
+    add_products(integers, i, packed);
     return step(sum, i, x.remainder_d[block], integers.of_token(0), x.remainder_sums + 2 * block);
   }
 

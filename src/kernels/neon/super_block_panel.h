@@ -35,19 +35,17 @@ class SuperBlockPanel {
   }
 
   template <std::size_t kTokens>
-  void add(const Activations& x, std::size_t first_token, std::size_t block, std::size_t /*blocks*/,
-           Float* sums) const {
-    const std::int8_t* hi[kTokens];
-    const std::uint8_t* lo[kTokens];
+  static PackedTokens<kTokens, kValues> pack(const Activations& x, std::size_t first_token, std::size_t block,
+                                             std::size_t /*blocks*/) {
+    return pack_tokens<kTokens, kValues>(x, first_token, block * kValues, kValues);
+  }
+
+  template <std::size_t kTokens>
+  void add(const PackedTokens<kTokens, kValues>& x, std::size_t block, std::size_t /*blocks*/, Float* sums) const {
+    const auto high = scaled_sums<kTokens, false>(x.hi);
+    const auto low = scaled_sums<kTokens, true>(x.lo);
     for (std::size_t t = 0; t < kTokens; ++t) {
-      const Token token = token_of(x, first_token + t);
-      hi[t] = token.hi + block * kValues;
-      lo[t] = token.lo + block * kValues;
-    }
-    const auto high = scaled_sums<kTokens, false>(hi);
-    const auto low = scaled_sums<kTokens, true>(lo);
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      const Token token = token_of(x, first_token + t);
+      const Token& token = x.tokens[t];
       const Float joined = fused(all_floats(256.0F), to_floats(high.of_token(t)), to_floats(low.of_token(t)));
       sums[t] =
           panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, min_term(token.sums + block * 16));
@@ -79,14 +77,14 @@ class SuperBlockPanel {
     for (std::size_t group = 0; group < kGroups; ++group) groups[group] = by_group[group * (16 / kGroups)];
   }
 
-  template <std::size_t kTokens, bool kIsLow, typename Plane>
-  PanelSums<kTokens> scaled_sums(const Plane* const* planes) const {
+  template <std::size_t kTokens, bool kIsLow>
+  PanelSums<kTokens> scaled_sums(const typename PanelSums<kTokens>::Sixteen* x) const {
     PanelSums<kTokens> sums;
     for (std::size_t group = 0; group < kGroups; ++group) {
       PanelSums<kTokens> group_sums;
       if constexpr (kIsLow) group_sums.add(low_starts_[group]);
       for (std::size_t i = group * kGroupValues; i < (group + 1) * kGroupValues; i += 16)
-        group_sums.add_sixteen(quants_ + i / 4, planes, i);
+        group_sums.add_sixteen(quants_ + i / 4, x[i / 16]);
       sums.add_products(group_sums, sub_scales_[group]);
     }
     return sums;
@@ -105,7 +103,9 @@ class SuperBlockPanel {
 
   Float add_remainder(const Token& x, std::size_t block, Float sum) const {
     const std::int8_t* remainder = x.remainder + block * kValues;
-    const Int integers = scaled_sums<1, false>(&remainder).of_token(0);
+    PanelSums<1>::Sixteen packed[kValues / 16];
+    for (std::size_t i = 0; i < kValues / 16; ++i) packed[i] = PanelSums<1>::pack(&remainder, 16 * i);
+    const Int integers = scaled_sums<1, false>(packed).of_token(0);
     return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(integers),
                                        min_term(x.remainder_sums + block * 16));
   }
