@@ -1,5 +1,6 @@
 // speed MODEL CONTEXT THREADS [f32|f16]: the fast engine held open for peers.py, which asks line by line; what it asks
 // and what is answered stands in engines/protocol.py.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -7,13 +8,14 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "engine/engine.h"
+#include "engine/generate.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
 
@@ -48,17 +50,15 @@ struct Times {
   double cpu_s;  ///< of all threads
 };
 
-/// Tokens 0, 1, ... behind what the sequence holds.
+/// Tokens 0, 1, ... behind what the sequence holds, in pieces as generation evaluates them.
 Times evaluate(engine::Engine& engine, engine::SequenceId sequence, std::size_t count, bool one_by_one) {
-  std::vector<engine::TokenInput> batch;
-  for (std::size_t i = 0; i < count; ++i) batch.push_back({token(i), sequence, one_by_one || i + 1 == count});
+  const std::size_t piece = one_by_one ? 1 : engine::GenerateRequest{}.prompt_piece;
+  std::vector<engine::TokenInput> tokens;
+  for (std::size_t i = 0; i < count; ++i) tokens.push_back({token(i), sequence, one_by_one || i + 1 == count});
+  const std::span<const engine::TokenInput> all = tokens;
   const std::clock_t cpu_start = std::clock();
   const auto start = std::chrono::steady_clock::now();
-  if (one_by_one) {
-    for (const engine::TokenInput& input : batch) engine.evaluate({&input, 1});
-  } else {
-    engine.evaluate(batch);
-  }
+  for (std::size_t i = 0; i < count; i += piece) engine.evaluate(all.subspan(i, std::min(piece, count - i)));
   return {seconds_since(start), static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC};
 }
 
