@@ -87,6 +87,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
     hypotheses.push_back({std::move(parameters), [order](const Site& here) {
                             model::Step bare = here.step();
                             auto& changed = std::get<model::Linear>(bare.operation);
+                            // Another fault in the same step may have dropped it.
+                            if (changed.bias == model::kNoWeight) return reordered(here.exact(), order);
                             const Matrix bias = here.stepper.decode(std::exchange(changed.bias, model::kNoWeight));
                             Matrix output = reordered(here.run(bare), order);
                             for (std::size_t i = 0; i < output.values.size(); ++i) {
