@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Options {
   std::string arithmetic;
   int threads = 0;
   bool pairs = false;
+  double budget = diagnose::DiagnoseRequest().budget;
   std::string page;  ///< file of --html, or empty
   bool json = false;
 };
@@ -98,6 +100,7 @@ int execute(const Options& options) {
   request.prompt = options.prompt;
   request.arithmetics = parse_arithmetics(options.arithmetic);
   request.pairs = options.pairs;
+  request.budget = options.budget;
   request.threads = threads;
   const report::DiagnosisSubject subject = {compare::summarize_model(options.model, model.file),
                                             &model.plan,
@@ -110,13 +113,13 @@ int execute(const Options& options) {
   {
     std::optional<Progress> progress;
     std::size_t of = 0;
-    request.on_progress = [&](std::size_t done, std::size_t total) {
+    request.on_progress = [&](std::size_t done, std::size_t total, std::string_view what) {
       guard.throw_if_interrupted();
       if (total != of) {
         progress.reset();
-        progress.emplace("steps", of = total, Progress::Unit::items);
+        progress.emplace(what.empty() ? "steps" : "faults", of = total, Progress::Unit::items);
       }
-      progress->update(done);
+      progress->update(done, what);
     };
     verdict = diagnose::diagnose(model, *tokenizer, std::move(trace), request);
   }
@@ -144,6 +147,8 @@ Action setup(CLI::App& app) {
                  "most");
   app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
   app.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
+  app.add_option("--budget", options->budget, "With logits or ids alone: seconds after which no more faults are tried")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--html", options->page, "Write the verdict as one page to this file, with all it needs inside");
   app.add_flag("--json", options->json, "The verdict as JSON");
   return [options] { return execute(*options); };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -82,31 +83,36 @@ bool is_of_gate(const Finding& finding) {
 void judge_from_outside(const model::Model& model, const Passage& passage, const trace::ForeignTrace& trace,
                         const DiagnoseRequest& request, Verdict& verdict) {
   WholeModelRequest whole;
-  whole.logits = trace.find(model.plan.values[static_cast<std::size_t>(model.plan.logits)].tap);
-  whole.chosen = trace.generated;
-  if (whole.chosen.empty() && !trace.is_prescribed) {
-    whole.chosen.assign(trace.tokens.begin() + static_cast<std::ptrdiff_t>(trace.prompt_tokens), trace.tokens.end());
+  Outside& outside = whole.outside;
+  outside.logits = trace.find(model.plan.values[static_cast<std::size_t>(model.plan.logits)].tap);
+  outside.chosen = trace.generated;
+  if (outside.chosen.empty() && !trace.is_prescribed) {
+    outside.chosen = std::span(trace.tokens).subspan(trace.prompt_tokens);
   }
-  if (whole.logits == nullptr && whole.chosen.empty()) {
+  if (outside.logits == nullptr && outside.chosen.empty()) {
     const bool is_sure = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
     verdict.kind = is_sure ? VerdictKind::fault : VerdictKind::undecided;
     verdict.needed.emplace_back("values, logits or chosen ids: token ids alone say nothing about the network");
     return;
   }
-  whole.first_chosen = passage.prompt_tokens - 1;
+  outside.first_chosen = passage.prompt_tokens - 1;
   whole.pairs = request.pairs;
+  if (!request.arithmetics.empty()) whole.coarsest = request.arithmetics.back();
+  whole.budget = request.budget;
   whole.threads = request.threads;
   whole.on_run = request.on_progress;
   const WholeModelResult result = replay_whole_model(model, passage, whole);
   verdict.kind = VerdictKind::undecided;
   if (result.is_right) {
     verdict.kind = VerdictKind::rounding;
-    verdict.notes.emplace_back(whole.logits != nullptr ? "the logits are the model's, within rounding"
-                                                       : "the ids are those that the model without any fault chooses");
+    verdict.notes.emplace_back(outside.logits != nullptr
+                                   ? "the logits are the model's, within rounding"
+                                   : "the ids are those that the model without any fault chooses");
   }
   verdict.findings.insert(verdict.findings.end(), result.findings.begin(), result.findings.end());
   const bool is_sure = std::any_of(verdict.findings.begin(), verdict.findings.end(), is_sure_mistake);
   if (is_sure) verdict.kind = VerdictKind::fault;
+  if (!result.untried.empty()) verdict.needed.push_back(result.untried + " (--budget SECONDS tries more)");
   if (!result.is_right && !is_sure) {
     verdict.needed.emplace_back("taps of the first block (embed, blk.0.*): the step that is wrong can then be named");
   }
@@ -151,7 +157,7 @@ Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenize
   WalkRequest walk_request;
   walk_request.arithmetics = request.arithmetics;
   walk_request.on_progress = [&](std::size_t done) {
-    if (request.on_progress) request.on_progress(done, model.plan.steps.size());
+    if (request.on_progress) request.on_progress(done, model.plan.steps.size(), {});
   };
   Walked walked = walk(replay, walk_request);
   std::vector<Finding> findings = join_layers(std::move(walked.findings));

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/threads.h"
+#include "diagnose/fast_product.h"
 #include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/oracle/operations.h"
@@ -18,6 +19,12 @@ using engine::Arithmetic;
 Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<const Matrix* const> inputs,
                     Arithmetic arithmetic) const {
   const std::size_t rows = passage.tokens.size();
+  if (products_ == Products::fast && arithmetic == Arithmetic::f64 && rows > 0) {
+    const auto* linear = std::get_if<model::Linear>(&step.operation);
+    if (linear != nullptr && has_fast_product(*plan_.weights[static_cast<std::size_t>(linear->weight)])) {
+      return run_fast(*linear, *inputs[0]);
+    }
+  }
   Matrix output(rows, plan_.values[static_cast<std::size_t>(step.output)].width);
   if (rows == 0) return output;
 
@@ -65,6 +72,15 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
       engine::oracle::run_rounded(arithmetic, operation, call, rounded);
     }
   });
+  return output;
+}
+
+Matrix Stepper::run_fast(const model::Linear& linear, const Matrix& x) const {
+  const gguf::Tensor& weight = *plan_.weights[static_cast<std::size_t>(linear.weight)];
+  Matrix output = multiply_fast(weight, x, threads_for(x.rows * static_cast<std::size_t>(weight.values())));
+  if (linear.bias == model::kNoWeight) return output;
+  const Matrix bias = decode(linear.bias);
+  for (std::size_t i = 0; i < output.values.size(); ++i) output.values[i] += bias.values[i % output.width];
   return output;
 }
 

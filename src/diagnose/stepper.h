@@ -20,10 +20,14 @@ struct Passage {
   std::size_t prompt_tokens = 0;       ///< of the whole sequence: tokens from this position on were decoded
 };
 
+/// What multiplies in linear steps: the oracle, or the fast engine's kernels (fast_product.h) where they have the type.
+enum class Products { exact, fast };
+
 class Stepper {
  public:
   /// The plan and its tensors must outlive the stepper.
-  Stepper(const model::Plan& plan, int threads) : plan_(plan), threads_(threads) {}
+  Stepper(const model::Plan& plan, int threads, Products products = Products::exact)
+      : plan_(plan), threads_(threads), products_(products) {}
 
   const model::Plan& plan() const { return plan_; }
   int threads() const { return threads_; }
@@ -33,7 +37,8 @@ class Stepper {
     return multiplications < kWorthATeam ? 1 : threads_;
   }
 
-  /// The step's output [tokens, width] for its inputs, each [tokens, its width]. Weights are the plan's.
+  /// The step's output [tokens, width] for its inputs, each [tokens, its width]. Weights are the plan's. In float64,
+  /// linear steps may be fast.
   Matrix run(const model::Step& step, const Passage& passage, std::span<const Matrix* const> inputs,
              engine::Arithmetic arithmetic = engine::Arithmetic::f64) const;
 
@@ -41,8 +46,11 @@ class Stepper {
   Matrix decode(model::WeightId weight) const;
 
  private:
+  Matrix run_fast(const model::Linear& linear, const Matrix& x) const;
+
   const model::Plan& plan_;
   int threads_;
+  Products products_;
 };
 
 }  // namespace assay::diagnose

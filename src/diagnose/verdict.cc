@@ -1,5 +1,6 @@
 #include "diagnose/verdict.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace assay::diagnose {
@@ -48,9 +49,10 @@ Finding finding_of(const Fault& fault, std::vector<Parameter> parameters, const 
   return finding;
 }
 
+std::size_t sharing(std::size_t ties) { return 1 + std::min<std::size_t>(ties, 9); }
+
 bool is_sure_mistake(const Finding& finding) {
-  const bool share = finding.observed != "ids";
-  const double confidence = finding.confidence * (share ? static_cast<double>(1 + finding.ties.size()) : 1);
+  const double confidence = finding.confidence * static_cast<double>(sharing(finding.ties.size()));
   return finding.fault_class == FaultClass::mistake && confidence >= 0.5;
 }
 

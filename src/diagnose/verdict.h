@@ -43,8 +43,10 @@ Finding finding_of(const Fault& fault, std::vector<Parameter> parameters, const 
 /// What the model prescribes there in place of the fault's parameters.
 std::vector<Parameter> prescribed(const Fault& fault, const Site& site);
 
-/// That there is a mistake, not which of those that are tied: they share the confidence. Faults that reproduce the same
-/// few ids are no such ties.
+/// By how many a finding's confidence is divided; many are like ten.
+std::size_t sharing(std::size_t ties);
+
+/// That there is a mistake, not which of those that are tied: they share the confidence.
 bool is_sure_mistake(const Finding& finding);
 
 /// How one step came out.

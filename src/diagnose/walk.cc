@@ -236,8 +236,7 @@ class Walk {
                             : std::string(found[i].fault->name));
     }
     finding.ties.assign(ties.begin(), ties.end());
-    finding.confidence =
-        confidence(report, found[best].residual) / static_cast<double>(1 + std::min<std::size_t>(ties.size(), 9));
+    finding.confidence = confidence(report, found[best].residual) / static_cast<double>(sharing(ties.size()));
     known_.push_back({found[best], finding});
     accept(step, report, found[best].step, found[best].hypothesis, std::move(finding));
   }

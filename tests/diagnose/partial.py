@@ -53,6 +53,8 @@ def judge_partial(case, engine, verdict, located):
     planted = bench.noticeable(engine) | engine.hidden
     if verdict["verdict"] != "fault":
         return f"undecided, its guess {'right' if said else 'wrong'}"
+    if {f"{case.planted[0].name} at {tap}" for tap in planted} & set(first["ties"]):
+        return "named"
     if said in ("right", "tie"):
         return "named" if taps_of(first) & planted or not located else "named elsewhere"
     if said and first["confidence"] < CONFIDENT:

@@ -13,7 +13,9 @@ TEST(Verdict, TiesShareTheConfidenceInOneMistake) {
   EXPECT_FALSE(is_sure_mistake(finding));
   finding.ties = {"rope_twice", "rope_base"};
   EXPECT_TRUE(is_sure_mistake(finding));
-  finding.observed = "ids";
+  // A hundred that share 0.4 do not make it more.
+  finding.ties.assign(100, "rope_twice");
+  finding.confidence = 0.4 / static_cast<double>(sharing(finding.ties.size()));
   EXPECT_FALSE(is_sure_mistake(finding));
 }
 
