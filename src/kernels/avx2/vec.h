@@ -261,6 +261,22 @@ inline Float floats_of(Int a) { return {_mm256_castsi256_ps(a.low), _mm256_casts
 inline Int round_to_ints(Float a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Float to_floats(Int a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline float total(Float a) { return halving_total(_mm256_add_ps(a.low, a.high)); }
+/// Of eight vectors.
+inline __m256 half_of_totals(const Float* v) {
+  const auto folded = [&](int i) { return _mm256_add_ps(v[i].low, v[i].high); };
+  const auto quarters = [](__m256 a, __m256 b) {  // of each: lanes i + (i + 4)
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  };
+  const auto pairs = [](__m256 a, __m256 b) {  // lanes i + (i + 2)
+    const __m256d c = _mm256_castps_pd(a);
+    const __m256d d = _mm256_castps_pd(b);
+    return _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(c, d)), _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)));
+  };
+  const __m256 low = pairs(quarters(folded(0), folded(4)), quarters(folded(1), folded(5)));
+  const __m256 high = pairs(quarters(folded(2), folded(6)), quarters(folded(3), folded(7)));
+  return _mm256_add_ps(_mm256_shuffle_ps(low, high, 0x88), _mm256_shuffle_ps(low, high, 0xDD));
+}
+inline Float float_totals(const Float* v) { return {half_of_totals(v), half_of_totals(v + 8)}; }
 
 struct Doubles {
   __m256d part[4];

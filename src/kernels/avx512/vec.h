@@ -212,6 +212,27 @@ inline Float to_floats(Int a) { return _mm512_cvtepi32_ps(a); }
 inline float total(Float a) {
   return halving_total(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
 }
+/// Lane i: total(v[i]) of sixteen vectors, added in the same order.
+inline Float float_totals(const Float* v) {
+  const auto halves = [](Float a, Float b) {  // of each: lanes i + (i + 8)
+    return add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+  };
+  const auto quarters = [](Float a, Float b) {  // lanes i + (i + 4)
+    return add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+  };
+  Float four[4];  // 128-bit lane j of four[i]: what is left of v[4 i + j]
+  for (int i = 0; i < 4; ++i) four[i] = quarters(halves(v[4 * i], v[4 * i + 1]), halves(v[4 * i + 2], v[4 * i + 3]));
+  const auto pairs = [](Float a, Float b) {  // lanes i + (i + 2)
+    const __m512d c = _mm512_castps_pd(a);
+    const __m512d d = _mm512_castps_pd(b);
+    return add(_mm512_castpd_ps(_mm512_unpacklo_pd(c, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
+  };
+  const Float low = pairs(four[0], four[1]);
+  const Float high = pairs(four[2], four[3]);
+  const Float sums = add(_mm512_shuffle_ps(low, high, 0x88), _mm512_shuffle_ps(low, high, 0xDD));
+  const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_ps(order, sums);
+}
 
 /// 16 doubles.
 struct Doubles {

@@ -60,7 +60,9 @@ using Bf16Row = WordRow<load_bfloats>;
 struct Lanes {
   Float part[4] = {all_floats(0.0F), all_floats(0.0F), all_floats(0.0F), all_floats(0.0F)};
 
-  float total() const { return kernels::total(add(add(part[0], part[2]), add(part[1], part[3]))); }
+  /// The first two halvings: sixteen lanes are left.
+  Float folded() const { return add(add(part[0], part[2]), add(part[1], part[3])); }
+  float total() const { return kernels::total(folded()); }
 };
 
 /// sums[token][row].part[kPart] with one more vector of each row and token.
@@ -99,10 +101,9 @@ inline void some_dot_step(const void* const* rows, const float* const* x, std::s
   dot_step<kPart, kRows, kTokens>(weights, values, sums);
 }
 
-/// totals[token][row] of kRows rows with kTokens vectors of floats.
+/// sums[token][row] of kRows rows with kTokens vectors of floats; sums begin at 0.
 template <typename Row, std::size_t kRows, std::size_t kTokens>
-inline void dots(const void* const* rows, const float* const* x, std::size_t width, float (*totals)[kRows]) {
-  Lanes sums[kTokens][kRows];
+inline void dot_lanes(const void* const* rows, const float* const* x, std::size_t width, Lanes (*sums)[kRows]) {
   std::size_t i = 0;
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
     full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, sums);
@@ -117,8 +118,14 @@ inline void dots(const void* const* rows, const float* const* x, std::size_t wid
   if (rest(1) > 0) some_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, some(1), sums);
   if (rest(2) > 0) some_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, some(2), sums);
   if (rest(3) > 0) some_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, some(3), sums);
-  for (std::size_t token = 0; token < kTokens; ++token)
-    for (std::size_t row = 0; row < kRows; ++row) totals[token][row] = sums[token][row].total();
+}
+
+/// totals[row] of kRows rows with a vector of floats.
+template <typename Row, std::size_t kRows>
+inline void dots(const void* const* rows, const float* x, std::size_t width, float* totals) {
+  Lanes sums[1][kRows];
+  dot_lanes<Row, kRows, 1>(rows, &x, width, sums);
+  for (std::size_t row = 0; row < kRows; ++row) totals[row] = sums[0][row].total();
 }
 
 }  // namespace

@@ -96,9 +96,9 @@ void float_product(const std::byte* rows, std::size_t row_bytes, std::size_t row
     const std::size_t count = row_count - first < kDotRowsAlone ? row_count - first : kDotRowsAlone;
     const void* tile[kDotRowsAlone];
     tile_rows<kDotRowsAlone>(rows + first * row_bytes, row_bytes, count, tile);
-    float totals[1][kDotRowsAlone];
-    dots<Row, kDotRowsAlone, 1>(tile, &x.f32, x.width, totals);
-    for (std::size_t i = 0; i < count; ++i) out[first + i] = totals[0][i];
+    float totals[kDotRowsAlone];
+    dots<Row, kDotRowsAlone>(tile, x.f32, x.width, totals);
+    for (std::size_t i = 0; i < count; ++i) out[first + i] = totals[i];
   }
 }
 

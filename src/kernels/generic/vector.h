@@ -22,10 +22,10 @@ inline void in_sixteens(std::size_t n, Body body) {
 }
 
 inline void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
-  float squares[1][1];
+  float squares;
   const void* const row = x;
-  dots<F32Row, 1, 1>(&row, &x, n, squares);
-  const float factor = 1.0F / __builtin_sqrtf(squares[0][0] / static_cast<float>(n) + epsilon);
+  dots<F32Row, 1>(&row, x, n, &squares);
+  const float factor = 1.0F / __builtin_sqrtf(squares / static_cast<float>(n) + epsilon);
   in_sixteens(n, [&](std::size_t i, std::size_t count) {
     const Float scaled = multiply(load_some(x + i, count, 0.0F), all_floats(factor));
     store_some(multiply(scaled, load_some(weight + i, count, 0.0F)), out + i, count);
@@ -93,17 +93,25 @@ inline void rotate(float* x, const float* cosines, const float* sines, std::size
   }
 }
 
+/// Sixteen keys at a time, so that the lanes of their sums are added together. A ragged end repeats the last key.
 template <typename Row>
 inline void scores_of(const float* q, const std::byte* keys, std::size_t stride, std::size_t count,
                       std::size_t head_width, float scale, float* scores) {
-  for (std::size_t first = 0; first < count; first += kDotRowsAlone) {
-    const std::size_t used = count - first < kDotRowsAlone ? count - first : kDotRowsAlone;
-    const void* rows[kDotRowsAlone];
-    for (std::size_t i = 0; i < kDotRowsAlone; ++i)
-      rows[i] = keys + (first + (i < used ? i : used - 1)) * stride * Row::kBytes;
-    float totals[1][kDotRowsAlone];
-    dots<Row, kDotRowsAlone, 1>(rows, &q, head_width, totals);
-    for (std::size_t i = 0; i < used; ++i) scores[first + i] = scale * totals[0][i];
+  static_assert(kLanes % kDotRowsAlone == 0);
+  for (std::size_t first = 0; first < count; first += kLanes) {
+    Float sums[kLanes];
+    for (std::size_t i = 0; i < kLanes; i += kDotRowsAlone) {
+      const void* rows[kDotRowsAlone];
+      for (std::size_t row = 0; row < kDotRowsAlone; ++row) {
+        const std::size_t key = first + i + row < count ? first + i + row : count - 1;
+        rows[row] = keys + key * stride * Row::kBytes;
+      }
+      Lanes lanes[1][kDotRowsAlone];
+      dot_lanes<Row, kDotRowsAlone, 1>(rows, &q, head_width, lanes);
+      for (std::size_t row = 0; row < kDotRowsAlone; ++row) sums[i + row] = lanes[0][row].folded();
+    }
+    const std::size_t used = count - first < kLanes ? count - first : kLanes;
+    store_some(multiply(all_floats(scale), float_totals(sums)), scores + first, used);
   }
 }
 

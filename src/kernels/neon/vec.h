@@ -227,6 +227,21 @@ inline float total(const Float& a) {
   const float32x4_t four = vaddq_f32(vaddq_f32(a.part[0], a.part[2]), vaddq_f32(a.part[1], a.part[3]));
   return vpadds_f32(vadd_f32(vget_low_f32(four), vget_high_f32(four)));
 }
+inline Float float_totals(const Float* v) {
+  const auto four = [&](std::size_t i) {  // lanes i + (i + 8), then + (i + 4)
+    return vaddq_f32(vaddq_f32(v[i].part[0], v[i].part[2]), vaddq_f32(v[i].part[1], v[i].part[3]));
+  };
+  const auto pairs = [&](std::size_t i) {  // of two vectors: lanes i + (i + 2)
+    const float64x2_t a = vreinterpretq_f64_f32(four(i));
+    const float64x2_t b = vreinterpretq_f64_f32(four(i + 1));
+    return vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(a, b)), vreinterpretq_f32_f64(vzip2q_f64(a, b)));
+  };
+  return by_parts<Float>([&](std::size_t part) {
+    const float32x4_t low = pairs(4 * part);
+    const float32x4_t high = pairs(4 * part + 2);
+    return vaddq_f32(vuzp1q_f32(low, high), vuzp2q_f32(low, high));
+  });
+}
 
 // Doubles.
 
