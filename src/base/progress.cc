@@ -1,9 +1,11 @@
 #include "base/progress.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -14,6 +16,14 @@ namespace {
 constexpr auto kDelay = std::chrono::seconds(1);
 constexpr auto kInterval = std::chrono::milliseconds(100);
 constexpr int kWidth = 30;
+// A rate below that says less than the time that is left.
+constexpr double kTelling = 10;
+
+std::size_t columns() {
+  constexpr std::size_t kUsual = 80;
+  winsize size = {};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 2 ? size.ws_col : kUsual;
+}
 
 }  // namespace
 
@@ -41,12 +51,14 @@ void Progress::update(std::uint64_t done, std::string_view note) {
   std::string line = fmt::format("{} {}", label_, count(done));
   if (total_ > 0) {
     const auto filled = static_cast<int>(kWidth * (done < total_ ? done : total_) / total_);
-    const double left_s = rate > 0 ? static_cast<double>(total_ - (done < total_ ? done : total_)) / rate : 0;
-    line = fmt::format("{} [{:#<{}}{:.<{}}] {} of {}, {:.0f} s left", label_, "", filled, "", kWidth - filled,
-                       count(done), count(total_), left_s);
+    line = fmt::format("{} [{:#<{}}{:.<{}}] {} of {}", label_, "", filled, "", kWidth - filled, count(done),
+                       count(total_));
+    if (done > 0) line += fmt::format(", {:.0f} s left", static_cast<double>(total_ - std::min(done, total_)) / rate);
   }
-  fmt::print(stderr, "\r\033[K{}, {}/s{}{}", line, count(static_cast<std::uint64_t>(rate)), note.empty() ? "" : ", ",
-             note);
+  if (rate >= kTelling) line += fmt::format(", {}/s", count(static_cast<std::uint64_t>(rate)));
+  if (!note.empty()) line += fmt::format(", {}", note);
+  // A line that the terminal breaks could not be wiped.
+  fmt::print(stderr, "\r\033[K{}", printable(line, columns() - 2));
   std::fflush(stderr);
 }
 
