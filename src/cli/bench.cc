@@ -91,7 +91,7 @@ class Bench {
         length.share.values.push_back(length.amount * length.per_s.values.back() / result_.memory.values.back());
       }
     }
-    options_.json ? print_json(to_json(result_)) : print_text(describe(result_, style_of(stdout)));
+    options_.json ? print_json(to_json(result_)) : print_text(describe(result_, columns_of(stdout), style_of(stdout)));
     return 0;
   }
 

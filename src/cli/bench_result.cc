@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/wrap.h"
 
 namespace assay::cli {
 namespace {
@@ -79,10 +80,11 @@ nlohmann::ordered_json to_json(const BenchResult& result) {
           {"peak_memory_bytes", result.peak_memory_bytes}};
 }
 
-std::string describe(const BenchResult& result, const report::Style& style) {
+std::string describe(const BenchResult& result, std::size_t columns, const report::Style& style) {
+  constexpr std::size_t kName = 18;
   std::string text;
-  const auto line = [&](const std::string& name, const std::string& what) {
-    text += fmt::format("{}{:<18}{} {}\n", style.bold, name, style.reset, what);
+  const auto line = [&](std::string_view name, const std::string& what) {
+    text += report::wrapped(fmt::format("{}{:<{}}{} ", style.bold, name, kName, style.reset), what, kName + 1, columns);
   };
   const auto lengths = [&](const char* name, const std::vector<BenchLength>& list, const char* unit, const char* what) {
     for (const BenchLength& length : list) {
@@ -99,9 +101,9 @@ std::string describe(const BenchResult& result, const report::Style& style) {
   lengths("prompt of {}", result.prompts, "OP", "the multipliers allow");
   lengths("decode behind {}", result.depths, "B", "memory gives");
   line("memory", spread(result.memory, 1e9) + " GB/s read");
-  line("multipliers",
-       fmt::format("{} GOP/s with {}, which is used twice a product; {} GOP/s with {}", spread(result.byte_rate, 1e9),
-                   result.byte_instruction, spread(result.float_rate, 1e9), result.float_instruction));
+  line("multipliers", fmt::format("{} GOP/s with {}, which is used twice a product", spread(result.byte_rate, 1e9),
+                                  result.byte_instruction));
+  line("", fmt::format("{} GOP/s with {}", spread(result.float_rate, 1e9), result.float_instruction));
   line("peak memory", human_bytes(result.peak_memory_bytes));
   return text + fmt::format("Medians of {} (smallest to largest), {}.\n", result.repeats,
                             result.clock == "cpu" ? "seconds of CPU a thread" : "by the clock");

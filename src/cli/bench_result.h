@@ -52,6 +52,7 @@ struct BenchResult {
 
 /// docs/json.md has the schema.
 nlohmann::ordered_json to_json(const BenchResult& result);
-std::string describe(const BenchResult& result, const report::Style& style);
+/// Lines of at most `columns` characters, where words allow it.
+std::string describe(const BenchResult& result, std::size_t columns, const report::Style& style);
 
 }  // namespace assay::cli
