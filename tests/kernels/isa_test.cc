@@ -131,6 +131,37 @@ TEST_P(EveryIsa, ProductsTakeManyTokens) {
   }
 }
 
+TEST_P(EveryIsa, ProductsTakeManyRows) {
+  constexpr std::size_t kRows = 300;
+  for (const std::uint32_t id : test::type_ids()) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = std::max<std::size_t>(type.block_values, 64);
+    Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
+    const auto weights = test::random_rows(type, kRows, width, Fields::plain, random_);
+    const std::size_t bytes = test::row_bytes(type, width);
+    for (const std::size_t tokens : {1, 3, 5}) {
+      const Activations x = batch.view(0, tokens);
+      const auto specified = product(scalar(), id, weights.data(), bytes, kRows, x);
+      EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, kRows, x), specified)) << type.name;
+    }
+  }
+}
+
+TEST_P(EveryIsa, ProductsOfNothingWriteNothing) {
+  for (const std::uint32_t id : test::type_ids()) {
+    const quant::Type& type = *quant::find_type(id);
+    const std::size_t width = std::max<std::size_t>(type.block_values, 64);
+    Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
+    const auto weights = test::random_rows(type, 1, width, Fields::plain, random_);
+    const std::vector<float> untouched(5, 7.0F);
+    auto out = untouched;
+    kernels_->product[id](weights.data(), weights.size(), 1, batch.view(0, 0), out.data(), 1);
+    for (const std::size_t tokens : {1, 5})
+      kernels_->product[id](weights.data(), weights.size(), 0, batch.view(0, tokens), out.data(), 1);
+    EXPECT_EQ(out, untouched) << type.name;
+  }
+}
+
 TEST_P(EveryIsa, ProductsNeedNoAlignment) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);

@@ -85,7 +85,7 @@ inline void float_batch(const std::byte* rows, std::size_t row_bytes, std::size_
 template <typename Row>
 void float_product(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                    float* out, std::size_t out_stride) {
-  if (x.tokens > 1) {
+  if (x.tokens != 1) {
     for (std::size_t first = 0; first < row_count; first += kDotRowBlock) {
       const std::size_t count = row_count - first < kDotRowBlock ? row_count - first : kDotRowBlock;
       float_batch<Row>(rows + first * row_bytes, row_bytes, count, x, out + first, out_stride);
