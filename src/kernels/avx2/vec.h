@@ -59,9 +59,6 @@ inline Int widen_unsigned(const void* a, const void* b) {
 inline Int widen_signed(const void* a, const void* b) {
   return {_mm256_cvtepi8_epi16(load_lane(a)), _mm256_cvtepi8_epi16(load_lane(b))};
 }
-inline Int widen_to_ints(__m128i bytes) {
-  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
-}
 inline Int widen_signed_to_ints(__m128i bytes) {
   return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
 }

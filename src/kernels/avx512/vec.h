@@ -46,8 +46,7 @@ inline __m256i join_lanes(const void* a, const void* b) {
 /// 16 bytes at `a` and 16 at `b` as 32 words.
 inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(join_lanes(a, b)); }
 inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(join_lanes(a, b)); }
-/// 16 unsigned bytes as ints.
-inline Int widen_to_ints(__m128i bytes) { return _mm512_cvtepu8_epi32(bytes); }
+/// 16 bytes as ints.
 inline Int widen_signed_to_ints(__m128i bytes) { return _mm512_cvtepi8_epi32(bytes); }
 /// Words of `value` where a bit is set: bits of `first` in the lower half, of `second` in the upper.
 inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {

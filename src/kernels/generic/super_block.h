@@ -71,7 +71,7 @@ struct SuperBlockProduct {
     unpack_quarter<1>(block, scales, unpacked);
     unpack_quarter<2>(block, scales, unpacked);
     unpack_quarter<3>(block, scales, unpacked);
-    if constexpr (Format::kHasMin) unpacked.min = widen_to_ints(Format::mins(block));
+    if constexpr (Format::kHasMin) unpacked.min = widen_signed_to_ints(Format::mins(block));
     return unpacked;
   }
 

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/generic/panel.h"
+#include "kernels/generic/super_block_unpack.h"
 
 namespace assay::kernels {
 namespace {
@@ -39,8 +39,10 @@ class SuperBlockPanel {
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;
     scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
-    unpack_quants(rows, offset);
-    unpack_sub_scales(rows, offset);
+    unpack_quants<Format, transpose_ints>(rows, offset, quants_);
+    set_starts();
+    unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
+    if constexpr (Format::kHasMin) unpack_mins(rows, offset);
   }
 
   template <std::size_t kTokens>
@@ -104,27 +106,15 @@ class SuperBlockPanel {
   static MinSums min_sums(const std::int32_t* sums) {
     MinSums result;
     for (std::size_t group = 0; group < kGroups; ++group) {
-      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
+      const std::int32_t sum = group_sum<Format>(sums, group);
       result.a[group] = static_cast<std::int16_t>(sum >> 10);
       result.b[group] = static_cast<std::int16_t>(sum & 1023);
     }
     return result;
   }
 
-  template <int kQuarter>
-  void unpack_quarter(const PanelRows& rows, std::size_t offset) {
-    Int by_row[kPanelRows];
-    for (std::size_t i = 0; i < kPanelRows; ++i) {
-      by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
-      if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
-    }
-    transpose_ints(by_row, quants_ + 16 * kQuarter);
-  }
-  void unpack_quants(const PanelRows& rows, std::size_t offset) {
-    unpack_quarter<0>(rows, offset);
-    unpack_quarter<1>(rows, offset);
-    unpack_quarter<2>(rows, offset);
-    unpack_quarter<3>(rows, offset);
+  /// -128 * sum q.
+  void set_starts() {
     for (std::size_t group = 0; group < kGroups; ++group) {
       Int sum = zero();
       for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
@@ -133,19 +123,11 @@ class SuperBlockPanel {
     }
   }
 
-  void unpack_sub_scales(const PanelRows& rows, std::size_t offset) {
-    Int by_row[kPanelRows];
-    Int by_group[kPanelRows];
-    constexpr std::size_t kStep = 16 / kGroups;  // a format writes sub-scales of 32 values twice
-    for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_signed_to_ints(Format::scales(rows.row[i] + offset));
-    transpose_ints(by_row, by_group);
-    for (std::size_t group = 0; group < kGroups; ++group) sub_scales_[group] = by_group[group * kStep];
-    if constexpr (Format::kHasMin) {
-      for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_to_ints(Format::mins(rows.row[i] + offset));
-      transpose_ints(by_row, by_group);
-      for (std::size_t pair = 0; pair < kGroups / 2; ++pair)
-        mins_[pair] = bit_or(by_group[2 * pair * kStep], shift_ints_left<16>(by_group[(2 * pair + 1) * kStep]));
-    }
+  void unpack_mins(const PanelRows& rows, std::size_t offset) {
+    Int mins[kGroups];
+    unpack_groups<Format, Format::mins>(rows, offset, mins);
+    for (std::size_t pair = 0; pair < kGroups / 2; ++pair)
+      mins_[pair] = bit_or(mins[2 * pair], shift_ints_left<16>(mins[2 * pair + 1]));
   }
 
   /// M.

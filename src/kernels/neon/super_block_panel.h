@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/super_block_unpack.h"
 #include "kernels/neon/panel.h"
 
 namespace assay::kernels {
@@ -21,17 +22,11 @@ class SuperBlockPanel {
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;
     scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
-    unpack_quarter<0>(rows, offset);
-    unpack_quarter<1>(rows, offset);
-    unpack_quarter<2>(rows, offset);
-    unpack_quarter<3>(rows, offset);
+    unpack_quants<Format, arrange_quants>(rows, offset, quants_);
     for (std::size_t group = 0; group < kGroups; ++group)
       low_starts_[group] = start_of_low(quants_ + group * kGroupVectors, kGroupValues);
-    unpack_groups(
-        rows, offset, [](const Byte* bytes) { return Format::scales(bytes); }, sub_scales_);
-    if constexpr (Format::kHasMin)
-      unpack_groups(
-          rows, offset, [](const Byte* bytes) { return Format::mins(bytes); }, mins_);
+    unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
+    if constexpr (Format::kHasMin) unpack_groups<Format, Format::mins>(rows, offset, mins_);
   }
 
   template <std::size_t kTokens>
@@ -58,25 +53,6 @@ class SuperBlockPanel {
   static constexpr std::size_t kGroups = kValues / kGroupValues;
   static constexpr std::size_t kGroupVectors = kGroupValues / 4;
 
-  template <int kQuarter>
-  void unpack_quarter(const PanelRows& rows, std::size_t offset) {
-    Int by_row[kPanelRows];
-    for (std::size_t i = 0; i < kPanelRows; ++i) {
-      by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
-      if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
-    }
-    arrange_quants(by_row, quants_ + 16 * kQuarter);
-  }
-  /// Of 16 bytes a row, which a format with groups of 32 writes twice each.
-  template <typename Bytes>
-  static void unpack_groups(const PanelRows& rows, std::size_t offset, Bytes bytes_of, Int* groups) {
-    Int by_row[kPanelRows];
-    Int by_group[kPanelRows];
-    for (std::size_t i = 0; i < kPanelRows; ++i) by_row[i] = widen_signed_to_ints(bytes_of(rows.row[i] + offset));
-    transpose_ints(by_row, by_group);
-    for (std::size_t group = 0; group < kGroups; ++group) groups[group] = by_group[group * (16 / kGroups)];
-  }
-
   template <std::size_t kTokens, bool kIsLow>
   PanelSums<kTokens> scaled_sums(const typename PanelSums<kTokens>::Sixteen* x) const {
     PanelSums<kTokens> sums;
@@ -94,10 +70,8 @@ class SuperBlockPanel {
   Float min_term(const std::int32_t* sums) const {
     if constexpr (!Format::kHasMin) return all_floats(0);
     Int min = zero();
-    for (std::size_t group = 0; group < kGroups; ++group) {
-      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
-      min = add_products_of_ints(min, mins_[group], sum);
-    }
+    for (std::size_t group = 0; group < kGroups; ++group)
+      min = add_products_of_ints(min, mins_[group], group_sum<Format>(sums, group));
     return to_floats(min);
   }
 
