@@ -12,6 +12,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "cli/ceilings.h"
 #include "kernels/activations.h"
 #include "kernels/kernels.h"
 #include "quant/type.h"
@@ -87,26 +88,10 @@ void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quan
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kTokens * kRows * width));
 }
 
-/// The fastest plain read found: four streams, lines asked for well ahead of their use.
 void memory_read(benchmark::State& state) {
-  constexpr std::size_t kStreams = 4;
-  constexpr std::size_t kWordsOfLine = 8;
-  constexpr std::size_t kWordsAhead = 512;
-  const std::uint64_t* words = matrix().data();
-  const std::size_t stream_words = matrix().size() / kStreams;
-  while (state.KeepRunning()) {
-    std::uint64_t sums[kStreams] = {};
-    for (std::size_t i = 0; i < stream_words; i += kWordsOfLine) {
-      for (std::size_t stream = 0; stream < kStreams; ++stream) {
-        const std::uint64_t* line = words + stream * stream_words + i;
-        __builtin_prefetch(line + kWordsAhead);
-        // One word a line: the line is what memory delivers.
-        sums[stream] += *line;
-      }
-    }
-    for (const std::uint64_t sum : sums) benchmark::DoNotOptimize(sum);
-  }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kMatrixBytes));
+  cli::MemoryReader reader(1);
+  while (state.KeepRunning()) reader.read();
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * reader.bytes()));
 }
 
 void add_benchmarks(const kernels::Kernels& kernels) {
