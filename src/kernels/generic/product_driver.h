@@ -1,6 +1,6 @@
-// Cuts a matrix product: a few tokens (decode) go through eight rows of one token at a time, which reads the weights
-// once; more of them (prompts) through panels. Ragged ends repeat the last row and drop what it gives, so that the bits
-// of an output do not depend on the tile.
+// Cuts a matrix product: a few tokens (decode) take eight rows at a time, one token after the other, so that weights
+// are read from memory once; more of them (prompts) go through panels. Ragged ends repeat the last row and drop what it
+// gives, so that the bits of an output do not depend on the tile.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -37,11 +37,10 @@ void tiled_product(const std::byte* weights, std::size_t row_bytes, std::size_t 
     panels_product<Panel>(rows, row_bytes, row_count, x, out, out_stride);
     return;
   }
-  for (std::size_t token = 0; token < x.tokens; ++token) {
-    for (std::size_t first = 0; first < row_count; first += kTile) {
-      const RowTile tile = row_tile(rows, row_bytes, first, row_count);
+  for (std::size_t first = 0; first < row_count; first += kTile) {
+    const RowTile tile = row_tile(rows, row_bytes, first, row_count);
+    for (std::size_t token = 0; token < x.tokens; ++token)
       Product::rows(tile, token_of(x, token), x.width, out + token * out_stride + first);
-    }
   }
 }
 
