@@ -16,11 +16,11 @@ struct WeightScales {
   __m256 d, dmin;
 };
 
-/// `field` says where a block's f16 d lies; f16 dmin follows it when the type has one.
+/// f16 d stands at `offset` of each block, f16 dmin behind it when the type has one.
 template <bool kHasMin>
-inline WeightScales weight_scales(const Byte* const* fields, std::size_t offset) {
-  const auto word = [&](int i) { return static_cast<short>(load_word(fields[i] + offset)); };
-  const auto pair = [&](int i) { return static_cast<int>(load_double_word(fields[i] + offset)); };
+inline WeightScales weight_scales(const Byte* const* blocks, std::size_t offset) {
+  const auto word = [&](int i) { return static_cast<short>(load_word(blocks[i] + offset)); };
+  const auto pair = [&](int i) { return static_cast<int>(load_double_word(blocks[i] + offset)); };
   if constexpr (kHasMin) {
     const __m256i both = _mm256_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7));
     const __m256i d = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));

@@ -143,7 +143,7 @@ struct SmallBlockProduct {
     return -(sums[2 * block] + sums[2 * block + 1]);
   }
 
-  /// The integers of two blocks, each for eight rows or eight tokens.
+  /// The integers of two blocks, each for eight rows.
   struct Integers {
     Int8 block[2];
   };

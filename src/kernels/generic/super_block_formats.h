@@ -1,5 +1,5 @@
-// How Q2_K, Q3_K, Q4_K, Q5_K and Q6_K unpack for SuperBlockProduct. Their layouts stand at the head of
-// src/quant/q*_k.cc.
+// How Q2_K, Q3_K, Q4_K, Q5_K and Q6_K unpack, for products, panels and rows in float64. Their layouts stand at the head
+// of src/quant/q*_k.cc.
 //
 // Included after the instruction set's vec.h.
 #pragma once

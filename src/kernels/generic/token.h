@@ -11,7 +11,7 @@ namespace {
 
 using Byte = std::uint8_t;
 
-/// Rows or tokens that are computed together.
+/// Rows that are computed together with one token.
 inline constexpr std::size_t kTile = 8;
 
 /// One token's part of Activations.
