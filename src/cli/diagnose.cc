@@ -148,6 +148,7 @@ Action setup(CLI::App& app) {
   app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
   app.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
   app.add_option("--budget", options->budget, "With logits or ids alone: seconds after which no more faults are tried")
+      ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--html", options->page, "Write the verdict as one page to this file, with all it needs inside");
   app.add_flag("--json", options->json, "The verdict as JSON");

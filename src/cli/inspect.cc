@@ -254,7 +254,7 @@ Action setup(CLI::App& app) {
   app.add_option("--block", options->block, "One block taken apart, counted over the tensor (with --row: in the row)");
   app.add_option("--row", options->row, "The row of the block");
   app.add_flag("--stats", options->stats, "Statistics and a histogram of every tensor's values");
-  app.add_option("--threads", options->threads, "Threads for --stats; 0: all cores")->check(CLI::Range(0, 4096));
+  app.add_option("-t,--threads", options->threads, "Threads for --stats; 0: all cores")->check(CLI::Range(0, 4096));
   app.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }

@@ -174,7 +174,7 @@ Action setup(CLI::App& app) {
   app.add_flag("--allow-requantize", options->may_requantize,
                "Takes tensors that are quantized already; their errors add up");
   app.add_flag("--dry-run", options->is_dry_run, "Says what would become of each tensor, and writes nothing");
-  app.add_option("--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
+  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
   app.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }

@@ -46,7 +46,8 @@ void add_arithmetic_options(CLI::App& app, EngineArguments& arguments) {
       ->capture_default_str();
   app.add_option("--precision", arguments.precision,
                  "The oracle's arithmetic by step: attention=f64,*.q=f64,default=f32 (docs/precision.md)");
-  app.add_option("--threads", arguments.threads, "0: all cores; never changes the result")->check(CLI::Range(0, 4096));
+  app.add_option("-t,--threads", arguments.threads, "0: all cores; never changes the result")
+      ->check(CLI::Range(0, 4096));
 }
 
 void add_sampler_options(CLI::App& app, engine::SamplerOptions& options) {

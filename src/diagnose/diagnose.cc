@@ -123,6 +123,7 @@ void judge_from_outside(const model::Model& model, const Passage& passage, const
 Verdict diagnose(const model::Model& model, const tokenizer::Tokenizer& tokenizer, trace::ForeignTrace trace,
                  const DiagnoseRequest& request) {
   Verdict verdict;
+  verdict.layers = model.plan.layers;
   verdict.notes = trace.notes;
   for (const trace::ForeignTap& tap : trace.taps) {
     if (!tap.note.empty()) verdict.notes.push_back(fmt::format("{}: {}", tap.name, tap.note));

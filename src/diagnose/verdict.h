@@ -70,6 +70,7 @@ std::string_view name(StepReport::Outcome outcome);  ///< "healthy"
 
 struct Verdict {
   VerdictKind kind = VerdictKind::undecided;
+  std::size_t layers = 0;              ///< of the model
   std::vector<Finding> findings;       ///< mistakes in causal order, then lesser precision
   std::vector<StepReport> steps;       ///< in the plan's order
   std::vector<std::string> acquitted;  ///< taps given, judged, and right

@@ -20,7 +20,7 @@ constexpr std::size_t kHopefulForPairs = 64;
 constexpr std::size_t kHopeful = 12;
 // What a fault must take away to be mentioned.
 constexpr double kMentioned = 2;
-// Of the time, to look for a mistake where rounding may be all that there is.
+// Of the time, to look for a mistake where rounding may be all that there is: a fifth.
 constexpr double kForRounding = 0.2;
 // So few chosen ids are reproduced by chance too often.
 constexpr std::size_t kManyIds = 4;
@@ -68,8 +68,9 @@ class WholeModel {
     race.settle();
     const bool is_explained = race.is_explained();
     if (is_cut && !is_explained) {
-      result.untried =
-          fmt::format("{:g} s were too short to try all faults; tried were: {}", seconds, fmt::join(tried, ", "));
+      result.untried = fmt::format("{:g} s{} were too short to try all faults; tried were: {}", seconds,
+                                   is_rounding ? ", a fifth of the budget because it may all be rounding," : "",
+                                   fmt::join(tried, ", "));
     }
     result.is_right = is_rounding && !is_explained;
     if (!result.is_right) report(race, is_explained, result);

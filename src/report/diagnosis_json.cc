@@ -57,8 +57,8 @@ Json to_json(const diagnose::StepReport& step, const diagnose::Verdict& verdict)
 
 Json to_json(const diagnose::Verdict& verdict) {
   Json json = {{"version", 1}, {"verdict", diagnose::name(verdict.kind)}, {"findings", Json::array()}};
-  const std::size_t layers = count_layers(verdict);
-  for (const diagnose::Finding& finding : verdict.findings) json["findings"].push_back(to_json(finding, layers));
+  for (const diagnose::Finding& finding : verdict.findings)
+    json["findings"].push_back(to_json(finding, verdict.layers));
   json["acquitted"] = verdict.acquitted;
   json["needed"] = verdict.needed;
   json["notes"] = verdict.notes;
@@ -67,7 +67,7 @@ Json to_json(const diagnose::Verdict& verdict) {
   for (const CoarseSteps& steps : coarse_steps(verdict)) {
     json["coarser"].push_back({{"arithmetic", steps.arithmetic},
                                {"taps", steps.taps},
-                               {"where", join_taps(steps.taps, layers)},
+                               {"where", join_taps(steps.taps, verdict.layers)},
                                {"residual", number(steps.residual)},
                                {"expected", number(steps.expected)}});
   }

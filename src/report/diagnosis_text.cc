@@ -25,7 +25,7 @@ constexpr std::size_t kLabel = 11;
 class Text {
  public:
   Text(const diagnose::Verdict& verdict, std::size_t columns, const Style& style)
-      : verdict_(verdict), columns_(columns), style_(style), layers_(count_layers(verdict)) {}
+      : verdict_(verdict), columns_(columns), style_(style), layers_(verdict.layers) {}
 
   std::string text() {
     headline();

@@ -73,14 +73,6 @@ std::optional<std::size_t> coarseness(std::string_view name) {
 
 }  // namespace
 
-std::size_t count_layers(const diagnose::Verdict& verdict) {
-  std::size_t layers = 0;
-  for (const diagnose::StepReport& step : verdict.steps) {
-    if (const auto place = find_layer(step.tap)) layers = std::max(layers, place->layer + 1);
-  }
-  return layers;
-}
-
 std::string join_taps(const std::vector<std::string>& taps, std::size_t layers) {
   // Names with the layers that have them, then those with the same layers together; all in the order of the taps.
   std::vector<std::pair<std::string, std::set<std::size_t>>> by_name;

@@ -11,10 +11,7 @@
 
 namespace assay::report {
 
-/// How many layers the plan has; 0 where no step was judged.
-std::size_t count_layers(const diagnose::Verdict& verdict);
-
-/// "blk.0-5.q_rope and k_rope (all 6 layers), final_norm". `layers` is how many there are, 0 where that is not known.
+/// "blk.0-5.q_rope and k_rope (all 6 layers), final_norm". `layers` is how many the model has.
 std::string join_taps(const std::vector<std::string>& taps, std::size_t layers);
 
 /// Sentences that differ in the number of a layer alone become one that says all of them: "blk.0-5.ffn_gate".

@@ -36,6 +36,7 @@ std::size_t longest_line(const std::string& text) {
 Verdict healthy() {
   Verdict verdict;
   verdict.kind = VerdictKind::rounding;
+  verdict.layers = kLayers;
   for (std::size_t layer = 0; layer < kLayers; ++layer) {
     for (const char* name : {"q", "k", "out"}) {
       verdict.steps.push_back(
@@ -199,6 +200,16 @@ TEST(DiagnosisWords, CoarserThanTheRest) {
   EXPECT_TRUE(is_coarser("bf16", verdict));
   EXPECT_TRUE(is_coarser("f16_accumulation", verdict));
   EXPECT_TRUE(is_coarser("flush_to_zero", verdict));
+}
+
+TEST(DiagnosisText, LayersAreKnownWhereNoStepWasJudged) {
+  Verdict verdict = healthy();
+  verdict.kind = VerdictKind::fault;
+  verdict.steps.clear();
+  verdict.acquitted.clear();
+  verdict.findings = {mistake()};
+  const std::string text = to_text(verdict);
+  EXPECT_TRUE(has(text, "1 mistake\n\n1. blk.0-2.q and k (all 3 layers): rotates channels")) << text;
 }
 
 TEST(DiagnosisJson, SaysWhatThePageShows) {
