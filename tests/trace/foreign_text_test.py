@@ -193,6 +193,15 @@ def test_facts_about_ids_from_elsewhere(case, tmp_path):
     assert trace["taps"]["logits"]["rows"] == [7] and trace["prompt_tokens"] == len(TOKENS)
 
 
+def test_taps_of_which_nothing_is_said(case, tmp_path):
+    """Nothing would be right or wrong in them."""
+    (tmp_path / "t.json").write_text(json.dumps({"tokens": TOKENS, "logits": {"row": 1}, "taps": {
+        "blk.0.q": {}, "blk.1.q": {"row": 0, "first": []}, "embed": {"row": 0, "rms": 1.5}}}))
+    trace = read(case[0], tmp_path / "t.json")
+    assert list(trace["taps"]) == ["embed"]
+    assert sorted(trace["extra"]) == [f"{tap}: no value of it is given" for tap in ("blk.0.q", "blk.1.q", "logits")]
+
+
 BAD_FACTS = [
     ('{"tokens": [1, 2}', "no JSON, at byte offset 16"),
     ('{"token": [1]}', "unknown member 'token'"),

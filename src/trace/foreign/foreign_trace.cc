@@ -162,6 +162,15 @@ void drop_strayed_facts(std::size_t rows_of_dump, ForeignTrace& trace) {
                                     rows_of_dump, dropped));
 }
 
+/// Taps without rows and facts: nothing is right or wrong in them.
+void drop_empty_taps(ForeignTrace& trace) {
+  std::erase_if(trace.taps, [&](const ForeignTap& tap) {
+    const bool is_empty = tap.rows.empty() && tap.facts.empty();
+    if (is_empty) trace.extra.push_back(fmt::format("{}: no value of it is given", printable(tap.given_name)));
+    return is_empty;
+  });
+}
+
 }  // namespace
 
 std::string_view name(FactKind kind) {
@@ -188,6 +197,7 @@ ForeignTrace read_foreign_trace(const std::filesystem::path& path, const model::
   } else {
     drop_strayed_facts(rows_of_dump, trace);
   }
+  drop_empty_taps(trace);
   sort_as_planned(plan, trace);
   return trace;
 }
