@@ -27,7 +27,7 @@ constexpr double kSeen = 100;
 constexpr double kMargin = 3;
 constexpr double kFloat32Margin = 8;
 constexpr double kFloat32Floor = 8 * 0x1p-24;
-// Seconds; a clock holds no more than some thousand years.
+// Seconds, some thirty years; a clock holds no more than some hundred.
 constexpr double kForever = 1e9;
 // What a fault must take away to be believed.
 constexpr double kBelievable = 8;
@@ -73,7 +73,7 @@ Race::Race(const RightValues& right, const RaceRequest& request) : right_(right)
 }
 
 void Race::start(double seconds) {
-  const std::chrono::duration<double> left(std::clamp(seconds, 0.0, kForever));
+  const std::chrono::duration<double> left(seconds > 0 ? std::min(seconds, kForever) : 0);  // none of what is no number
   deadline_ = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(left);
 }
 

@@ -135,10 +135,12 @@ TEST_F(Whole, NothingIsTriedWhenTheTimeIsOver) {
   diagnose::Race race(right_, request);
   const std::vector<Planted> all = planted(Scope::everywhere);
   const std::vector<Candidate> candidates = {{&all[0]}, {&all[1]}};
-  race.start(0);
-  EXPECT_EQ(race.run(candidates, "late"), 0U);
-  EXPECT_TRUE(race.results().empty());
-  race.start(1e6);
+  for (const double none : {0.0, -1.0, std::nan("")}) {
+    race.start(none);
+    EXPECT_EQ(race.run(candidates, "late"), 0U) << none;
+    EXPECT_TRUE(race.results().empty());
+  }
+  race.start(HUGE_VAL);
   EXPECT_EQ(race.run(candidates, "in time"), 2U);
   EXPECT_EQ(race.results().size(), 2U);
 }
