@@ -113,7 +113,8 @@ std::size_t Race::run(std::vector<Candidate> candidates, std::string_view what) 
   std::vector<Tried> running;
   std::vector<Tried> waiting;  // for the whole passage
   for (Candidate& candidate : candidates) {
-    std::vector<Tried>& where = laps_.size() > 1 && looks_ahead(candidate) ? waiting : running;
+    // Late ones run nowhere.
+    std::vector<Tried>& where = laps_.size() > 1 && !is_late() && looks_ahead(candidate) ? waiting : running;
     where.push_back({std::move(candidate), {}});
   }
   for (const Lap& lap : laps_) {
