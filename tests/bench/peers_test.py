@@ -33,7 +33,7 @@ def test_a_run(tmp_path):
             assert theirs[1] <= theirs[0] <= theirs[2]
             # Median, smallest and largest of three quotients of neighbours.
             assert ours[1] / theirs[2] * 0.98 <= theirs[4] <= theirs[3] <= theirs[5] <= ours[2] / theirs[1] * 1.02
-    assert re.search(r"^\| tiny\.Q4_K_M \|( \d[^|]+\|){6}$", table, re.MULTILINE)
+    assert re.search(r"^\| tiny\.Q4_K_M \|( -?\d[^|]+\|){6}$", table, re.MULTILINE)
 
 
 def test_ratios_are_of_neighbours():
