@@ -24,20 +24,20 @@ namespace assay::quant {
   VALUES(q5_k)                    \
   VALUES(q6_k)                    \
   SIZE(15, Q8_K, 256, 292)        \
-  SIZE(16, IQ2_XXS, 256, 66)      \
-  SIZE(17, IQ2_XS, 256, 74)       \
-  SIZE(18, IQ3_XXS, 256, 98)      \
-  SIZE(19, IQ1_S, 256, 50)        \
+  VALUES(iq2_xxs)                 \
+  VALUES(iq2_xs)                  \
+  VALUES(iq3_xxs)                 \
+  VALUES(iq1_s)                   \
   VALUES(iq4_nl)                  \
-  SIZE(21, IQ3_S, 256, 110)       \
-  SIZE(22, IQ2_S, 256, 82)        \
+  VALUES(iq3_s)                   \
+  VALUES(iq2_s)                   \
   VALUES(iq4_xs)                  \
   SIZE(24, I8, 1, 1)              \
   SIZE(25, I16, 1, 2)             \
   SIZE(26, I32, 1, 4)             \
   SIZE(27, I64, 1, 8)             \
   SIZE(28, F64, 1, 8)             \
-  SIZE(29, IQ1_M, 256, 56)        \
+  VALUES(iq1_m)                   \
   VALUES(bf16)                    \
   VALUES(tq1_0)                   \
   VALUES(tq2_0)                   \

@@ -144,11 +144,11 @@ TEST(File, TensorsAreViewsOfTheBytes) {
   b.key("general.alignment", B::kUint32).u32(64);
   b.tensor(std::string(64, 'n'), {32, 2, 3}, B::kQ8_0, 0);  // 6 rows of 34 bytes, padded to 256
   b.tensor("middle", {3}, B::kF32, 256);
-  // A type that nothing decodes is a container of bytes all the same: IQ2_XXS has blocks of 66 bytes.
-  b.tensor("last", {256, 1, 1, 1}, 16, 320);
+  // A type that nothing decodes is a container of bytes all the same: Q1_0 has blocks of 18 bytes.
+  b.tensor("last", {128, 1, 1, 1}, 41, 320);
   b.pad(64);
   const std::size_t begin = b.text().size();
-  for (int i = 0; i < 320 + 66; ++i) b.number(static_cast<std::uint8_t>(i));
+  for (int i = 0; i < 320 + 18; ++i) b.number(static_cast<std::uint8_t>(i));
   const File file = parse(b);
   EXPECT_EQ(file.alignment(), 64U);
   ASSERT_EQ(file.tensors().size(), 3U);
@@ -163,7 +163,7 @@ TEST(File, TensorsAreViewsOfTheBytes) {
   EXPECT_EQ(file.find_tensor("middle")->data.data(), b.bytes().data() + begin + 256);
   EXPECT_EQ(file.find_tensor("middle")->data.size(), 12U);
   EXPECT_EQ(file.find_tensor("last"), &file.tensors()[2]);
-  EXPECT_EQ(file.find_tensor("last")->data.size(), 66U);
+  EXPECT_EQ(file.find_tensor("last")->data.size(), 18U);
 }
 
 // The last tensor's padding may be missing, and more may follow.

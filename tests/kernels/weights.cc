@@ -9,6 +9,7 @@ namespace assay::kernels::test {
 namespace {
 
 constexpr std::uint32_t kMxfp4 = 39;  // its scale is a byte, the exponent of a power of two
+constexpr std::uint32_t kIq1M = 29;   // its scale's nibbles stand in the upper bits of four words
 
 /// Byte offsets of the f16 scales in a block, by type id.
 std::vector<std::size_t> half_offsets(std::uint32_t id) {
@@ -29,9 +30,17 @@ std::vector<std::size_t> half_offsets(std::uint32_t id) {
     case 35:  // TQ2_0
       return {64};
     case kMxfp4:
+    case kIq1M:
       return {};
     default:
       return {0};
+  }
+}
+
+void set_spread_half(std::uint16_t half, std::byte* block) {
+  for (int i = 0; i < 4; ++i) {
+    std::byte& upper = block[49 + 2 * i];
+    upper = (upper & std::byte{15}) | static_cast<std::byte>((half >> (4 * i) & 15) << 4);
   }
 }
 
@@ -102,6 +111,7 @@ std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, st
       const std::uint16_t half = random_half(fields, random);
       std::memcpy(block + offset, &half, sizeof half);
     }
+    if (type.id == kIq1M) set_spread_half(random_half(fields, random), block);
     if (type.id == kMxfp4 && fields == Fields::plain) block[0] = static_cast<std::byte>(112 + random() % 16);
   }
   return bytes;
@@ -111,6 +121,7 @@ void set_scales_to_one(const quant::Type& type, std::byte* block) {
   const std::uint16_t one = quant::float_to_half(1.0F);
   for (const std::size_t offset : half_offsets(type.id)) std::memcpy(block + offset, &one, sizeof one);
   if (type.id == kMxfp4) block[0] = std::byte{128};
+  if (type.id == kIq1M) set_spread_half(one, block);
 }
 
 ExactProduct exact_product(const quant::Type& type, const std::byte* row, const Activations& x) {

@@ -15,6 +15,7 @@ HALF_FIELDS = {
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
     "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64], "MXFP4": [],
+    "IQ1_S": [0], "IQ1_M": [], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0],
 }
 QUANTIZED = sorted(HALF_FIELDS)
 DECODABLE = ["F32", "F16", "BF16", *QUANTIZED]
@@ -55,6 +56,11 @@ def extreme_blocks(name):
         exponents = np.tile(bodies, (256, 1))
         exponents[:, 0] = np.repeat(np.arange(256), len(bodies))
         return exponents
+    if name == "IQ1_M":  # its scale's nibbles stand in the upper bits of four words
+        blocks = np.tile(bodies, (len(SPECIAL_HALVES), 1))
+        halves = np.repeat(np.uint8(np.array(SPECIAL_HALVES)[:, None] >> np.arange(0, 16, 4) & 15), len(bodies), axis=0)
+        blocks[:, 49::2] = (blocks[:, 49::2] & 15) | (halves << 4)
+        return blocks
     fields = HALF_FIELDS.get(name, [])
     if not fields:
         halves = np.uint16(SPECIAL_HALVES)
