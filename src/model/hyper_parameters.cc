@@ -68,6 +68,11 @@ class KeyReader {
     return std::string(*file_.get_string(asked_.back()));
   }
 
+  bool flag(std::string_view name) {
+    find(name);
+    return *file_.get_bool(asked_.back());
+  }
+
   void set_block_count(std::size_t blocks) { block_count_ = blocks; }
 
   std::vector<std::string> ignored_keys() const {
@@ -159,20 +164,30 @@ void read_rope(KeyReader& keys, HyperParameters& hp) {
   keys.find("rope.scaling.finetuned");  // tells how the model was trained, not what to compute
 }
 
-void read_honoured(KeyReader& keys, std::span<const std::string_view> honoured, HyperParameters& hp) {
-  const auto present = [&](std::string_view name) {
-    return std::find(honoured.begin(), honoured.end(), name) != honoured.end() && keys.find(name) != nullptr;
-  };
-  if (present(kSlidingWindow)) {
-    hp.sliding_window = keys.size(kSlidingWindow, std::numeric_limits<std::uint32_t>::max());
+void read_own(KeyReader& keys, std::span<const OwnKey> own, HyperParameters& hp) {
+  for (const OwnKey& key : own) {
+    if (keys.find(key.name) == nullptr) continue;
+    double& value = hp.own[std::string(key.name)];
+    switch (key.kind) {
+      case OwnKey::Kind::count:
+        value = static_cast<double>(keys.size(key.name, std::numeric_limits<std::uint32_t>::max()));
+        break;
+      case OwnKey::Kind::positive:
+        value = keys.number(key.name, 0, true);
+        break;
+      case OwnKey::Kind::not_negative:
+        value = keys.number(key.name, 0, false);
+        break;
+      case OwnKey::Kind::flag:
+        value = keys.flag(key.name) ? 1 : 0;
+        break;
+    }
   }
-  if (present(kAttentionSoftCap)) hp.attn_logit_softcapping = keys.number(kAttentionSoftCap, 0, true);
-  if (present(kFinalSoftCap)) hp.final_logit_softcapping = keys.number(kFinalSoftCap, 0, true);
 }
 
 }  // namespace
 
-HyperParameters read_hyper_parameters(const gguf::File& file, std::span<const std::string_view> honoured) {
+HyperParameters read_hyper_parameters(const gguf::File& file, const OwnKeys& own) {
   const std::optional<std::string_view> architecture = file.get_string("general.architecture");
   if (!architecture || architecture->empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: general.architecture is missing", file.name()), std::string(kHint));
@@ -191,10 +206,10 @@ HyperParameters read_hyper_parameters(const gguf::File& file, std::span<const st
   hp.embedding_length = keys.size("embedding_length", kMaxWidth);
   hp.feed_forward_length = keys.size("feed_forward_length", kMaxWidth);
   hp.vocab_size = read_vocab_size(file, keys);
-  hp.layer_norm_rms_epsilon = keys.number("attention.layer_norm_rms_epsilon", 0, false);
+  hp.norm_epsilon = keys.number(own.epsilon, 0, false);
   read_heads(keys, hp);
   read_rope(keys, hp);
-  read_honoured(keys, honoured, hp);
+  read_own(keys, own.keys, hp);
 
   const gguf::Value* experts = keys.find("expert_count");
   hp.expert_count =

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,10 +21,23 @@ namespace assay::model {
 /// Positions a model may claim: base/math.h computes sines up to 2^23 radians.
 inline constexpr std::size_t kMaxContextLength = std::size_t{1} << 23;
 
-// Keys that belong to some architectures only.
-inline constexpr std::string_view kSlidingWindow = "attention.sliding_window";
-inline constexpr std::string_view kAttentionSoftCap = "attn_logit_softcapping";
-inline constexpr std::string_view kFinalSoftCap = "final_logit_softcapping";
+/// A key that some architectures have: "<architecture>.<name>".
+struct OwnKey {
+  enum class Kind {
+    count,         ///< a whole number of at least 1
+    positive,      ///< a finite number above 0
+    not_negative,  ///< a finite number of at least 0
+    flag,          ///< true or false
+  };
+  std::string_view name;
+  Kind kind;
+};
+
+/// What an architecture reads besides what all have.
+struct OwnKeys {
+  std::span<const OwnKey> keys = {};
+  std::string_view epsilon = "attention.layer_norm_rms_epsilon";  ///< of its norms
+};
 
 struct HyperParameters {
   std::string source;  ///< the file, for messages
@@ -36,7 +51,7 @@ struct HyperParameters {
   std::size_t key_length;  ///< channels of a head
   std::size_t vocab_size;  ///< tokenizer.ggml.tokens, else vocab_size, else the rows of token_embd.weight
   std::size_t expert_count;
-  double layer_norm_rms_epsilon;
+  double norm_epsilon;
   std::size_t rope_dimension_count;
   double rope_freq_base;
   /// rope.scaling.*: "none", "linear" or "yarn"; llama3's scaling comes as the tensor rope_freqs.weight.
@@ -48,10 +63,12 @@ struct HyperParameters {
   double rope_scaling_yarn_beta_fast;
   double rope_scaling_yarn_beta_slow;
   double rope_scaling_yarn_log_multiplier;
-  // Only read where the architecture honours them.
-  std::optional<std::size_t> sliding_window;
-  std::optional<double> attn_logit_softcapping;
-  std::optional<double> final_logit_softcapping;
+  std::map<std::string, double, std::less<>> own;  ///< of OwnKeys, those in the file; a flag is 0 or 1
+
+  std::optional<double> find(std::string_view name) const {
+    const auto found = own.find(name);
+    return found == own.end() ? std::nullopt : std::optional(found->second);
+  }
 
   /// Keys of this architecture in the file that are not honoured.
   std::vector<std::string> ignored_keys;
@@ -60,7 +77,7 @@ struct HyperParameters {
 /// Throws Error{input} that names file, key and value when a key is missing or impossible (head_count 0, a head count
 /// that does not divide, an odd rope dimension, a NaN epsilon, more blocks than the file has tensors for, ...),
 /// Error{unsupported} for values that only other kinds of layers could honour (heads that differ between layers,
-/// value_length unlike key_length). `honoured`: which of kSlidingWindow, ... the architecture makes something of.
-HyperParameters read_hyper_parameters(const gguf::File& file, std::span<const std::string_view> honoured = {});
+/// value_length unlike key_length).
+HyperParameters read_hyper_parameters(const gguf::File& file, const OwnKeys& own = {});
 
 }  // namespace assay::model

@@ -44,7 +44,7 @@ Model load_model(gguf::File file) {
     throw Error(ErrorKind::input, fmt::format("{}: holds no tensors, only metadata", file.name()),
                 "A vocabulary-only file can be tokenized with, but not run.");
   }
-  HyperParameters hyper_parameters = read_hyper_parameters(file, architecture.honoured_keys);
+  HyperParameters hyper_parameters = read_hyper_parameters(file, architecture.keys);
   PlanBuilder builder(file);
   architecture.build(hyper_parameters, builder);
   Plan plan = builder.finish(hyper_parameters.context_length);

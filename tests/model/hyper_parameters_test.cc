@@ -80,16 +80,17 @@ TEST(HyperParameters, NamesKeysItDoesNotKnow) {
   EXPECT_EQ(read(tiny).ignored_keys, std::vector<std::string>{"llama.attention.sliding_window"});
 }
 
-TEST(HyperParameters, ReadsWhatTheArchitectureHonours) {
+TEST(HyperParameters, ReadsWhatTheArchitectureHasOfItsOwn) {
   TinyModel tiny;
   tiny.become("gemma2");
   const std::vector<std::byte> bytes = tiny.bytes();
   const gguf::File file = gguf::File::parse("tiny.gguf", bytes);
-  constexpr std::string_view kTwo[] = {kSlidingWindow, kFinalSoftCap};
-  const HyperParameters hp = read_hyper_parameters(file, kTwo);
-  EXPECT_EQ(hp.sliding_window, 3U);
-  EXPECT_EQ(hp.final_logit_softcapping, 3.0);
-  EXPECT_EQ(hp.attn_logit_softcapping, std::nullopt);
+  constexpr OwnKey kTwo[] = {{"attention.sliding_window", OwnKey::Kind::count},
+                             {"final_logit_softcapping", OwnKey::Kind::positive}};
+  const HyperParameters hp = read_hyper_parameters(file, {kTwo});
+  EXPECT_EQ(hp.find("attention.sliding_window"), 3.0);
+  EXPECT_EQ(hp.find("final_logit_softcapping"), 3.0);
+  EXPECT_EQ(hp.find("attn_logit_softcapping"), std::nullopt);
   EXPECT_EQ(hp.ignored_keys, std::vector<std::string>{"gemma2.attn_logit_softcapping"});
 }
 

@@ -1,5 +1,5 @@
 // An architecture turns hyper-parameters and tensors into a plan. One file each in this folder, and one line in
-// list.cc.
+// list.inc.
 #pragma once
 
 #include <span>
@@ -14,14 +14,14 @@ struct Architecture {
   std::string_view name;  ///< general.architecture
   /// Adds all steps; the last one gives the logits. Throws Error{unsupported} for variants it does not know.
   void (*build)(const HyperParameters& hyper_parameters, PlanBuilder& builder);
-  std::span<const std::string_view> honoured_keys = {};  ///< for read_hyper_parameters
+  OwnKeys keys = {};  ///< for read_hyper_parameters
 };
 
-extern const Architecture kGemma2;
-extern const Architecture kLlama;
-extern const Architecture kQwen2;
-extern const Architecture kQwen3;
+#define ASSAY_ARCHITECTURE(constant) extern const Architecture constant;
+#include "model/architectures/list.inc"
+#undef ASSAY_ARCHITECTURE
 
+/// By name.
 std::span<const Architecture* const> all_architectures();
 
 /// Null when there is none.

@@ -29,7 +29,7 @@ class Decoder {
       x = attention_part(block, x);
       x = feed_forward_part(block, x);
     }
-    const ValueId normed = b_.rms_norm("final_norm", x, "output_norm", hp_.layer_norm_rms_epsilon, true);
+    const ValueId normed = b_.rms_norm("final_norm", x, "output_norm", hp_.norm_epsilon, true);
     const std::string head = b_.has("output.weight") ? "output" : "token_embd";
     const bool is_capped = variant_.final_soft_cap != 0;
     const ValueId logits = b_.linear(is_capped ? "logits_raw" : "logits", normed, head, hp_.vocab_size, true);
@@ -41,7 +41,7 @@ class Decoder {
     const std::string blk = fmt::format("blk.{}.", block);
     const std::size_t q_width = hp_.head_count * hp_.key_length;
     const std::size_t kv_width = hp_.head_count_kv * hp_.key_length;
-    const ValueId normed = b_.rms_norm(blk + "attn_norm", x, blk + "attn_norm", hp_.layer_norm_rms_epsilon);
+    const ValueId normed = b_.rms_norm(blk + "attn_norm", x, blk + "attn_norm", hp_.norm_epsilon);
     const ValueId q = projected(blk, "q", normed, q_width);
     const ValueId k = projected(blk, "k", normed, kv_width);
     const ValueId v = projected(blk, "v", normed, kv_width);
@@ -61,8 +61,7 @@ class Decoder {
 
   ValueId rotated(const std::string& blk, const std::string& what, ValueId x) {
     if (variant_.has_qk_norms) {
-      x = b_.head_norm(blk + what + "_norm", x, blk + "attn_" + what + "_norm", hp_.layer_norm_rms_epsilon,
-                       hp_.key_length);
+      x = b_.head_norm(blk + what + "_norm", x, blk + "attn_" + what + "_norm", hp_.norm_epsilon, hp_.key_length);
     }
     const Rope rope{variant_.pairing, hp_.key_length, rope_.frequencies, rope_.magnitude};
     return b_.add_step(blk + what + "_rope", b_.width(x), rope, {x});
@@ -78,7 +77,7 @@ class Decoder {
   ValueId feed_forward_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
     const std::size_t width = hp_.feed_forward_length;
-    const ValueId normed = b_.rms_norm(blk + "ffn_norm", x, blk + "ffn_norm", hp_.layer_norm_rms_epsilon);
+    const ValueId normed = b_.rms_norm(blk + "ffn_norm", x, blk + "ffn_norm", hp_.norm_epsilon);
     const ValueId gate = b_.linear(blk + "ffn_gate", normed, blk + "ffn_gate", width);
     const ValueId up = b_.linear(blk + "ffn_up", normed, blk + "ffn_up", width);
     const ValueId activated = b_.add_step(blk + "ffn_act", width, GatedActivation{variant_.activation}, {gate, up});
@@ -89,7 +88,7 @@ class Decoder {
   /// The stream with what a part gives it.
   ValueId added(const std::string& tap, ValueId stream, ValueId part, const std::string& norm_tap,
                 const std::string& norm_tensor) {
-    if (variant_.has_post_norms) part = b_.rms_norm(norm_tap, part, norm_tensor, hp_.layer_norm_rms_epsilon);
+    if (variant_.has_post_norms) part = b_.rms_norm(norm_tap, part, norm_tensor, hp_.norm_epsilon);
     return b_.add(tap, stream, part);
   }
 

@@ -4,7 +4,6 @@
 //
 // GGUF has no key for the scale of the scores, 1 / sqrt(query_pre_attn_scalar). That is the head width, but for the
 // model of 27 B parameters (46 blocks), where it is width / heads.
-#include <array>
 #include <cmath>
 
 #include "model/architectures/architecture.h"
@@ -16,7 +15,7 @@ namespace {
 constexpr std::size_t kBlocksOf27B = 46;
 
 // Where a file does not say.
-constexpr std::size_t kWindow = 4096;
+constexpr double kWindow = 4096;
 constexpr double kScoreCap = 50;
 constexpr double kLogitCap = 30;
 
@@ -27,17 +26,19 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
   variant.has_post_norms = true;
   variant.embedding_scale = std::sqrt(width);
   if (hp.block_count == kBlocksOf27B) variant.attention_scale = std::sqrt(static_cast<double>(hp.head_count) / width);
-  variant.attention_soft_cap = hp.attn_logit_softcapping.value_or(kScoreCap);
-  variant.final_soft_cap = hp.final_logit_softcapping.value_or(kLogitCap);
-  const std::size_t window = hp.sliding_window.value_or(kWindow);
+  variant.attention_soft_cap = hp.find("attn_logit_softcapping").value_or(kScoreCap);
+  variant.final_soft_cap = hp.find("final_logit_softcapping").value_or(kLogitCap);
+  const auto window = static_cast<std::size_t>(hp.find("attention.sliding_window").value_or(kWindow));
   for (std::size_t block = 0; block < hp.block_count; ++block) variant.windows.push_back(block % 2 == 0 ? window : 0);
   build_decoder(hp, variant, b);
 }
 
-constexpr std::array kHonoured = {kSlidingWindow, kAttentionSoftCap, kFinalSoftCap};
+constexpr OwnKey kKeys[] = {{"attention.sliding_window", OwnKey::Kind::count},
+                            {"attn_logit_softcapping", OwnKey::Kind::positive},
+                            {"final_logit_softcapping", OwnKey::Kind::positive}};
 
 }  // namespace
 
-const Architecture kGemma2 = {"gemma2", build, kHonoured};
+const Architecture kGemma2 = {"gemma2", build, {kKeys}};
 
 }  // namespace assay::model

@@ -7,7 +7,11 @@
 namespace assay::model {
 namespace {
 
-constexpr std::array kAll = {&kGemma2, &kLlama, &kQwen2, &kQwen3};
+#define ASSAY_ARCHITECTURE(constant) &(constant),
+constexpr std::array kAll = {
+#include "model/architectures/list.inc"
+};
+#undef ASSAY_ARCHITECTURE
 
 }  // namespace
 
