@@ -23,13 +23,13 @@ namespace {
 constexpr std::size_t kMatrixBytes = std::size_t{256} << 20;
 constexpr std::size_t kCachedBytes = std::size_t{512} << 10;
 
-/// Memory for all matrices. Random but for the exponents of whatever is read as f16, bf16 or f32: the numbers are
-/// near 1.
+/// Memory for all matrices. Random but for the exponents of whatever is read as f16, bf16 or f32, and of MXFP4: the
+/// numbers are near 1.
 const std::vector<std::uint64_t>& matrix() {
   static const std::vector<std::uint64_t> words = [] {
     std::vector<std::uint64_t> filled(kMatrixBytes / sizeof(std::uint64_t));
     std::mt19937_64 random(1);
-    for (std::uint64_t& word : filled) word = (random() & 0x83FF83FF83FF83FFU) | 0x3C003C003C003C00U;
+    for (std::uint64_t& word : filled) word = (random() & 0x83CF83CF83CF83CFU) | 0x3C303C303C303C30U;
     return filled;
   }();
   return words;

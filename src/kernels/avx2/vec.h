@@ -76,6 +76,56 @@ inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {
 inline Int bit_and(Int a, Int b) { return {_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)}; }
 inline Int bit_or(Int a, Int b) { return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)}; }
 inline Int bit_xor(Int a, Int b) { return {_mm256_xor_si256(a.low, b.low), _mm256_xor_si256(a.high, b.high)}; }
+inline Int add_bytes(Int a, Int b) { return {_mm256_add_epi8(a.low, b.low), _mm256_add_epi8(a.high, b.high)}; }
+inline __m256i times_half_bytes(__m256i a, __m256i b) {
+  const __m256i even = _mm256_mullo_epi16(a, b);
+  const __m256i odd = _mm256_mullo_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
+  return _mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16(static_cast<short>(0xFF00)));
+}
+inline Int times_bytes(Int a, Int b) { return {times_half_bytes(a.low, b.low), times_half_bytes(a.high, b.high)}; }
+inline Int ones_from(Int a, int threshold) {
+  const __m256i from = _mm256_set1_epi8(static_cast<char>(threshold));
+  const auto half = [&](__m256i v) {
+    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_max_epu8(v, from), v), _mm256_set1_epi8(1));
+  };
+  return {half(a.low), half(a.high)};
+}
+inline __m256i half_negative_where(__m256i a, std::uint32_t bits) {
+  const __m256i own_byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i own_bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201U));
+  const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), own_byte);
+  const __m256i found = _mm256_cmpeq_epi8(_mm256_and_si256(spread, own_bit), own_bit);
+  return _mm256_sub_epi8(_mm256_xor_si256(a, found), found);
+}
+inline Int negative_where(Int a, std::uint64_t bits) {
+  return {half_negative_where(a.low, static_cast<std::uint32_t>(bits)),
+          half_negative_where(a.high, static_cast<std::uint32_t>(bits >> 32))};
+}
+inline Int look_up(Lane table, Int index) {
+  const __m256i both = _mm256_broadcastsi128_si256(table);
+  return {_mm256_shuffle_epi8(both, index.low), _mm256_shuffle_epi8(both, index.high)};
+}
+inline Int join_lanes(Lane a, Lane b, Lane c, Lane d) { return {_mm256_set_m128i(b, a), _mm256_set_m128i(d, c)}; }
+inline Int nibbles_by_lane(const void* p) {
+  const Lane first = load_lane(p);
+  const Lane second = load_lane(static_cast<const std::uint8_t*>(p) + 16);
+  return {_mm256_set_m128i(shifted_bytes<4>(first, 15), shifted_bytes<0>(first, 15)),
+          _mm256_set_m128i(shifted_bytes<4>(second, 15), shifted_bytes<0>(second, 15))};
+}
+template <typename Index>
+inline Int gather_eights(const std::uint64_t* entries, Index index) {
+  const auto entry = [&](std::size_t i) { return static_cast<long long>(entries[index(i)]); };
+  return {_mm256_setr_epi64x(entry(0), entry(1), entry(2), entry(3)),
+          _mm256_setr_epi64x(entry(4), entry(5), entry(6), entry(7))};
+}
+template <typename Index>
+inline Int gather_fours(const std::uint32_t* entries, Index index) {
+  const auto four = [&](std::size_t i) {
+    const auto entry = [&](std::size_t at) { return static_cast<int>(entries[index(4 * i + at)]); };
+    return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
+  };
+  return join_lanes(four(0), four(1), four(2), four(3));
+}
 inline Int subtract_bytes(Int a, Int b) { return {_mm256_sub_epi8(a.low, b.low), _mm256_sub_epi8(a.high, b.high)}; }
 inline Int subtract_words(Int a, Int b) { return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)}; }
 inline Int add_ints(Int a, Int b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
@@ -118,6 +168,11 @@ inline Int dot_words(Int sum, Int a, Int b) {
 inline Int dot_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
   return dot_words(sum, multiply_bytes(unsigned_bytes, signed_bytes), all_words(1));
 }
+inline Int dot_wide_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
+  // Every other product, so that none are added in 16 bits.
+  sum = dot_bytes(sum, bit_and(unsigned_bytes, all_words(0x00FF)), signed_bytes);
+  return dot_bytes(sum, bit_and(unsigned_bytes, all_words(0xFF00)), signed_bytes);
+}
 
 inline void join_half_planes(__m256i hi, __m256i lo, __m256i& low, __m256i& high) {
   const __m256i first = _mm256_unpacklo_epi8(lo, hi);
@@ -144,6 +199,15 @@ inline Int spread(Scales scales) {
   const __m256i low = _mm256_setr_m128i(_mm_set1_epi16(kFirst), _mm_set1_epi16(kFirst + 0x0202));
   const __m256i high = _mm256_setr_m128i(_mm_set1_epi16(kFirst + 0x0404), _mm_set1_epi16(kFirst + 0x0606));
   return {_mm256_shuffle_epi8(words, low), _mm256_shuffle_epi8(words, high)};
+}
+template <int kQuarter>
+inline Int spread_ints(Int scales) {
+  const __m256i eight = kQuarter < 2 ? scales.low : scales.high;
+  constexpr int kFirst = 4 * (kQuarter % 2);
+  return {_mm256_permutevar8x32_epi32(
+              eight, _mm256_setr_epi32(kFirst, kFirst, kFirst, kFirst, kFirst + 1, kFirst + 1, kFirst + 1, kFirst + 1)),
+          _mm256_permutevar8x32_epi32(eight, _mm256_setr_epi32(kFirst + 2, kFirst + 2, kFirst + 2, kFirst + 2,
+                                                               kFirst + 3, kFirst + 3, kFirst + 3, kFirst + 3))};
 }
 
 inline __m256i add_neighbours(__m256i a, __m256i b) {

@@ -39,13 +39,13 @@ inline Int same_ints(const void* p) {
 inline Int load_twice(const void* p) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
 }
-inline __m256i join_lanes(const void* a, const void* b) {
+inline __m256i load_lanes(const void* a, const void* b) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(a))),
                                  _mm_loadu_si128(static_cast<const __m128i*>(b)), 1);
 }
 /// 16 bytes at `a` and 16 at `b` as 32 words.
-inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(join_lanes(a, b)); }
-inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(join_lanes(a, b)); }
+inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(load_lanes(a, b)); }
+inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(load_lanes(a, b)); }
 /// 16 bytes as ints.
 inline Int widen_signed_to_ints(__m128i bytes) { return _mm512_cvtepi8_epi32(bytes); }
 /// Words of `value` where a bit is set: bits of `first` in the lower half, of `second` in the upper.
@@ -56,7 +56,47 @@ inline Int words_where(std::uint32_t first, std::uint32_t second, int value) {
 inline Int bit_and(Int a, Int b) { return _mm512_and_si512(a, b); }
 inline Int bit_or(Int a, Int b) { return _mm512_or_si512(a, b); }
 inline Int bit_xor(Int a, Int b) { return _mm512_xor_si512(a, b); }
+inline Int add_bytes(Int a, Int b) { return _mm512_add_epi8(a, b); }
 inline Int subtract_bytes(Int a, Int b) { return _mm512_sub_epi8(a, b); }
+/// The low bytes of products of bytes.
+inline Int times_bytes(Int a, Int b) {
+  const Int even = _mm512_mullo_epi16(a, b);
+  const Int odd = _mm512_mullo_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
+  return _mm512_mask_blend_epi8(0xAAAAAAAAAAAAAAAAU, even, _mm512_slli_epi16(odd, 8));
+}
+/// 1 for each unsigned byte from `threshold` on, 0 for the others.
+inline Int ones_from(Int a, int threshold) {
+  return _mm512_maskz_set1_epi8(_mm512_cmpge_epu8_mask(a, all_bytes(threshold)), 1);
+}
+/// Byte i is negated where bit i is set.
+inline Int negative_where(Int a, std::uint64_t bits) { return _mm512_mask_sub_epi8(a, bits, zero(), a); }
+/// Bytes of a table of sixteen.
+inline Int look_up(Lane table, Int index) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), index); }
+inline Int join_lanes(Lane a, Lane b, Lane c, Lane d) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_set_m128i(b, a)), _mm256_set_m128i(d, c), 1);
+}
+/// Nibbles of 32 bytes: of each 16 bytes the low ones, then the high ones.
+inline Int nibbles_by_lane(const void* p) {
+  const Int packed = _mm512_castsi256_si512(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  const Int twice = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3), packed);
+  const Int counts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+  return bit_and(_mm512_srlv_epi64(twice, counts), all_bytes(15));
+}
+/// Eight entries of eight bytes, number index(i) of a table.
+template <typename Index>
+inline Int gather_eights(const std::uint64_t* entries, Index index) {
+  const auto entry = [&](std::size_t i) { return static_cast<long long>(entries[index(i)]); };
+  return _mm512_setr_epi64(entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7));
+}
+/// Sixteen entries of four bytes.
+template <typename Index>
+inline Int gather_fours(const std::uint32_t* entries, Index index) {
+  const auto four = [&](std::size_t i) {
+    const auto entry = [&](std::size_t at) { return static_cast<int>(entries[index(4 * i + at)]); };
+    return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
+  };
+  return join_lanes(four(0), four(1), four(2), four(3));
+}
 inline Int subtract_words(Int a, Int b) { return _mm512_sub_epi16(a, b); }
 inline Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }
 inline Int subtract_ints(Int a, Int b) { return _mm512_sub_epi32(a, b); }
@@ -90,6 +130,10 @@ inline Int multiply_bytes(Int unsigned_bytes, Int signed_bytes) {
 inline Int dot_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
   return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
 }
+/// The same of any bytes.
+inline Int dot_wide_bytes(Int sum, Int unsigned_bytes, Int signed_bytes) {
+  return dot_bytes(sum, unsigned_bytes, signed_bytes);
+}
 /// sum + products of words, added in pairs.
 inline Int dot_words(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
 
@@ -115,6 +159,16 @@ inline Int spread(Scales scales) {
       _mm512_castsi256_si512(_mm256_setr_m128i(_mm_set1_epi16(kFirst), _mm_set1_epi16(kFirst + 0x0202))),
       _mm256_setr_m128i(_mm_set1_epi16(kFirst + 0x0404), _mm_set1_epi16(kFirst + 0x0606)), 1);
   return _mm512_permutexvar_epi8(index, scales.words);
+}
+
+/// Ints: the same from 16 ints.
+template <int kQuarter>
+inline Int spread_ints(Int scales) {
+  constexpr int kFirst = 4 * kQuarter;
+  return _mm512_permutexvar_epi32(
+      _mm512_setr_epi32(kFirst, kFirst, kFirst, kFirst, kFirst + 1, kFirst + 1, kFirst + 1, kFirst + 1, kFirst + 2,
+                        kFirst + 2, kFirst + 2, kFirst + 2, kFirst + 3, kFirst + 3, kFirst + 3, kFirst + 3),
+      scales);
 }
 
 // Transposing add trees: the sum of the ints of each vector, or of each half of it, becomes one int of the result.

@@ -9,21 +9,21 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/block_scale.h"
 #include "kernels/generic/dot.h"
-#include "kernels/generic/token.h"
 #include "kernels/kernels.h"
 
 namespace assay::kernels {
 namespace {
 
-/// d and dmin, which stands behind it.
 struct ExactScales {
   double d, dmin;
 };
-template <bool kHasMin>
-inline ExactScales exact_scales(const Byte* field) {
-  const double d = static_cast<double>(float_of_half(load_word(field)));
-  return {d, kHasMin ? static_cast<double>(float_of_half(load_word(field + 2))) : 0.0};
+template <typename Format>
+inline ExactScales exact_scales(const Byte* block) {
+  const double d = static_cast<double>(block_scale<Format>(block));
+  if constexpr (Format::kHasMin) return {d, static_cast<double>(float_of_half(half_min_scale<Format>(block)))};
+  return {d, 0.0};
 }
 
 // How a row is read: take(i, values) gets values i to i + 15 of it, i ascending.
@@ -48,7 +48,7 @@ struct SuperBlockRow {
   static void read(const Byte* blocks, std::size_t block_count, Take take) {
     for (std::size_t i = 0; i < block_count; ++i) {
       const Byte* block = blocks + i * Format::kBytes;
-      const ExactScales factors = exact_scales<Format::kHasMin>(block + Format::kScaleOffset);
+      const ExactScales factors = exact_scales<Format>(block);
       const auto times = [](double factor, Lane bytes) {
         return multiply(all_doubles(factor), doubles_of_signed_bytes(bytes));
       };

@@ -14,7 +14,7 @@ namespace {
 /// Block kHalf of a pair.
 template <typename Format, int kHalf, typename Take>
 inline void read_small_block(const Byte* block, const WordPair& quants, std::size_t first, Take take) {
-  const ExactScales scales = exact_scales<Format::kHasMin>(block);
+  const ExactScales scales = exact_scales<Format>(block);
   const Doubles d = all_doubles(scales.d);
   const Doubles min = all_doubles(Format::kHasMin ? -scales.dmin : 0.0);
   take(first, fused_subtract(d, doubles_of_words<kHalf>(quants.low), min));

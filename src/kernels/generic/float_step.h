@@ -6,7 +6,7 @@
 
 #include <immintrin.h>
 
-#include "kernels/generic/token.h"
+#include "kernels/generic/block_scale.h"
 
 namespace assay::kernels {
 namespace {
@@ -16,20 +16,26 @@ struct WeightScales {
   __m256 d, dmin;
 };
 
-/// f16 d stands at `offset` of each block, f16 dmin behind it when the type has one.
-template <bool kHasMin>
-inline WeightScales weight_scales(const Byte* const* blocks, std::size_t offset) {
-  const auto word = [&](int i) { return static_cast<short>(load_word(blocks[i] + offset)); };
-  const auto pair = [&](int i) { return static_cast<int>(load_double_word(blocks[i] + offset)); };
-  if constexpr (kHasMin) {
+/// Of the blocks at `offset` of each row.
+template <typename Format>
+inline WeightScales weight_scales(const Byte* const* rows, std::size_t offset) {
+  if constexpr (!has_half_scale<Format>()) {
+    const auto d = [&](int i) { return Format::scale(rows[i] + offset); };
+    return {_mm256_setr_ps(d(0), d(1), d(2), d(3), d(4), d(5), d(6), d(7)), _mm256_setzero_ps()};
+  } else if constexpr (Format::kHasMin) {
+    offset += scale_offset<Format>();
+    const auto pair = [&](int i) { return static_cast<int>(load_double_word(rows[i] + offset)); };
     const __m256i both = _mm256_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7));
     const __m256i d = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
     const __m256i packed = _mm256_packus_epi32(d, _mm256_srli_epi32(both, 16));
     const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xD8);
     return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)), _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
   } else {
+    const auto word = [&](int i) { return static_cast<short>(half_scale<Format>(rows[i] + offset)); };
     const __m128i d = _mm_setr_epi16(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7));
-    return {_mm256_cvtph_ps(d), _mm256_setzero_ps()};
+    constexpr float kFactor = scale_factor<Format>();
+    const __m256 scales = _mm256_cvtph_ps(d);
+    return {kFactor == 1 ? scales : _mm256_mul_ps(scales, _mm256_set1_ps(kFactor)), _mm256_setzero_ps()};
   }
 }
 

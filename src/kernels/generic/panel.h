@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/block_scale.h"
 #include "kernels/generic/dot.h"
 #include "kernels/generic/token.h"
 #include "kernels/kernels.h"
@@ -33,15 +34,22 @@ struct PanelRows {
 struct PanelScales {
   Float d, dmin;
 };
-template <bool kHasMin>
+template <typename Format>
 inline PanelScales panel_scales(const PanelRows& rows, std::size_t offset) {
-  alignas(64) std::uint16_t d[kPanelRows];
-  alignas(64) std::uint16_t dmin[kPanelRows];
-  for (std::size_t i = 0; i < kPanelRows; ++i) {
-    d[i] = load_word(rows.row[i] + offset);
-    if constexpr (kHasMin) dmin[i] = load_word(rows.row[i] + offset + 2);
+  if constexpr (!has_half_scale<Format>()) {
+    alignas(64) float d[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) d[i] = Format::scale(rows.row[i] + offset);
+    return {load_floats(d), all_floats(0)};
+  } else {
+    alignas(64) std::uint16_t d[kPanelRows];
+    alignas(64) std::uint16_t dmin[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      d[i] = half_scale<Format>(rows.row[i] + offset);
+      if constexpr (Format::kHasMin) dmin[i] = half_min_scale<Format>(rows.row[i] + offset);
+    }
+    return {multiply(load_halves(d), all_floats(scale_factor<Format>())),
+            Format::kHasMin ? load_halves(dmin) : all_floats(0)};
   }
-  return {load_halves(d), kHasMin ? load_halves(dmin) : all_floats(0)};
 }
 
 /// The float steps of one block for sixteen rows of one token: kernels.h.

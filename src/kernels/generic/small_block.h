@@ -1,4 +1,4 @@
-// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL.
+// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4.
 //
 // Here the activations are joined to 16-bit words again, x = 256 * hi + lo, and multiplied with the quants as words,
 // two blocks at a time: the first block fills the lower half of every vector, the second the upper half. A bias b of
@@ -85,21 +85,33 @@ struct Iq4Nl {
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = false;
   static WordPair quants(const Byte* a, const Byte* b) {
+    return look_up(a + 2, b + 2,
+                   _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113));
+  }
+  static WordPair look_up(const Byte* a, const Byte* b, Lane codebook) {
     alignas(16) Byte looked_up[2][2][16];
-    look_up(a + 2, looked_up[0][0], looked_up[1][0]);
-    look_up(b + 2, looked_up[0][1], looked_up[1][1]);
+    look_up(a, codebook, looked_up[0][0], looked_up[1][0]);
+    look_up(b, codebook, looked_up[0][1], looked_up[1][1]);
     return {widen_signed(looked_up[0][0], looked_up[0][1]), widen_signed(looked_up[1][0], looked_up[1][1])};
   }
-  static void look_up(const Byte* nibbles, Byte* low, Byte* high) {
-    const __m128i codebook = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-    const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(nibbles));
-    const __m128i mask = _mm_set1_epi8(15);
-    const auto store = [&](Byte* to, __m128i index) {
-      _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_shuffle_epi8(codebook, _mm_and_si128(index, mask)));
+  static void look_up(const Byte* nibbles, Lane codebook, Byte* low, Byte* high) {
+    const Lane packed = load_lane(nibbles);
+    const auto store = [&](Byte* to, Lane index) {
+      _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_shuffle_epi8(codebook, index));
     };
-    store(low, packed);
-    store(high, _mm_srli_epi16(packed, 4));
+    store(low, shifted_bytes<0>(packed, 15));
+    store(high, shifted_bytes<4>(packed, 15));
   }
+};
+
+struct Mxfp4 {
+  static constexpr std::size_t kBytes = 17;
+  static constexpr int kBias = 0;
+  static constexpr bool kHasMin = false;
+  static WordPair quants(const Byte* a, const Byte* b) {
+    return Iq4Nl::look_up(a + 1, b + 1, _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
+  }
+  static float scale(const Byte* block) { return power_of_two(block[0]); }
 };
 
 template <typename Format>
@@ -177,7 +189,7 @@ struct SmallBlockProduct {
   }
   static __m256 row_step(__m256 sum, const RowTile& tile, std::size_t offset, const Token& x, std::size_t block,
                          Int8 integers, Int8 remainders) {
-    const WeightScales weight = weight_scales<Format::kHasMin>(tile.row, offset);
+    const WeightScales weight = weight_scales<Format>(tile.row, offset);
     sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), _mm256_cvtepi32_ps(integers),
                                       _mm256_set1_epi32(min_term(x.sums, block)));
     if (x.remainder_d[block] == 0) return sum;

@@ -1,4 +1,4 @@
-// Panels of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL.
+// Panels of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4.
 //
 // Two blocks at a time. A vector holds two neighbouring values of each of sixteen rows as words, without the bias, and
 // is multiplied with two words x = 256 * hi + lo of a token.
@@ -43,8 +43,8 @@ class SmallBlockPanel {
     }
     transpose_ints(low, low_);
     transpose_ints(high, high_);
-    scales_[0] = panel_scales<Format::kHasMin>(rows, offset);
-    scales_[1] = panel_scales<Format::kHasMin>(rows, next);
+    scales_[0] = panel_scales<Format>(rows, offset);
+    scales_[1] = panel_scales<Format>(rows, next);
   }
 
   template <std::size_t kTokens>

@@ -1,15 +1,17 @@
-// Products of types with blocks of 256 values: Q2_K to Q6_K.
+// Products of types with blocks of 256 values.
 //
 // A format unpacks its quants as unsigned bytes in natural order, 64 at a time (a "quarter"), and its sub-scales as
 // sixteen signed bytes, one for each 16 values. Quants with a bias b keep it: q = u - b. With s the sub-scale of a pair
 // of values,
 //   H = sum s * (u * hi - b * hi) and L = sum s * (lo * (u - b)), the parentheses being sums of two products in 16
 //   bits; the remainders are summed as hi is.
+// Wide quants (b = 128) fill their byte: products are summed in 32 bits, four at a time, before the sub-scale.
 //
-// Nothing overflows. 16 bits, where vpmaddubsw would saturate at 32767: u <= 63 (6 bits), |hi| <= 128, b <= 32:
-// 2 * 63 * 128 = 16128, and with the bias 16128 + 2 * 32 * 128 = 24320; |u - b| <= 63, lo <= 255: 2 * 255 * 63 = 32130.
-// 32 bits, over 256 values: |s| <= 128 with |u - b| <= 32 (Q6_K), or s, u - b <= 63 * 31 (Q5_K): at most
-// 256 * 4096 * 256 = 2^28. Minimums: 63 * 32767 * 256 < 2^29.
+// Nothing overflows. 16 bits, where vpmaddubsw would saturate at 32767: u <= 127, b <= 64, |u - b| <= 63, |hi| <= 128
+// and lo <= 255: 2 * 127 * 128 = 32512, 2 * 64 * 128 = 16384, 2 * 255 * 63 = 32130; what is left without the bias is at
+// most 2 * 63 * 128 again. 32 bits, over 256 values: |s| <= 128 with |u - b| <= 32 (Q6_K), s <= 63 with u <= 31 (Q5_K),
+// s <= 31 with |u - b| <= 62 (IQ3_XXS), |s| <= 32 with |u - b| <= 127 (IQ4_XS): at most 256 * 4096 * 256 = 2^28.
+// Minimums: 63 * 32767 * 256 < 2^29.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -33,16 +35,20 @@ template <typename Format>
 struct SuperBlockProduct {
   static constexpr std::size_t kValues = 256;
   static constexpr bool kIsBiased = Format::kBias != 0;
+  static constexpr bool kIsWide = Format::kBias == 128;
 
-  /// b * hi (or b * r) of a block, in pairs.
+  /// b * hi (or b * r) of a block, in pairs; of wide quants what sums of four begin at, -b * hi.
   struct Bias {
     Int quarter[4];
   };
   static Bias bias_of(const std::int8_t* plane) {
     Bias bias = {};
-    if constexpr (kIsBiased) {
-      for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t i = 0; i < 4 && kIsBiased; ++i) {
+      if constexpr (kIsWide) {
+        bias.quarter[i] = subtract_ints(zero(), dot_wide_bytes(zero(), all_bytes(Format::kBias), load(plane + 64 * i)));
+      } else {
         bias.quarter[i] = multiply_bytes(all_bytes(Format::kBias), load(plane + 64 * i));
+      }
     }
     return bias;
   }
@@ -57,16 +63,24 @@ struct SuperBlockProduct {
     Int quants[4], signed_quants[4], scales[4];
     Int min;
   };
-  template <int kQuarter>
-  static void unpack_quarter(const Byte* block, Scales scales, Unpacked& unpacked) {
+  template <int kQuarter, typename AllScales>
+  static void unpack_quarter(const Byte* block, AllScales scales, Unpacked& unpacked) {
     const Int quants = Format::template quants<kQuarter>(block);
     unpacked.quants[kQuarter] = quants;
     unpacked.signed_quants[kQuarter] = signed_of(quants);
-    unpacked.scales[kQuarter] = spread<kQuarter>(scales);
+    if constexpr (kIsWide) {
+      unpacked.scales[kQuarter] = spread_ints<kQuarter>(scales);
+    } else {
+      unpacked.scales[kQuarter] = spread<kQuarter>(scales);
+    }
+  }
+  static auto all_scales(const Byte* block) {
+    if constexpr (kIsWide) return widen_signed_to_ints(Format::scales(block));
+    if constexpr (!kIsWide) return make_scales(Format::scales(block));
   }
   static Unpacked unpack(const Byte* block) {
     Unpacked unpacked;
-    const Scales scales = make_scales(Format::scales(block));
+    const auto scales = all_scales(block);
     unpack_quarter<0>(block, scales, unpacked);
     unpack_quarter<1>(block, scales, unpacked);
     unpack_quarter<2>(block, scales, unpacked);
@@ -78,16 +92,27 @@ struct SuperBlockProduct {
   static Int signed_sum(const Unpacked& weights, const std::int8_t* plane, const Bias& bias) {
     Int sum = zero();
     for (std::size_t i = 0; i < 4; ++i) {
-      Int products = multiply_bytes(weights.quants[i], load(plane + 64 * i));
-      if constexpr (kIsBiased) products = subtract_words(products, bias.quarter[i]);
-      sum = dot_words(sum, products, weights.scales[i]);
+      if constexpr (kIsWide) {
+        const Int products = dot_wide_bytes(bias.quarter[i], weights.quants[i], load(plane + 64 * i));
+        sum = add_ints(sum, multiply_ints(products, weights.scales[i]));
+      } else {
+        Int products = multiply_bytes(weights.quants[i], load(plane + 64 * i));
+        if constexpr (kIsBiased) products = subtract_words(products, bias.quarter[i]);
+        sum = dot_words(sum, products, weights.scales[i]);
+      }
     }
     return sum;
   }
   static Int unsigned_sum(const Unpacked& weights, const std::uint8_t* plane) {
     Int sum = zero();
-    for (std::size_t i = 0; i < 4; ++i)
-      sum = dot_words(sum, multiply_bytes(load(plane + 64 * i), weights.signed_quants[i]), weights.scales[i]);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if constexpr (kIsWide) {
+        const Int products = dot_wide_bytes(zero(), load(plane + 64 * i), weights.signed_quants[i]);
+        sum = add_ints(sum, multiply_ints(products, weights.scales[i]));
+      } else {
+        sum = dot_words(sum, multiply_bytes(load(plane + 64 * i), weights.signed_quants[i]), weights.scales[i]);
+      }
+    }
     return sum;
   }
 
@@ -144,7 +169,7 @@ struct SuperBlockProduct {
         add_block(weights, x, first, bias, i, sums);
         if (has_remainder) add_remainder(weights, x, first, remainder_bias, i, sums);
       }
-      const WeightScales weight = weight_scales<Format::kHasMin>(tile.row, offset + Format::kScaleOffset);
+      const WeightScales weight = weight_scales<Format>(tile.row, offset);
       sum = block_step(sum, weight, _mm256_set1_ps(x.d[block]), sums);
       if (has_remainder) sum = block_remainder_step(sum, weight, _mm256_set1_ps(x.remainder_d[block]), sums);
     }

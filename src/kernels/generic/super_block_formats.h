@@ -1,5 +1,5 @@
-// How Q2_K, Q3_K, Q4_K, Q5_K and Q6_K unpack, for products, panels and rows in float64. Their layouts stand at the head
-// of src/quant/q*_k.cc.
+// How Q2_K to Q6_K, IQ4_XS, TQ1_0 and TQ2_0 unpack, for products, panels and rows in float64. Their layouts stand at
+// the head of src/quant/<type>.cc.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -117,6 +117,82 @@ struct Q6K {
     return bit_or(low, high);
   }
   static Lane scales(const Byte* block) { return load_lane(block + 192); }
+};
+
+/// Nibbles are indices of a codebook of sixteen values, here with their bias.
+struct Iq4Xs {
+  static constexpr std::size_t kBytes = 136;
+  static constexpr std::size_t kGroupValues = 32;
+  static constexpr int kBias = 128;
+  static constexpr bool kHasMin = false;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    constexpr Byte kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+    return look_up(load_lane(kCodebook), nibbles_by_lane(block + 8 + 32 * kQuarter));
+  }
+  static Lane scales(const Byte* block) {
+    // Eight nibbles to eight bytes, and eight pairs of bits.
+    std::uint64_t low = load_double_word(block + 4);
+    low = (low | low << 16) & 0x0000FFFF0000FFFFU;
+    low = (low | low << 8) & 0x00FF00FF00FF00FFU;
+    low = (low | low << 4) & 0x0F0F0F0F0F0F0F0FU;
+    std::uint64_t high = load_word(block + 2);
+    high = (high | high << 24) & 0x000000FF000000FFU;
+    high = (high | high << 12) & 0x000F000F000F000FU;
+    high = (high | high << 6) & 0x0303030303030303U;
+    return subtract_from_bytes(lane_of_pairs(low | high << 4), 32);
+  }
+};
+
+/// What the ternary types share: no sub-scales.
+struct Ternary {
+  static constexpr std::size_t kGroupValues = 128;
+  static constexpr int kBias = 1;
+  static constexpr bool kHasMin = false;
+  static Lane scales(const Byte* /*block*/) { return lane_of_pairs(0x0101010101010101U); }
+};
+
+struct Tq10 : Ternary {
+  static constexpr std::size_t kBytes = 54;
+  static constexpr std::size_t kScaleOffset = 52;
+
+  /// Digit n of a byte is the integer part of 3 / 256 times the low byte of 3^n times it.
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    constexpr std::uint64_t kPowers[] = {0x0101010101010101U, 0x0303030303030303U, 0x0909090909090909U,
+                                         0x1B1B1B1B1B1B1B1BU, 0x5151515151515151U};
+    const auto power = [&](int n) { return lane_of_pairs(kPowers[n]); };
+    const Lane first = load_lane(block);
+    const Lane second = load_lane(block + 16);
+    const Lane third = load_lane(block + 32);
+    if constexpr (kQuarter < 2)
+      return digits(
+          join_lanes(first, second, first, second),
+          join_lanes(power(2 * kQuarter), power(2 * kQuarter), power(2 * kQuarter + 1), power(2 * kQuarter + 1)));
+    if constexpr (kQuarter == 2)
+      return digits(join_lanes(first, second, third, third), join_lanes(power(4), power(4), power(0), power(1)));
+    // The last four bytes have four digits.
+    const std::uint64_t last = load_double_word(block + 48);
+    const Lane lasts = lane_of(last << 32 | last, last << 32 | last);
+    const Lane powers = lane_of(0x0303030301010101U, 0x1B1B1B1B09090909U);
+    return digits(join_lanes(third, third, third, lasts), join_lanes(power(2), power(3), power(4), powers));
+  }
+  static Int digits(Int bytes, Int powers) {
+    const Int fractions = times_bytes(bytes, powers);
+    return add_bytes(ones_from(fractions, 86), ones_from(fractions, 171));
+  }
+};
+
+struct Tq20 : Ternary {
+  static constexpr std::size_t kBytes = 66;
+  static constexpr std::size_t kScaleOffset = 64;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    constexpr int kShift = 4 * (kQuarter % 2);
+    return move_bits<kShift, kShift + 2>(load_twice(block + 32 * (kQuarter / 2)), 3);
+  }
 };
 
 }  // namespace

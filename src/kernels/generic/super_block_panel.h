@@ -1,4 +1,4 @@
-// Panels of types with blocks of 256 values: Q2_K to Q6_K.
+// Panels of types with blocks of 256 values.
 //
 // A vector holds four neighbouring values q of each of sixteen rows, signed bytes. They are multiplied with four bytes
 // of a token, which must be unsigned: lo is, and hi and the remainder become so by 128 more, for which each sum starts
@@ -7,7 +7,8 @@
 // Sums of x over a group, S = 1024 * a + b with b from 0 to 1023, are multiplied with the minimums as words, two groups
 // at a time.
 //
-// Nothing overflows: |q| <= 63, and a pair of products 2 * 63 * 255 stays below 2^15; all else as in super_block.h.
+// Nothing overflows: |q| <= 63, and a pair of products 2 * 63 * 255 stays below 2^15, or q is wide and its products are
+// summed in 32 bits; all else as in super_block.h.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -38,7 +39,7 @@ class SuperBlockPanel {
 
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;
-    scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
+    scales_ = panel_scales<Format>(rows, offset);
     unpack_quants<Format, transpose_ints>(rows, offset, quants_);
     set_starts();
     unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
@@ -80,8 +81,8 @@ class SuperBlockPanel {
         const std::size_t v = group * kGroupVectors + i;
         const Int quants = quants_[v];
         for (std::size_t t = 0; t < kTokens; ++t) {
-          group_high[t] = dot_bytes(group_high[t], same_ints(x.hi[t] + 4 * v), quants);
-          group_low[t] = dot_bytes(group_low[t], same_ints(x.tokens[t].lo + block * kValues + 4 * v), quants);
+          group_high[t] = dot_quants(group_high[t], same_ints(x.hi[t] + 4 * v), quants);
+          group_low[t] = dot_quants(group_low[t], same_ints(x.tokens[t].lo + block * kValues + 4 * v), quants);
         }
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
@@ -98,6 +99,10 @@ class SuperBlockPanel {
   }
 
  private:
+  static Int dot_quants(Int sum, Int plane, Int quants) {
+    return Format::kBias == 128 ? dot_wide_bytes(sum, plane, quants) : dot_bytes(sum, plane, quants);
+  }
+
   /// 128 more.
   static void make_unsigned(const std::int8_t* plane, Byte* bytes) {
     for (std::size_t i = 0; i < kValues; i += 64) store(bit_xor(load(plane + i), all_bytes(-128)), bytes + i);
@@ -118,7 +123,7 @@ class SuperBlockPanel {
     for (std::size_t group = 0; group < kGroups; ++group) {
       Int sum = zero();
       for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
-        sum = dot_bytes(sum, all_bytes(-128), quants_[v]);
+        sum = dot_quants(sum, all_bytes(-128), quants_[v]);
       starts_[group] = subtract_ints(zero(), sum);
     }
   }
@@ -149,7 +154,7 @@ class SuperBlockPanel {
     for (std::size_t group = 0; group < kGroups; ++group) {
       Int group_sum = starts_[group];
       for (std::size_t v = group * kGroupVectors; v < (group + 1) * kGroupVectors; ++v)
-        group_sum = dot_bytes(group_sum, same_ints(remainder + 4 * v), quants_[v]);
+        group_sum = dot_quants(group_sum, same_ints(remainder + 4 * v), quants_[v]);
       total = add_ints(total, multiply_ints(group_sum, sub_scales_[group]));
     }
     return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(total),

@@ -8,6 +8,7 @@
 
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
+#include "kernels/generic/grid_formats.h"
 #include "kernels/generic/product_driver.h"
 #include "kernels/generic/row_sums.h"
 #include "kernels/generic/super_block_formats.h"
@@ -65,11 +66,22 @@ constexpr Kernels make_table(const char* isa) {
   set_small<Q51>(table, 7);
   set_small<Q80>(table, 8);
   set_small<Iq4Nl>(table, 20);
+  set_small<Mxfp4>(table, 39);
   set_super<Q2K>(table, 10);
   set_super<Q3K>(table, 11);
   set_super<Q4K>(table, 12);
   set_super<Q5K>(table, 13);
   set_super<Q6K>(table, 14);
+  set_super<Iq2Xxs>(table, 16);
+  set_super<Iq2Xs>(table, 17);
+  set_super<Iq3Xxs>(table, 18);
+  set_super<Iq1S>(table, 19);
+  set_super<Iq3S>(table, 21);
+  set_super<Iq2S>(table, 22);
+  set_super<Iq4Xs>(table, 23);
+  set_super<Iq1M>(table, 29);
+  set_super<Tq10>(table, 34);
+  set_super<Tq20>(table, 35);
   return table;
 }
 

@@ -4,7 +4,7 @@
 // declares.
 //
 // A kind of blocks (super_block.h, small_block.h) says
-//   kValues, kBytes, kScaleOffset (of d), kHasMin
+//   Format, kValues, kBytes, kHasMin
 //   Weights unpack(bytes)                     a block taken apart
 //   Start start(x, block), remainder_start    what all rows share of a token's block
 //   multiply(weights, x, block, start, i, sums), multiply_remainder     output i of eight
@@ -17,8 +17,8 @@
 
 #include <arm_neon.h>
 
+#include "kernels/generic/block_scale.h"
 #include "kernels/generic/product_driver.h"
-#include "kernels/generic/token.h"
 
 namespace assay::kernels {
 namespace {
@@ -41,8 +41,6 @@ inline int32x4_t dot(int32x4_t sum, uint8x16_t quants, int8x16_t plane) {
 inline int32x4_t dot(int32x4_t sum, uint8x16_t quants, uint8x16_t plane) {
   return vreinterpretq_s32_u32(vdotq_u32(vreinterpretq_u32_s32(sum), quants, plane));
 }
-inline int8x16_t load_plane(const std::int8_t* p) { return vld1q_s8(p); }
-inline uint8x16_t load_plane(const std::uint8_t* p) { return vld1q_u8(p); }
 
 /// The sum of each of four vectors.
 inline int32x4_t four_totals(const int32x4_t* v) { return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3])); }
@@ -56,16 +54,24 @@ inline EightFloats floats_of_halves(uint16x8_t halves) {
   const float16x8_t values = vreinterpretq_f16_u16(halves);
   return {vcvt_f32_f16(vget_low_f16(values)), vcvt_high_f32_f16(values)};
 }
-/// f16 d stands at `offset` of each block, f16 dmin behind it when the type has one.
-template <bool kHasMin>
-inline WeightScales weight_scales(const Byte* const* blocks, std::size_t offset) {
-  const auto words = [&](std::size_t at) {
-    const auto word = [&](std::size_t i) { return load_word(blocks[i] + at); };
-    return uint16x8_t{word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)};
-  };
-  WeightScales scales = {floats_of_halves(words(offset)), {}};
-  if constexpr (kHasMin) scales.dmin = floats_of_halves(words(offset + 2));
-  return scales;
+/// Of the blocks at `offset` of each row.
+template <typename Format>
+inline WeightScales weight_scales(const Byte* const* rows, std::size_t offset) {
+  if constexpr (!has_half_scale<Format>()) {
+    const auto d = [&](std::size_t i) { return Format::scale(rows[i] + offset); };
+    const EightFloats eight = {{d(0), d(1), d(2), d(3)}, {d(4), d(5), d(6), d(7)}};
+    return {eight, all_eight(0)};
+  } else {
+    const auto eight = [&](std::uint16_t (*word)(const Byte*)) {
+      const auto of = [&](std::size_t i) { return word(rows[i] + offset); };
+      return floats_of_halves(uint16x8_t{of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7)});
+    };
+    WeightScales scales = {eight(half_scale<Format>), {}};
+    constexpr float kFactor = scale_factor<Format>();
+    scales.d = {vmulq_n_f32(scales.d.low, kFactor), vmulq_n_f32(scales.d.high, kFactor)};
+    if constexpr (Format::kHasMin) scales.dmin = eight(half_min_scale<Format>);
+    return scales;
+  }
 }
 /// acc = fma(d_w * d_x, I, acc), then acc = fma(-(dmin_w * d_x), M, acc).
 template <bool kHasMin>
@@ -102,7 +108,7 @@ struct BlockProduct {
         Kind::multiply(weights, x, block, start, i, sums);
         if (has_remainder) Kind::multiply_remainder(weights, x, block, Kind::remainder_start(x, block), i, remainders);
       }
-      const WeightScales scales = weight_scales<Kind::kHasMin>(tile.row, offset + Kind::kScaleOffset);
+      const WeightScales scales = weight_scales<typename Kind::Format>(tile.row, offset);
       sum = step(sum, scales, all_eight(x.d[block]), sums);
       if (has_remainder) sum = remainder_step(sum, scales, all_eight(x.remainder_d[block]), remainders);
     }

@@ -1,4 +1,5 @@
-// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL; and their rows in float64.
+// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4; and their rows in
+// float64.
 //
 //   I = 256 * sum q * hi + sum u * lo - b * sum lo;  where u is a signed byte, sum u * hi and b * sum x do as well.
 // Signed quants (Q8_0, IQ4_NL) are made unsigned by a bias of 128. The integer is exact, whatever wraps on its way to
@@ -76,17 +77,31 @@ struct Iq4Nl {
   static constexpr int kBias = 128;
   static constexpr bool kHasMin = false;
   static Quants quants(const Byte* block) {
-    const uint8x16_t codebook = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
-    const Quants indices = nibbles(block + 2);
+    constexpr Byte kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+    return look_up(block + 2, load_lane(kCodebook));
+  }
+  static Quants look_up(const Byte* field, uint8x16_t codebook) {
+    const Quants indices = nibbles(field);
     return {{vqtbl1q_u8(codebook, indices.part[0]), vqtbl1q_u8(codebook, indices.part[1])}};
   }
 };
 
-template <typename Format>
+struct Mxfp4 {
+  static constexpr std::size_t kBytes = 17;
+  static constexpr int kBias = 12;
+  static constexpr bool kHasMin = false;
+  static Quants quants(const Byte* block) {
+    constexpr Byte kCodebook[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+    return Iq4Nl::look_up(block + 1, load_lane(kCodebook));
+  }
+  static float scale(const Byte* block) { return power_of_two(block[0]); }
+};
+
+template <typename BlockFormat>
 struct SmallBlocks {
+  using Format = BlockFormat;
   static constexpr std::size_t kValues = 32;
   static constexpr std::size_t kBytes = Format::kBytes;
-  static constexpr std::size_t kScaleOffset = 0;
   static constexpr bool kHasMin = Format::kHasMin;
   static constexpr bool kIsSignedByte = Format::kBias < 128;
 
@@ -164,7 +179,7 @@ struct SmallBlockRow {
   static void read(const Byte* blocks, std::size_t block_count, Take take) {
     for (std::size_t i = 0; i < block_count; ++i) {
       const Byte* block = blocks + i * Format::kBytes;
-      const ExactScales scales = exact_scales<Format::kHasMin>(block);
+      const ExactScales scales = exact_scales<Format>(block);
       const Quants quants = Format::quants(block);
       for (std::size_t half = 0; half < 2; ++half) {
         const Doubles q = doubles_of_signed_bytes(subtract_from_bytes(quants.part[half], Format::kBias));

@@ -1,4 +1,5 @@
-// Panels of types with blocks of 32 values, two blocks at a time: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL.
+// Panels of types with blocks of 32 values, two blocks at a time: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL,
+// MXFP4.
 //
 //   I = 256 * sum q * hi + 128 * sum q + sum q * (lo - 128)
 #pragma once
@@ -32,8 +33,8 @@ class SmallBlockPanel {
     arrange_quants(by_row, quants_);
     low_starts_[0] = start_of_low(quants_, kValues);
     low_starts_[1] = start_of_low(quants_ + kBlockVectors, kValues);
-    scales_[0] = panel_scales<Format::kHasMin>(rows, offset);
-    scales_[1] = panel_scales<Format::kHasMin>(rows, next);
+    scales_[0] = panel_scales<Format>(rows, offset);
+    scales_[1] = panel_scales<Format>(rows, next);
   }
 
   template <std::size_t kTokens>

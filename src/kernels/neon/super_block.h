@@ -1,9 +1,9 @@
-// Products of types with blocks of 256 values: Q2_K to Q6_K, unpacked by generic/super_block_formats.h.
+// Products of types with blocks of 256 values, unpacked by generic/super_block_formats.h and grid_formats.h.
 //
 // Each sum over 16 values is an int; it loses the bias and is multiplied with its sub-scale:
 //   H = sum over groups of s * (sum u * hi - b * sum hi), L and the remainders alike.
-// Nothing overflows: u <= 63, so that u is a signed byte as well, a group's sum is at most 16 * 63 * 255, and the whole
-// less than 2^28 (generic/super_block.h).
+// u is a signed byte as well, or wide (b = 128): then hi and the remainders are multiplied with q itself.
+// Nothing overflows: a group's sum is at most 16 * 255 * 255, and the whole less than 2^28 (generic/super_block.h).
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,14 @@
 namespace assay::kernels {
 namespace {
 
-template <typename Format>
+template <typename BlockFormat>
 struct SuperBlocks {
+  using Format = BlockFormat;
   static constexpr std::size_t kValues = 256;
   static constexpr std::size_t kBytes = Format::kBytes;
-  static constexpr std::size_t kScaleOffset = Format::kScaleOffset;
   static constexpr bool kHasMin = Format::kHasMin;
   static constexpr bool kIsBiased = Format::kBias != 0;
+  static constexpr bool kIsWide = Format::kBias == 128;
 
   /// b * the sums of 16 of each plane.
   struct Start {
@@ -29,19 +30,24 @@ struct SuperBlocks {
   static Start start(const Token& x, std::size_t block) {
     Start start = {};
     if constexpr (kIsBiased) {
-      const Int ones = all_bytes(1);
       for (std::size_t i = 0; i < 4; ++i) {
-        const int32x4_t hi = sums_of_sixteen(ones, x.hi + kValues * block + 64 * i);
+        const int32x4_t hi = plane_sums(x.hi + kValues * block + 64 * i);
         const int32x4_t x_sums = vld1q_s32(x.sums + kValues / 16 * block + 4 * i);
-        start.high[i] = vmulq_n_s32(hi, Format::kBias);
+        if constexpr (!kIsWide) start.high[i] = vmulq_n_s32(hi, Format::kBias);
         start.low[i] = vmulq_n_s32(vmlsq_n_s32(x_sums, hi, 256), Format::kBias);
       }
     }
     return start;
   }
+  /// Of 16 values each.
+  static int32x4_t plane_sums(const std::int8_t* plane) {
+    int32x4_t sums[4];
+    for (std::size_t i = 0; i < 4; ++i) sums[i] = vdotq_s32(vdupq_n_s32(0), vdupq_n_s8(1), vld1q_s8(plane + 16 * i));
+    return four_totals(sums);
+  }
   static Start remainder_start(const Token& x, std::size_t block) {
     Start start = {};
-    if constexpr (kIsBiased) {
+    if constexpr (kIsBiased && !kIsWide) {
       for (std::size_t i = 0; i < 4; ++i)
         start.high[i] = vmulq_n_s32(vld1q_s32(x.remainder_sums + kValues / 16 * block + 4 * i), Format::kBias);
     }
@@ -62,11 +68,17 @@ struct SuperBlocks {
     if constexpr (kHasMin) weights.mins = widen_signed_to_ints(Format::mins(block));
     return weights;
   }
+  static int32x4_t dot_sixteen(int32x4_t sum, uint8x16_t quants, const std::int8_t* plane) {
+    return dot(sum, kIsWide ? veorq_u8(quants, vdupq_n_u8(128)) : quants, vld1q_s8(plane));
+  }
+  static int32x4_t dot_sixteen(int32x4_t sum, uint8x16_t quants, const std::uint8_t* plane) {
+    return dot(sum, quants, vld1q_u8(plane));
+  }
   /// Of a quarter.
   template <typename Plane>
   static int32x4_t sums_of_sixteen(const Int& quants, const Plane* plane) {
     int32x4_t sums[4];
-    for (std::size_t i = 0; i < 4; ++i) sums[i] = dot(vdupq_n_s32(0), quants.part[i], load_plane(plane + 16 * i));
+    for (std::size_t i = 0; i < 4; ++i) sums[i] = dot_sixteen(vdupq_n_s32(0), quants.part[i], plane + 16 * i);
     return four_totals(sums);
   }
   /// Of a quarter in two groups of 32: two ints that add up to the first group's, two to the second's.
@@ -74,8 +86,8 @@ struct SuperBlocks {
   static int32x4_t halves_of_groups(const Int& quants, const Plane* plane) {
     int32x4_t sums[2];
     for (std::size_t i = 0; i < 2; ++i) {
-      sums[i] = dot(vdupq_n_s32(0), quants.part[2 * i], load_plane(plane + 32 * i));
-      sums[i] = dot(sums[i], quants.part[2 * i + 1], load_plane(plane + 32 * i + 16));
+      sums[i] = dot_sixteen(vdupq_n_s32(0), quants.part[2 * i], plane + 32 * i);
+      sums[i] = dot_sixteen(sums[i], quants.part[2 * i + 1], plane + 32 * i + 16);
     }
     return vpaddq_s32(sums[0], sums[1]);
   }
@@ -85,8 +97,8 @@ struct SuperBlocks {
     int32x4_t sum = vdupq_n_s32(0);
     for (std::size_t i = 0; i < 4; ++i) {
       int32x4_t sums;
-      if constexpr (Format::kGroupValues == 32) {
-        static_assert(!kIsBiased, "a bias is taken from sums of 16");
+      // A bias is taken from sums of 16.
+      if constexpr (Format::kGroupValues == 32 && !kIsBiased) {
         sums = halves_of_groups(weights.quants[i], plane + 64 * i);
       } else {
         sums = sums_of_sixteen(weights.quants[i], plane + 64 * i);

@@ -1,7 +1,7 @@
-// Panels of types with blocks of 256 values: Q2_K to Q6_K.
+// Panels of types with blocks of 256 values.
 //
 //   H = sum over groups of s * sum q * hi,  L = sum of s * (128 * sum q + sum q * (lo - 128)),  M = sum of min * sum x
-// Nothing overflows: |q| <= 63, a group of 32 is at most 32 * 63 * 255; all else as in super_block.h.
+// Nothing overflows: |q| <= 128, a group is at most 128 * 128 * 255; all else as in super_block.h.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ class SuperBlockPanel {
 
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;
-    scales_ = panel_scales<Format::kHasMin>(rows, offset + Format::kScaleOffset);
+    scales_ = panel_scales<Format>(rows, offset);
     unpack_quants<Format, arrange_quants>(rows, offset, quants_);
     for (std::size_t group = 0; group < kGroups; ++group)
       low_starts_[group] = start_of_low(quants_ + group * kGroupVectors, kGroupValues);

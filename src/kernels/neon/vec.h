@@ -41,10 +41,8 @@ inline Lane load_lane(const void* p) { return vld1q_u8(static_cast<const std::ui
 inline Lane lane_of(std::uint64_t low, std::uint64_t high) {
   return vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(low), vcreate_u64(high)));
 }
-inline Lane lane_of_pairs(std::uint64_t eight_bytes) {
-  const uint8x16_t once = lane_of(eight_bytes, 0);
-  return vzip1q_u8(once, once);
-}
+inline Lane lane_of_turns(std::uint64_t a, std::uint64_t b) { return vzip1q_u8(lane_of(a, 0), lane_of(b, 0)); }
+inline Lane lane_of_pairs(std::uint64_t eight_bytes) { return lane_of_turns(eight_bytes, eight_bytes); }
 template <int kCount>
 inline Lane shifted_bytes(Lane a, int mask) {
   if constexpr (kCount > 0) a = vshrq_n_u8(a, kCount);
@@ -82,6 +80,45 @@ inline Int bit_xor(const Int& a, const Int& b) {
 }
 inline Int subtract_bytes(const Int& a, const Int& b) {
   return by_parts<Int>([&](std::size_t i) { return vsubq_u8(a.part[i], b.part[i]); });
+}
+inline Int add_bytes(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return vaddq_u8(a.part[i], b.part[i]); });
+}
+inline Int times_bytes(const Int& a, const Int& b) {
+  return by_parts<Int>([&](std::size_t i) { return vmulq_u8(a.part[i], b.part[i]); });
+}
+inline Int ones_from(const Int& a, int threshold) {
+  const uint8x16_t from = vdupq_n_u8(static_cast<std::uint8_t>(threshold));
+  return by_parts<Int>([&](std::size_t i) { return vshrq_n_u8(vcgeq_u8(a.part[i], from), 7); });
+}
+inline Int negative_where(const Int& a, std::uint64_t bits) {
+  const uint8x16_t own_bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  return by_parts<Int>([&](std::size_t i) {
+    const auto byte = [&](std::size_t at) { return vdup_n_u8(static_cast<std::uint8_t>(bits >> (8 * at))); };
+    const uint8x16_t found = vtstq_u8(vcombine_u8(byte(2 * i), byte(2 * i + 1)), own_bit);
+    return vsubq_u8(veorq_u8(a.part[i], found), found);
+  });
+}
+inline Int look_up(Lane table, const Int& index) {
+  return by_parts<Int>([&](std::size_t i) { return vqtbl1q_u8(table, index.part[i]); });
+}
+inline Int join_lanes(Lane a, Lane b, Lane c, Lane d) { return {{a, b, c, d}}; }
+inline Int nibbles_by_lane(const void* p) {
+  const Lane first = load_lane(p);
+  const Lane second = load_lane(static_cast<const std::uint8_t*>(p) + 16);
+  const Lane mask = vdupq_n_u8(15);
+  return {{vandq_u8(first, mask), vshrq_n_u8(first, 4), vandq_u8(second, mask), vshrq_n_u8(second, 4)}};
+}
+template <typename Index>
+inline Int gather_eights(const std::uint64_t* entries, Index index) {
+  return by_parts<Int>([&](std::size_t i) { return lane_of(entries[index(2 * i)], entries[index(2 * i + 1)]); });
+}
+template <typename Index>
+inline Int gather_fours(const std::uint32_t* entries, Index index) {
+  return by_parts<Int>([&](std::size_t i) {
+    const auto entry = [&](std::size_t at) { return entries[index(4 * i + at)]; };
+    return vreinterpretq_u8_u32(uint32x4_t{entry(0), entry(1), entry(2), entry(3)});
+  });
 }
 inline Int add_ints(const Int& a, const Int& b) {
   return by_parts<Int>([&](std::size_t i) { return bytes(vaddq_s32(ints(a.part[i]), ints(b.part[i]))); });

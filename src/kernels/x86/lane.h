@@ -14,11 +14,12 @@ inline Lane load_lane(const void* p) { return _mm_loadu_si128(static_cast<const 
 inline Lane lane_of(std::uint64_t low, std::uint64_t high) {
   return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
 }
-/// Each of eight bytes twice.
-inline Lane lane_of_pairs(std::uint64_t bytes) {
-  const __m128i once = _mm_cvtsi64_si128(static_cast<long long>(bytes));
-  return _mm_unpacklo_epi8(once, once);
+/// Byte 0 of a, byte 0 of b, byte 1 of a, ...
+inline Lane lane_of_turns(std::uint64_t a, std::uint64_t b) {
+  return _mm_unpacklo_epi8(_mm_cvtsi64_si128(static_cast<long long>(a)), _mm_cvtsi64_si128(static_cast<long long>(b)));
 }
+/// Each of eight bytes twice.
+inline Lane lane_of_pairs(std::uint64_t bytes) { return lane_of_turns(bytes, bytes); }
 /// Each byte shifted to the right, and of that the bits of `mask`, which must drop what crosses from byte to byte.
 template <int kCount>
 inline Lane shifted_bytes(Lane a, int mask) {

@@ -1,0 +1,198 @@
+// How IQ1_S to IQ3_S unpack: a block's numbers look entries up in a codebook (kernels/grids.h), whose values then get
+// their signs. Layouts stand at the head of src/quant/iq*.cc.
+//
+// Included after the instruction set's vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/generic/token.h"
+#include "kernels/grids.h"
+
+namespace assay::kernels {
+namespace {
+
+/// What all of them share. Quants lie between -62 and 62.
+struct GridFormat {
+  static constexpr int kBias = 64;
+  static constexpr bool kHasMin = false;
+
+  static Int biased(Int quants) { return add_bytes(quants, all_bytes(kBias)); }
+  static Int with_signs(Int magnitudes, std::uint64_t signs) { return biased(negative_where(magnitudes, signs)); }
+  /// IQ1: with 1 added, or -1 where a bit is set.
+  static Int shifted(Int quants, std::uint64_t is_down) {
+    return biased(add_bytes(quants, negative_where(all_bytes(1), is_down)));
+  }
+
+  /// Bits 0-27 of two words: four times seven signs each, of eight values, the last of which makes their number even.
+  static std::uint64_t signs_of_sevens(std::uint32_t first, std::uint32_t second) {
+    const std::uint64_t both = first | std::uint64_t{second} << 32;
+    return with_eighths((both & 0x0000007F0000007FU) | (both << 1 & 0x00007F0000007F00U) |
+                        (both << 2 & 0x007F0000007F0000U) | (both << 3 & 0x7F0000007F000000U));
+  }
+  /// Of eight bytes of seven signs.
+  static std::uint64_t with_eighths(std::uint64_t sevens) {
+    std::uint64_t parity = sevens ^ sevens >> 4;
+    parity ^= parity >> 2;
+    parity ^= parity >> 1;
+    return sevens | (parity & kOnes) << 7;
+  }
+
+  static constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  static constexpr std::uint64_t kNibbles = 0x0F0F0F0F0F0F0F0FU;
+
+  /// 2 * s + 1 of eight bytes, each for 32 values.
+  static Lane odd_pairs(std::uint64_t scales) { return lane_of_pairs(scales << 1 | kOnes); }
+  /// Of sixteen nibbles, the low ones of each byte first.
+  static Lane odd_nibbles(std::uint64_t packed) {
+    return lane_of_turns((packed & kNibbles) << 1 | kOnes, (packed >> 4 & kNibbles) << 1 | kOnes);
+  }
+  /// Bits 28-31 of the last word of eight fields that stand kStep bytes apart.
+  template <std::size_t kStep>
+  static Lane odd_tops(const Byte* last_byte) {
+    std::uint64_t scales = 0;
+    for (std::size_t i = 0; i < 8; ++i) scales |= std::uint64_t{last_byte[kStep * i]} >> 4 << (8 * i);
+    return odd_pairs(scales);
+  }
+};
+
+struct Iq2Xxs : GridFormat {
+  static constexpr std::size_t kBytes = 66;
+  static constexpr std::size_t kGroupValues = 32;
+  static constexpr float kScaleFactor = 0.125F;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* fields = block + 2 + 16 * kQuarter;
+    const auto number = [&](std::size_t i) { return fields[i < 4 ? i : i + 4]; };
+    return with_signs(gather_eights(kIq2XxsEntries, number),
+                      signs_of_sevens(load_double_word(fields + 4), load_double_word(fields + 12)));
+  }
+  static Lane scales(const Byte* block) { return odd_tops<8>(block + 9); }
+};
+
+struct Iq2Xs : GridFormat {
+  static constexpr std::size_t kBytes = 74;
+  static constexpr std::size_t kGroupValues = 16;
+  static constexpr float kScaleFactor = 0.125F;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* words = block + 2 + 16 * kQuarter;
+    const auto number = [&](std::size_t i) { return load_word(words + 2 * i) & 511U; };
+    std::uint64_t sevens = 0;
+    for (std::size_t i = 0; i < 8; ++i) sevens |= std::uint64_t{words[2 * i + 1]} >> 1 << (8 * i);
+    return with_signs(gather_eights(kIq2XsEntries, number), with_eighths(sevens));
+  }
+  static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 66)); }
+};
+
+struct Iq2S : GridFormat {
+  static constexpr std::size_t kBytes = 82;
+  static constexpr std::size_t kGroupValues = 16;
+  static constexpr float kScaleFactor = 0.125F;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* low = block + 2 + 8 * kQuarter;
+    const std::size_t high = load_word(block + 66 + 2 * kQuarter);
+    const auto number = [&](std::size_t i) { return low[i] | (high >> (2 * i) & 3) << 8; };
+    return with_signs(gather_eights(kIq2SEntries, number), load_quad_word(block + 34 + 8 * kQuarter));
+  }
+  static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 74)); }
+};
+
+struct Iq3Xxs : GridFormat {
+  static constexpr std::size_t kBytes = 98;
+  static constexpr std::size_t kGroupValues = 32;
+  static constexpr float kScaleFactor = 0.25F;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* numbers = block + 2 + 16 * kQuarter;
+    const Byte* words = block + 66 + 8 * kQuarter;
+    return with_signs(gather_fours(kIq3XxsEntries, [&](std::size_t i) { return numbers[i]; }),
+                      signs_of_sevens(load_double_word(words), load_double_word(words + 4)));
+  }
+  static Lane scales(const Byte* block) { return odd_tops<4>(block + 69); }
+};
+
+struct Iq3S : GridFormat {
+  static constexpr std::size_t kBytes = 110;
+  static constexpr std::size_t kGroupValues = 32;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* low = block + 2 + 16 * kQuarter;
+    const std::size_t high = load_word(block + 66 + 2 * kQuarter);
+    const auto number = [&](std::size_t i) { return low[i] | (high >> i & 1) << 8; };
+    return with_signs(gather_fours(kIq3SEntries, number), load_quad_word(block + 74 + 8 * kQuarter));
+  }
+  static Lane scales(const Byte* block) {
+    // Eight nibbles to eight bytes.
+    std::uint64_t scales = load_double_word(block + 106);
+    scales = (scales | scales << 16) & 0x0000FFFF0000FFFFU;
+    scales = (scales | scales << 8) & 0x00FF00FF00FF00FFU;
+    return odd_pairs((scales | scales << 4) & kNibbles);
+  }
+};
+
+struct Iq1S : GridFormat {
+  static constexpr std::size_t kBytes = 50;
+  static constexpr std::size_t kGroupValues = 32;
+  static constexpr float kScaleFactor = 0.125F;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* low = block + 2 + 8 * kQuarter;
+    const std::uint32_t words = load_double_word(block + 34 + 4 * kQuarter);
+    const auto number = [&](std::size_t i) { return low[i] | (words >> (3 * i + (i < 4 ? 0 : 4)) & 7) << 8; };
+    const std::uint64_t is_down =
+        ((words & 0x8000U) != 0 ? 0x00000000FFFFFFFFU : 0) | ((words & 0x80000000U) != 0 ? 0xFFFFFFFF00000000U : 0);
+    return shifted(gather_eights(kIq1Entries, number), is_down);
+  }
+  static Lane scales(const Byte* block) {
+    std::uint64_t scales = 0;
+    for (std::size_t i = 0; i < 8; ++i) scales |= std::uint64_t{block[35 + 2 * i]} >> 4 << (8 * i);
+    return odd_pairs(scales & 7 * kOnes);
+  }
+};
+
+struct Iq1M : GridFormat {
+  static constexpr std::size_t kBytes = 56;
+  static constexpr std::size_t kGroupValues = 16;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    const Byte* low = block + 8 * kQuarter;
+    const std::uint32_t high = load_double_word(block + 32 + 4 * kQuarter);
+    const auto number = [&](std::size_t i) { return low[i] | (high >> (4 * i) & 7) << 8; };
+    // Bit 3 of each nibble for eight values.
+    std::uint64_t is_down = high >> 3;
+    is_down = (is_down | is_down << 16) & 0x0000FFFF0000FFFFU;
+    is_down = (is_down | is_down << 8) & 0x00FF00FF00FF00FFU;
+    is_down = (is_down | is_down << 4) & kOnes;
+    return shifted(gather_eights(kIq1Entries, number), is_down * 255);
+  }
+  static Lane scales(const Byte* block) {
+    const std::uint64_t words = load_quad_word(block + 48);
+    return lane_of(odd_eight(words), odd_eight(words >> 32));
+  }
+  static float scale(const Byte* block) {
+    const auto nibble = [&](std::size_t i) { return block[49 + 2 * i] >> 4 << (4 * i); };
+    return 0.125F * float_of_half(static_cast<std::uint16_t>(nibble(0) | nibble(1) | nibble(2) | nibble(3)));
+  }
+
+ private:
+  /// 2 * s + 1 of three bits each: four from bit 0 of the lower 32 bits on, four from bit 16 on.
+  static std::uint64_t odd_eight(std::uint64_t words) {
+    const std::uint64_t apart = (words & 0x0FFF) | (words & 0x0FFF0000) << 16;
+    const std::uint64_t scales = (apart & 0x0000000700000007U) | (apart << 5 & 0x0000070000000700U) |
+                                 (apart << 10 & 0x0007000000070000U) | (apart << 15 & 0x0700000007000000U);
+    return scales << 1 | kOnes;
+  }
+};
+
+}  // namespace
+}  // namespace assay::kernels
