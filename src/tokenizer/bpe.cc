@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/escaped_space.h"
 #include "tokenizer/merge.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/vocabulary_tokenizer.h"
@@ -64,18 +65,25 @@ class BpeTokenizer final : public VocabularyTokenizer {
  public:
   BpeTokenizer(Vocabulary vocabulary, Merges merges, PreTokenizer pre_tokenizer);
 
+  std::unique_ptr<Tokenizer> read_as(const Reading& reading) const override;
+
  private:
   void encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const override;
-  std::string plain_piece(Token token) const override { return spelled_bytes(vocabulary().text(token)); }
+  std::string plain_piece(Token token) const override;
+  void encode_piece(std::string_view piece, Merger& merger, std::vector<Token>& tokens) const;
   std::optional<Token> whole_token(std::string_view piece) const;
 
-  Merges merges_;
+  std::shared_ptr<const Merges> merges_;
   PreTokenizer pre_tokenizer_;
+  bool is_raw_;                   ///< of this vocabulary, however it is cut
   std::array<Token, 256> bytes_;  ///< the token of each byte, kNoToken where the vocabulary has none
 };
 
 BpeTokenizer::BpeTokenizer(Vocabulary vocabulary, Merges merges, PreTokenizer pre_tokenizer)
-    : VocabularyTokenizer(std::move(vocabulary)), merges_(std::move(merges)), pre_tokenizer_(std::move(pre_tokenizer)) {
+    : VocabularyTokenizer(std::move(vocabulary)),
+      merges_(std::make_shared<const Merges>(std::move(merges))),
+      pre_tokenizer_(std::move(pre_tokenizer)),
+      is_raw_(pre_tokenizer_.is_raw()) {
   for (unsigned byte = 0; byte < bytes_.size(); ++byte) {
     std::string character;
     append_byte_character(static_cast<unsigned char>(byte), character);
@@ -86,32 +94,65 @@ BpeTokenizer::BpeTokenizer(Vocabulary vocabulary, Merges merges, PreTokenizer pr
   }
 }
 
+std::unique_ptr<Tokenizer> BpeTokenizer::read_as(const Reading& reading) const {
+  auto other = std::make_unique<BpeTokenizer>(*this);
+  if (const auto& name = reading.pre_tokenizer)
+    other->pre_tokenizer_ = name->empty() ? PreTokenizer() : PreTokenizer(*name);
+  return other;
+}
+
+std::string BpeTokenizer::plain_piece(Token token) const {
+  const std::string_view text = vocabulary().text(token);
+  return is_raw_ ? unescaped(text) : spelled_bytes(text);
+}
+
 void BpeTokenizer::encode_plain(std::string_view plain, bool /*at_start*/, std::vector<Token>& tokens) const {
+  std::string escaped;
+  if (is_raw_) {
+    append_escaped(plain, escaped);
+    plain = escaped;
+  }
   Merger merger;
   for (const std::string_view piece : pre_tokenizer_.split(plain)) {
-    if (pre_tokenizer_.ignores_merges()) {
-      if (const std::optional<Token> token = whole_token(piece)) {
-        tokens.push_back(*token);
-        continue;
+    // Merges of such vocabularies leave out those of line ends.
+    const bool is_lines = is_raw_ && piece.find_first_not_of('\n') == std::string_view::npos;
+    const bool whole = is_lines || pre_tokenizer_.ignores_merges();
+    if (const std::optional<Token> token = whole ? whole_token(piece) : std::nullopt) {
+      tokens.push_back(*token);
+    } else {
+      encode_piece(piece, merger, tokens);
+    }
+  }
+}
+
+void BpeTokenizer::encode_piece(std::string_view piece, Merger& merger, std::vector<Token>& tokens) const {
+  merger.clear();
+  for (std::size_t at = 0; at < piece.size();) {
+    const std::size_t size = is_raw_ ? decode_utf8(piece, at).size_bytes : 1;
+    const Token token = is_raw_ ? vocabulary().find_plain(piece.substr(at, size)).value_or(kNoToken)
+                                : bytes_[static_cast<unsigned char>(piece[at])];
+    merger.add({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(size), token});
+    at += size;
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
+    const auto found = merges_->find(pair_key(left.token, right.token));
+    return found == merges_->end() ? std::nullopt : std::optional<Merge>(found->second);
+  });
+  merger.for_each([&](const Symbol& symbol) {
+    if (symbol.token != kNoToken) {
+      tokens.push_back(symbol.token);
+    } else if (is_raw_) {
+      for (const char c : piece.substr(symbol.begin, symbol.size)) {
+        if (const auto byte = vocabulary().byte_token(static_cast<unsigned char>(c))) tokens.push_back(*byte);
       }
     }
-    merger.clear();
-    for (std::size_t at = 0; at < piece.size(); ++at) {
-      merger.add({static_cast<std::uint32_t>(at), 1, bytes_[static_cast<unsigned char>(piece[at])]});
-    }
-    merger.run([&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
-      const auto found = merges_.find(pair_key(left.token, right.token));
-      return found == merges_.end() ? std::nullopt : std::optional<Merge>(found->second);
-    });
-    // A byte that the vocabulary cannot spell is left out, as everybody does.
-    merger.for_each([&](const Symbol& symbol) {
-      if (symbol.token != kNoToken) tokens.push_back(symbol.token);
-    });
-  }
+    // Otherwise it is a byte that the vocabulary cannot spell. It is left out, as everybody does.
+  });
 }
 
 std::optional<Token> BpeTokenizer::whole_token(std::string_view piece) const {
   if (piece.size() > vocabulary().longest_token_bytes()) return std::nullopt;
+  if (is_raw_) return vocabulary().find_plain(piece);
   std::string spelled;
   for (const char c : piece) append_byte_character(static_cast<unsigned char>(c), spelled);
   return vocabulary().find_plain(spelled);
@@ -119,11 +160,10 @@ std::optional<Token> BpeTokenizer::whole_token(std::string_view piece) const {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file, const Reading& reading) {
-  const std::string_view own = file.get_string("tokenizer.ggml.pre").value_or("default");
-  const bool is_cut = !reading.pre_tokenizer || !reading.pre_tokenizer->empty();
+std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file) {
+  const bool is_gemma = file.get_string("tokenizer.ggml.model") == "gemma4";
   try {
-    PreTokenizer pre_tokenizer = is_cut ? PreTokenizer(reading.pre_tokenizer.value_or(own)) : PreTokenizer();
+    PreTokenizer pre_tokenizer(is_gemma ? "gemma4" : file.get_string("tokenizer.ggml.pre").value_or("default"));
     Vocabulary vocabulary(file, {.add_bos = pre_tokenizer.adds_bos(), .bos = {}, .eos = {}, .unknown = {}});
     Merges merges = read_merges(file, vocabulary);
     return std::make_unique<BpeTokenizer>(std::move(vocabulary), std::move(merges), std::move(pre_tokenizer));

@@ -1,5 +1,6 @@
-// Byte-level BPE (tokenizer.ggml.model "gpt2"): a pre-tokenizer cuts the text into pieces, inside each the bytes merge
-// in the order of tokenizer.ggml.merges. Tokens are written in GPT-2's byte alphabet (byte_level.h).
+// BPE by merges (tokenizer.ggml.model "gpt2"): a pre-tokenizer cuts the text into pieces, inside each the bytes merge
+// in the order of tokenizer.ggml.merges. Tokens are written in GPT-2's byte alphabet (byte_level.h); those of "gemma4"
+// and a few pre-tokenizers in plain UTF-8, where characters merge and what no token spells becomes byte tokens.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,6 @@
 namespace assay::tokenizer {
 
 /// Throws Error{input} for a broken vocabulary, Error{unsupported} for an unknown pre-tokenizer.
-std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file, const Reading& reading);
+std::unique_ptr<Tokenizer> make_bpe_tokenizer(const gguf::File& file);
 
 }  // namespace assay::tokenizer

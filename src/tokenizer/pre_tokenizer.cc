@@ -1,34 +1,88 @@
 #include "tokenizer/pre_tokenizer.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
-#include <cstdint>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
-#include <pcre2.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tokenizer/expression.h"
 
 namespace assay::tokenizer {
 namespace {
 
-// In these expressions \s means the Unicode property White_Space, and $ the very end of a piece.
+using std::string;
 
-constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr const char* kLlama3 =
-    R"('[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr const char* kQwen2 =
-    R"('[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr const char* kPunctuation = R"([\p{P}$+<=>^~|]+)";
-constexpr const char* kPunctuationAndBacktick = R"([\p{P}$+<=>^~|`]+)";
-// The cased letters that DeepSeek's tokenizer lists, by code point.
-constexpr const char* kDeepseekLetters =
+// Every name that llama.cpp knows. Each cuts as the tokenizer that its model was trained with (tokenizer.json), because
+// those are the tokens that the model has seen. llama.cpp departs from that where std::regex is too weak: it takes
+// every letter beyond ASCII for either case and gives no combining mark to words ("gpt-4o", "tekken", "youtu" and their
+// like, "kimi-k2"), counts only ASCII digits in "superbpe", groups the digits that a word goes on with ("tiny_aya"),
+// does not see spaces beyond ASCII in the classes of "deepseek-llm" and "deepseek-coder", and joins a number's first
+// digits to what stands before them ("afmoe"). expression.h says how the expressions are read; possessive ones (++)
+// only spare memory.
+
+// What the expressions are made of.
+const string kContraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const string kWord = R"([^\r\n\p{L}\p{N}]?\p{L}+)";
+const string kSymbols = R"( ?[^\s\p{L}\p{N}]+)";
+const string kSpaces = R"(\s+(?!\S)|\s+)";
+const string kLinesAndSpaces = R"(\s*[\r\n]+|)" + kSpaces;
+
+const string kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|)" + kSymbols + "|" + kSpaces;
+const string kThreeDigits = "[0-9][0-9][0-9]";
+
+/// GPT-4's, whose numbers differ from model to model.
+string gpt4(const string& number) {
+  return kContraction + "|" + kWord + "|" + number + "|" + kSymbols + R"([\r\n]*|)" + kLinesAndSpaces;
+}
+const string kLlama3 = gpt4(R"(\p{N}{1,3})");
+const string kQwen2 = gpt4(R"(\p{N})");
+
+/// GPT-4o's: words are cut before a capital letter, and marks belong to them.
+string gpt4o(const string& contraction, const string& number) {
+  const string begin = R"([^\r\n\p{L}\p{N}]?)";
+  const string upper = R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])";
+  const string lower = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}])";
+  return begin + upper + "*" + lower + "+" + contraction + "|" + begin + upper + "+" + lower + "*" + contraction + "|" +
+         number + "|" + kSymbols + R"([\r\n/]*|)" + kLinesAndSpaces;
+}
+const string kGpt4o = gpt4o(kContraction + "?", R"(\p{N}{1,3})");
+
+/// Kimi's: as GPT-4o's, but Chinese characters stand apart. Where letters without case (Lo, Lm) may end what begins
+/// with capitals, the last of them does: (A*+B++ | (?:U*+C)++) is A*B+ without a step back, for A = U + C and B = C +
+/// lower.
+string kimi() {
+  const string begin = R"([^\r\n\p{L}\p{N}]?)";
+  const string caseless = R"((?:\p{M}|(?!\p{sc:Han})[\p{Lm}\p{Lo}]))";
+  const string upper = R"((?:[\p{Lu}\p{Lt}]|)" + caseless + ")";
+  const string lower = R"((?:\p{Ll}|)" + caseless + ")";
+  return R"(\p{sc:Han}+|)" + begin + "(?:" + upper + "*+" + lower + "++|(?:" + R"([\p{Lu}\p{Lt}]*+)" + caseless +
+         ")++)" + kContraction + "?|" + begin + upper + "++" + lower + "*+" + kContraction + R"(?|\p{N}{1,3}|)" +
+         kSymbols + R"([\r\n]*|)" + kLinesAndSpaces;
+}
+
+/// DeepSeek V3's: `punctuated` is what may follow punctuation, `lines` the line ends that stand alone.
+string deepseek3(const string& punctuated, const string& lines) {
+  return R"([!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+)" + punctuated + "|" + lines +
+         "|" + kSpaces;
+}
+const string kDeepseek3 = deepseek3(R"([\r\n]*)", R"(\s*[\r\n]+)");
+const string kChineseAndKana = R"([\x{4e00}-\x{9fa5}\x{3040}-\x{30ff}]+)";
+const string kPunctuation = R"([\p{P}$+<=>^~|]+)";
+// Of scripts that write without spaces.
+const string kAfmoeUnspaced =
+    R"([\x{4e00}-\x{9fff}\x{3400}-\x{4dbf}\x{f900}-\x{faff}\x{3040}-\x{30ff}\x{ff65}-\x{ff9f}\x{2f00}-\x{2fdf})"
+    R"(\x{e40}-\x{eff}\x{1780}-\x{17ff}\x{1000}-\x{109f}\x{aa60}-\x{aa7f}\x{a9e0}-\x{a9ff}\x{ac00}-\x{d7af})"
+    R"(\x{1100}-\x{11ff}]+)";
+const string kYoutuUnspaced =
+    R"([\x{ac00}-\x{d7a3}\x{3131}-\x{318e}]+|[\x{ff01}\x{2026}\x{201c}\x{201d}\x{2018}\x{2019}\x{2014}\x{ff1a})"
+    R"(\x{ff1b}\x{ff0c}\x{3001}-\x{303f}\x{fe30}-\x{fe4f}]+|[\x{3105}-\x{312f}]+|)" +
+    kChineseAndKana;
+const string kBloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c})]+)";
+const string kDeepseekLetters =
     R"(\s?[A-Za-z\x{b5}\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{1ba}\x{1bc}-\x{1bf}\x{1c4}-\x{293}\x{295}-\x{2af})"
     R"(\x{370}-\x{373}\x{376}\x{377}\x{37b}-\x{37d}\x{37f}\x{386}\x{388}-\x{38a}\x{38c}\x{38e}-\x{3a1}\x{3a3}-\x{3f5})"
     R"(\x{3f7}-\x{481}\x{48a}-\x{52f}\x{531}-\x{556}\x{10a0}-\x{10c5}\x{13a0}-\x{13f5}\x{13f8}-\x{13fd})"
@@ -41,103 +95,75 @@ constexpr const char* kDeepseekLetters =
     R"(\x{a680}-\x{a69b}\x{a722}-\x{a76f}\x{a771}-\x{a787}\x{a78b}-\x{a78e}\x{ab70}-\x{abbf}\x{fb00}-\x{fb06})"
     R"(\x{fb13}-\x{fb17}\x{ff21}-\x{ff3a}\x{ff41}-\x{ff5a}\x{10400}-\x{1044f}\x{104b0}-\x{104d3}\x{104d8}-\x{104fb})"
     R"(\x{10c80}-\x{10cb2}\x{10cc0}-\x{10cf2}\x{118a0}-\x{118df}\x{1e900}-\x{1e943}]+)";
-constexpr const char* kDeepseekSymbols =
-    R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)";
-constexpr const char* kDeepseekEastAsian = R"([\x{4e00}-\x{9fa5}\x{0800}-\x{4e00}\x{ac00}-\x{d7ff}]+)";
+const string kDeepseekSymbols = R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)";
+const string kDeepseekEastAsian = R"([\x{4e00}-\x{9fa5}\x{0800}-\x{4e00}\x{ac00}-\x{d7ff}]+)";
+// Digits in threes from the right. Where the first group ends is found once, by looking to the end of the number; \G
+// goes on from there. "tiny_aya" leaves alone digits that a letter, mark or underscore follows.
+const string kThrees = R"((?<!\p{N})\p{N}{1,3}(?=(?:\p{N}{3})*+(?!\p{N}))|(?<=\p{N})\G\p{N}{3})";
+const string kThreesOfAWord = R"((?<!\d)\d{1,3}(?=(?:\d{3})*+(?![\p{L}\p{M}\p{N}\p{Pc}]))|(?<=\d)\G\d{3})";
+// The same as cuts before each group: (?=(?:\d{3})+(?!\d)). The search goes on one digit behind a cut.
+const string kCutsOfThrees = R"((?<!\d)\d{0,2}\K(?=(?:\d{3})++(?!\d))|(?<=\d)\G\d\d\K(?=\d))";
+
+enum : unsigned {
+  kIgnoresMerges = 1,  ///< a piece that is a token needs no merges
+  kAddsBos = 2,        ///< where the metadata does not say
+  kRaw = 4,            ///< tokens are written in plain UTF-8 with U+2581 for a space
+};
 
 struct Entry {
   std::vector<std::string_view> names;  ///< the first is ours, the others are names of the same thing
-  std::vector<const char*> expressions;
-  bool ignores_merges = false;
-  bool adds_bos = false;
+  std::vector<string> expressions;
+  unsigned flags = 0;
 };
 
 const std::vector<Entry>& table() {
+  // clang-format off
   static const std::vector<Entry> entries = {
-      {{"default"}, {kPunctuation, kGpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
-      {{"gpt-2", "phi-2", "mpt", "olmo", "jais"}, {kGpt2}},
-      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"}, {kLlama3}, true, true},
+      {{"default"}, {kPunctuation, kGpt2, R"(\p{N}+)", kThreeDigits}},
+      {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en", "jina-v2-code",
+        "roberta-bpe", "gigachat", "a.x-4.0", "mellum", "modern-bert", "exaone4", "trillion", "granite-docling"}, {kGpt2}},
+      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"}, {kLlama3},
+       kIgnoresMerges | kAddsBos},
       {{"dbrx", "smaug-bpe", "chatglm-bpe", "glm4"}, {kLlama3}},
-      {{"smollm", "command-r", "codeshell", "minerva-7b"}, {R"(\p{N})", kGpt2}},
-      {{"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez"}, {kQwen2}},
-      {{"falcon"}, {kPunctuationAndBacktick, kGpt2, "[0-9][0-9][0-9]"}},
-      {{"starcoder", "refact"}, {R"(\p{N})", kGpt2}},
+      {{"smollm", "command-r", "codeshell", "minerva-7b", "exaone", "mellum2", "starcoder", "refact"}, {R"(\p{N})", kGpt2}},
+      {{"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "kormo", "f2llmv2", "hunyuan", "solar-open", "grok-2"}, {kQwen2}},
+      {{"qwen35"}, {kContraction + R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|)" + kLinesAndSpaces}},
+      {{"k2-horizon"}, {kContraction + R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}\x{200c}\x{200d}]+|\p{N}{1,3}|)" + kSymbols + R"([\r\n]*|)" + kLinesAndSpaces}},
+      {{"laguna"}, {R"([^\n]+|\n+)", kQwen2}},
+      {{"minicpm5"}, {R"(\p{N}{1,3})", gpt4(R"(\p{N}+)")}, kIgnoresMerges},
+      {{"ufakzeka"}, {kWord + R"(|\p{N}|)" + kSymbols + R"([\r\n]*|)" + kLinesAndSpaces}},
+      {{"seed-coder"}, {kContraction + "|" + kWord + R"(|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|)" + kLinesAndSpaces}},
+      {{"bailingmoe", "bailingmoe2", "llada-moe"}, {"'(?i:[sdmt]|ll|ve|re)|" + kWord + R"(|\p{N}|)" + kSymbols + R"([\r\n]*|\s*[\r\n]|)" + kSpaces}},
+      {{"exaone-moe"}, {kContraction + R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*+(?: \p{L}\p{M}*+)*+)++|\p{N}|)" + kSymbols + R"([\r\n/]?|\s*[\r\n]|)" + kSpaces}},
+      {{"jais-2"}, {kContraction + "|" + kWord + R"(|\p{N}{1,3}|)" + kSymbols + R"([\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)"}},
+      {{"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"}, {kGpt4o}},
+      {{"granite-embed-multi-97m"}, {kGpt4o}, kIgnoresMerges},
+      {{"tiny_aya", "cohere2moe"}, {kThreesOfAWord, kGpt4o}},
+      {{"tekken"}, {gpt4o("", R"(\p{N})")}, kIgnoresMerges | kAddsBos},
+      {{"youtu"}, {kYoutuUnspaced, gpt4o(kContraction + "?", R"(\p{N})")}, kIgnoresMerges},
+      {{"kimi-k2"}, {kimi()}},
+      {{"falcon"}, {R"([\p{P}$+<=>^~|`]+)", kGpt2, kThreeDigits}},
       {{"deepseek-llm"}, {R"([\r\n])", kDeepseekLetters, kDeepseekSymbols, R"(\s+$)", kDeepseekEastAsian, R"(\p{N}+)"}},
+      {{"deepseek-coder"}, {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekEastAsian, R"(\p{N})"}},
+      {{"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"}, {R"(\p{N}{1,3})", kChineseAndKana, kDeepseek3}},
+      {{"spark2_5"}, {R"(\p{N}{1,3})", kChineseAndKana, deepseek3("", R"([\r\n])"), R"(\p{N})"}},
+      {{"afmoe"}, {kThrees, kAfmoeUnspaced, kDeepseek3}},
+      {{"superbpe"}, {R"(\p{N}+)", kCutsOfThrees}},
+      {{"poro-chat", "bloom", "gpt3-finnish"}, {kBloom}},
+      {{"viking"}, {kBloom, R"(\p{N})"}},
+      {{"chameleon"}, {"<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z", R"([\t\n]|    |  )", R"(\p{N})", R"([\p{P}!-/:-@\[-`{-~])", kGpt2}, kAddsBos},
+      {{"gemma4", "granite-embed-multi-311m"}, {R"([^\n]+|\n+)"}, kRaw | kAddsBos},
+      {{"sarvam-moe"}, {R"([^\n]+|\n+)"}, kRaw},
   };
+  // clang-format on
   return entries;
-}
-
-struct FreeCode {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-};
-using Code = std::unique_ptr<pcre2_code, FreeCode>;
-
-struct FreeMatchData {
-  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
-};
-using MatchData = std::unique_ptr<pcre2_match_data, FreeMatchData>;
-
-struct FreeMatchContext {
-  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
-};
-using MatchContext = std::unique_ptr<pcre2_match_context, FreeMatchContext>;
-
-/// PCRE2's own \s also has U+180E, which Unicode no longer counts as a space.
-std::string with_unicode_spaces(std::string_view expression) {
-  std::string result;
-  for (std::size_t i = 0; i < expression.size(); ++i) {
-    if (expression[i] == '\\' && (expression[i + 1] == 's' || expression[i + 1] == 'S')) {
-      result += expression[i + 1] == 's' ? "\\p{White_Space}" : "\\P{White_Space}";
-      ++i;
-    } else {
-      result += expression[i];
-    }
-  }
-  return result;
-}
-
-Error regex_error(const char* doing, int code) {
-  unsigned char text[256] = {};
-  pcre2_get_error_message(code, text, sizeof text);
-  return {ErrorKind::internal, fmt::format("{}: {}", doing, reinterpret_cast<const char*>(text))};
-}
-
-Code compile(const char* expression) {
-  const std::string pattern = with_unicode_spaces(expression);
-  int code = 0;
-  std::size_t offset = 0;
-  Code compiled(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &code, &offset, nullptr));
-  if (compiled == nullptr) throw regex_error("cannot compile a pre-tokenizer", code);
-  // Without a just-in-time compiler the interpreter does the same, slowly.
-  pcre2_jit_compile(compiled.get(), PCRE2_JIT_COMPLETE);
-  return compiled;
-}
-
-/// Appends the matches in `piece`, and what lies between them.
-void split_piece(const pcre2_code& code, pcre2_match_data& data, pcre2_match_context& context, std::string_view piece,
-                 std::vector<std::string_view>& pieces) {
-  std::size_t done = 0;
-  while (done < piece.size()) {
-    // The text was checked to be well-formed; pieces end between characters.
-    const int result = pcre2_match(&code, reinterpret_cast<PCRE2_SPTR>(piece.data()), piece.size(), done,
-                                   PCRE2_NO_UTF_CHECK, &data, &context);
-    if (result == PCRE2_ERROR_NOMATCH) break;
-    if (result < 0) throw regex_error("a pre-tokenizer gave up", result);
-    const std::size_t* place = pcre2_get_ovector_pointer(&data);
-    assert(place[1] > place[0]);
-    if (place[0] > done) pieces.push_back(piece.substr(done, place[0] - done));
-    pieces.push_back(piece.substr(place[0], place[1] - place[0]));
-    done = place[1];
-  }
-  if (done < piece.size()) pieces.push_back(piece.substr(done));
 }
 
 }  // namespace
 
 struct PreTokenizer::Compiled {
   const Entry* entry = nullptr;
-  std::vector<Code> codes;
+  std::vector<Expression> expressions;
 };
 
 PreTokenizer::PreTokenizer(std::string_view name) {
@@ -146,9 +172,9 @@ PreTokenizer::PreTokenizer(std::string_view name) {
     for (const std::string_view candidate : entry.names) {
       known.append(known.empty() ? "" : ", ").append(candidate);
       if (candidate != name) continue;
-      auto compiled = std::make_unique<Compiled>();
+      auto compiled = std::make_shared<Compiled>();
       compiled->entry = &entry;
-      for (const char* expression : entry.expressions) compiled->codes.push_back(compile(expression));
+      for (const string& expression : entry.expressions) compiled->expressions.emplace_back(expression);
       compiled_ = std::move(compiled);
       return;
     }
@@ -159,7 +185,7 @@ PreTokenizer::PreTokenizer(std::string_view name) {
 
 PreTokenizer::PreTokenizer() {
   static const Entry nothing;
-  auto compiled = std::make_unique<Compiled>();
+  auto compiled = std::make_shared<Compiled>();
   compiled->entry = &nothing;
   compiled_ = std::move(compiled);
 }
@@ -170,28 +196,14 @@ std::vector<std::string_view> PreTokenizer::names() {
   return names;
 }
 
-PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
-PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
-PreTokenizer::~PreTokenizer() = default;
-
 std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
-  const MatchData data(pcre2_match_data_create(1, nullptr));
-  const MatchContext context(pcre2_match_context_create(nullptr));
-  // The expressions are ours, and none backtracks more than once over a run; a limit would only refuse long runs.
-  pcre2_set_match_limit(context.get(), UINT32_MAX);
-
   std::vector<std::string_view> result;
   std::vector<std::string_view> pieces;
-  std::vector<std::string_view> finer;
   while (!text.empty()) {
     const std::size_t valid = std::min(find_invalid_utf8(text), text.size());
     if (valid > 0) {
       pieces.assign(1, text.substr(0, valid));
-      for (const Code& code : compiled_->codes) {
-        finer.clear();
-        for (const std::string_view piece : pieces) split_piece(*code, *data, *context, piece, finer);
-        pieces.swap(finer);
-      }
+      for (const Expression& expression : compiled_->expressions) pieces = expression.split(pieces);
       result.insert(result.end(), pieces.begin(), pieces.end());
     }
     std::size_t end = valid;
@@ -202,7 +214,8 @@ std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
   return result;
 }
 
-bool PreTokenizer::ignores_merges() const { return compiled_->entry->ignores_merges; }
-bool PreTokenizer::adds_bos() const { return compiled_->entry->adds_bos; }
+bool PreTokenizer::ignores_merges() const { return (compiled_->entry->flags & kIgnoresMerges) != 0; }
+bool PreTokenizer::adds_bos() const { return (compiled_->entry->flags & kAddsBos) != 0; }
+bool PreTokenizer::is_raw() const { return (compiled_->entry->flags & kRaw) != 0; }
 
 }  // namespace assay::tokenizer

@@ -16,9 +16,6 @@ class PreTokenizer {
   explicit PreTokenizer(std::string_view name);
   /// Cuts nothing.
   PreTokenizer();
-  PreTokenizer(PreTokenizer&&) noexcept;
-  PreTokenizer& operator=(PreTokenizer&&) noexcept;
-  ~PreTokenizer();
 
   /// One name of each.
   static std::vector<std::string_view> names();
@@ -31,10 +28,13 @@ class PreTokenizer {
   bool ignores_merges() const;
   /// Whether BOS is added when the metadata does not say.
   bool adds_bos() const;
+  /// Whether the vocabulary is written in plain UTF-8 with U+2581 for a space, and bytes as "<0x0A>", as
+  /// SentencePiece's are; otherwise in GPT-2's byte alphabet.
+  bool is_raw() const;
 
  private:
   struct Compiled;
-  std::unique_ptr<const Compiled> compiled_;
+  std::shared_ptr<const Compiled> compiled_;
 };
 
 }  // namespace assay::tokenizer

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tokenizer/escaped_space.h"
 #include "tokenizer/merge.h"
 #include "tokenizer/vocabulary_tokenizer.h"
 
@@ -16,7 +17,6 @@ namespace assay::tokenizer {
 namespace {
 
 constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
-constexpr std::string_view kSpace = "\u2581";
 
 std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabulary) {
   if (file.find(kScoresKey) == nullptr) {
@@ -38,8 +38,11 @@ std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabul
 
 /// Where a word begins after `from`: at a space that follows something else.
 std::size_t next_word(std::string_view text, std::size_t from) {
-  for (std::size_t at = text.find(kSpace, from + 1); at != std::string_view::npos; at = text.find(kSpace, at + 1)) {
-    if (at < kSpace.size() || text.substr(at - kSpace.size(), kSpace.size()) != kSpace) return at;
+  for (std::size_t at = text.find(kEscapedSpace, from + 1); at != std::string_view::npos;
+       at = text.find(kEscapedSpace, at + 1)) {
+    if (at < kEscapedSpace.size() || text.substr(at - kEscapedSpace.size(), kEscapedSpace.size()) != kEscapedSpace) {
+      return at;
+    }
   }
   return text.size();
 }
@@ -59,9 +62,11 @@ class SpmTokenizer final : public VocabularyTokenizer {
         scores_(std::move(scores)),
         word_by_word_(!any_token_spans_words(this->vocabulary())) {}
 
+  std::unique_ptr<Tokenizer> read_as(const Reading& reading) const override;
+
  private:
   void encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const override;
-  std::string plain_piece(Token token) const override;
+  std::string plain_piece(Token token) const override { return unescaped(vocabulary().text(token)); }
   void merge(std::string_view text, Merger& merger) const;
   /// Appends the tokens of a character that is no token itself.
   void spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const;
@@ -72,15 +77,9 @@ class SpmTokenizer final : public VocabularyTokenizer {
 
 void SpmTokenizer::encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const {
   std::string text;
-  text.reserve(plain.size() + plain.size() / 2 + kSpace.size());
-  if (at_start && vocabulary().add_space_prefix) text += kSpace;
-  for (const char c : plain) {
-    if (c == ' ') {
-      text += kSpace;
-    } else {
-      text += c;
-    }
-  }
+  text.reserve(plain.size() + plain.size() / 2 + kEscapedSpace.size());
+  if (at_start && vocabulary().add_space_prefix) text += kEscapedSpace;
+  append_escaped(plain, text);
   Merger merger;
   bool after_unknown = false;
   std::size_t end = 0;
@@ -126,19 +125,16 @@ void SpmTokenizer::spell(std::string_view character, std::vector<Token>& tokens,
   }
 }
 
-std::string SpmTokenizer::plain_piece(Token token) const {
-  std::string piece(vocabulary().text(token));
-  for (std::size_t at = piece.find(kSpace); at != std::string::npos; at = piece.find(kSpace, at + 1)) {
-    piece.replace(at, kSpace.size(), 1, ' ');
-  }
-  return piece;
+std::unique_ptr<Tokenizer> SpmTokenizer::read_as(const Reading& reading) const {
+  Vocabulary changed = vocabulary();
+  changed.add_space_prefix = reading.add_space_prefix.value_or(changed.add_space_prefix);
+  return std::make_unique<SpmTokenizer>(std::move(changed), scores_);
 }
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file, const Reading& reading) {
+std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file) {
   Vocabulary vocabulary(file, {.add_bos = true, .add_space_prefix = true, .bos = 1, .eos = 2, .unknown = 0});
-  if (reading.add_space_prefix) vocabulary.add_space_prefix = *reading.add_space_prefix;
   std::vector<float> scores = read_scores(file, vocabulary);
   return std::make_unique<SpmTokenizer>(std::move(vocabulary), std::move(scores));
 }

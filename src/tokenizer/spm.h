@@ -11,6 +11,6 @@
 namespace assay::tokenizer {
 
 /// Throws Error{input} for a broken vocabulary.
-std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file, const Reading& reading);
+std::unique_ptr<Tokenizer> make_spm_tokenizer(const gguf::File& file);
 
 }  // namespace assay::tokenizer

@@ -12,13 +12,14 @@ namespace {
 
 struct Model {
   std::string_view name;  ///< tokenizer.ggml.model
-  std::unique_ptr<Tokenizer> (*make)(const gguf::File& file, const Reading& reading);
+  std::unique_ptr<Tokenizer> (*make)(const gguf::File& file);
 };
-constexpr Model kModels[] = {{"llama", make_spm_tokenizer}, {"gpt2", make_bpe_tokenizer}};
+constexpr Model kModels[] = {
+    {"llama", make_spm_tokenizer}, {"gpt2", make_bpe_tokenizer}, {"gemma4", make_bpe_tokenizer}};
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file, const Reading& reading) {
+std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file) {
   const std::optional<std::string_view> name = file.get_string("tokenizer.ggml.model");
   if (!name) {
     throw Error(ErrorKind::input, fmt::format("{}: tokenizer.ggml.model is absent", file.name()),
@@ -26,7 +27,7 @@ std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file, const Re
   }
   std::string known;
   for (const Model& model : kModels) {
-    if (model.name == *name) return model.make(file, reading);
+    if (model.name == *name) return model.make(file);
     known.append(known.empty() ? "" : ", ").append(model.name);
   }
   throw Error(ErrorKind::unsupported,

@@ -35,8 +35,11 @@ class Tokenizer {
   /// Error{unsupported} for a tokenizer model or a pre-tokenizer it does not know, and lists those it knows. A "gpt2"
   /// file that names no pre-tokenizer gets "default", as in llama.cpp; pre_tokenizer() is empty then, so that a caller
   /// can warn. Keeps views into the contents of `file`.
-  static std::unique_ptr<Tokenizer> from_gguf(const gguf::File& file, const Reading& reading = {});
+  static std::unique_ptr<Tokenizer> from_gguf(const gguf::File& file);
   virtual ~Tokenizer() = default;
+  /// The same vocabulary, read otherwise; what does not concern this kind of tokenizer is ignored. Throws
+  /// Error{unsupported} for an unknown pre-tokenizer.
+  virtual std::unique_ptr<Tokenizer> read_as(const Reading& reading) const = 0;
 
   /// Ids as llama.cpp has them for well-formed text. With `add_special`, BOS and EOS stand around any text, an empty
   /// one too, where adds_bos() and adds_eos() say so; a prompt that must have BOS is its caller's matter. User-defined

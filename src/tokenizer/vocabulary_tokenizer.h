@@ -2,6 +2,7 @@
 // decode.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,18 +21,18 @@ class VocabularyTokenizer : public Tokenizer {
   std::string piece(Token token, bool render_special) const override;
   std::string decode(const std::vector<Token>& tokens, bool render_special) const override;
 
-  std::size_t size() const override { return vocabulary_.size(); }
+  std::size_t size() const override { return vocabulary_->size(); }
   std::string_view text(Token token) const override;
   TokenKind kind(Token token) const override;
-  std::optional<Token> bos() const override { return vocabulary_.bos; }
-  std::optional<Token> eos() const override { return vocabulary_.eos; }
-  bool adds_bos() const override { return vocabulary_.add_bos; }
-  bool adds_eos() const override { return vocabulary_.add_eos; }
+  std::optional<Token> bos() const override { return vocabulary_->bos; }
+  std::optional<Token> eos() const override { return vocabulary_->eos; }
+  bool adds_bos() const override { return vocabulary_->add_bos; }
+  bool adds_eos() const override { return vocabulary_->add_eos; }
   bool ends_generation(Token token) const override;
-  std::string_view pre_tokenizer() const override { return vocabulary_.pre_tokenizer; }
+  std::string_view pre_tokenizer() const override { return vocabulary_->pre_tokenizer; }
 
  protected:
-  const Vocabulary& vocabulary() const { return vocabulary_; }
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
 
  private:
   /// Appends the tokens of plain text. `at_start`: nothing but special tokens stands before it.
@@ -40,8 +41,9 @@ class VocabularyTokenizer : public Tokenizer {
   virtual std::string plain_piece(Token token) const = 0;
   void check(Token token) const;
 
-  Vocabulary vocabulary_;
-  SpecialTokens specials_;
+  // Copies share them: other readings of a vocabulary cost nothing.
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  std::shared_ptr<const SpecialTokens> specials_;
 };
 
 }  // namespace assay::tokenizer

@@ -3,6 +3,10 @@
 //       -> {"ids": [...], "decoded": BYTES, "streamed": [BYTES of each push, ..., finish]}
 //   {"describe": true}
 //       -> {"bos", "eos", "adds_bos", "adds_eos", "ends": [ids], "control": [ids], "pieces": [BYTES by id]}
+//   {"split": [BYTES, ...], "pre": NAME}
+//       -> for each text the pieces that this pre-tokenizer cuts it into
+//   {"names": true}
+//       -> one name of each pre-tokenizer
 // BYTES are in hexadecimal, so that ill-formed UTF-8 can pass.
 #include <cstdio>
 #include <exception>
@@ -14,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gguf/file.h"
+#include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace {
@@ -66,6 +71,24 @@ json encode(const Tokenizer& tokenizer, const json& request) {
   return {{"ids", ids}, {"decoded", to_hex(tokenizer.decode(ids))}, {"streamed", streamed}};
 }
 
+json split(const json& request) {
+  const assay::tokenizer::PreTokenizer pre_tokenizer(request.at("pre").get<std::string>());
+  json answer = json::array();
+  for (const json& hex : request.at("split")) {
+    const std::string text = from_hex(hex.get<std::string>());
+    json pieces = json::array();
+    for (const std::string_view piece : pre_tokenizer.split(text)) pieces.push_back(to_hex(piece));
+    answer.push_back(std::move(pieces));
+  }
+  return answer;
+}
+
+json answer_to(const Tokenizer& tokenizer, const json& request) {
+  if (request.contains("describe")) return describe(tokenizer);
+  if (request.contains("names")) return assay::tokenizer::PreTokenizer::names();
+  return request.contains("split") ? split(request) : encode(tokenizer, request);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,7 +98,7 @@ int main(int argc, char** argv) {
     const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::from_gguf(file);
     for (std::string line; std::getline(std::cin, line);) {
       const json request = json::parse(line);
-      fmt::print("{}\n", (request.contains("describe") ? describe(*tokenizer) : encode(*tokenizer, request)).dump());
+      fmt::print("{}\n", answer_to(*tokenizer, request).dump());
     }
     return 0;
   } catch (const std::exception& error) {

@@ -112,6 +112,17 @@ TEST(PreTokenizer, LongRunsTakeAboutLinearTime) {
     EXPECT_EQ(tokenizer->encode(std::string(size, ' ')).size(), size / 4) << pre;
     EXPECT_EQ(tokenizer->encode(std::string(size, '\xff')).size(), size) << pre;
   }
+  const std::size_t size = 1U << 18;
+  std::string words;
+  while (words.size() < size) words += "Ab cd ";
+  for (const std::string_view name : PreTokenizer::names()) {
+    for (const std::string_view unit : {"A", " ", "7"}) {
+      std::string run;
+      while (run.size() < size) run += unit;
+      EXPECT_FALSE(PreTokenizer(name).split(run).empty());
+    }
+    EXPECT_FALSE(PreTokenizer(name).split(words).empty());
+  }
   // Quadratic time would be hours.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }

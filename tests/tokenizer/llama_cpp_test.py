@@ -50,24 +50,6 @@ def test_vocabulary(name, tmp_path):
     compare(path, vocab, texts, add_special=True, parse_special=True)
 
 
-@pytest.fixture(scope="module", name="gpt2_without_pre")
-def fixture_gpt2_without_pre(tmp_path_factory):
-    target = tmp_path_factory.mktemp("tokenizer") / "gpt2.gguf"
-    return peers.with_tiny_model(peers.vocabulary("gpt-2"), target, without=["pre"])
-
-
-@pytest.mark.parametrize("pre", [None, "default", "gpt-2", "llama-bpe", "llama3", "dbrx", "smollm", "command-r", "qwen2",
-                                 "stablelm2", "falcon", "starcoder", "refact", "chatglm-bpe"])
-def test_pre_tokenizer(pre, gpt2_without_pre, tmp_path):
-    """Every pre-tokenizer on GPT-2's vocabulary, and the default where the file names none."""
-    path = gpt2_without_pre
-    if pre is not None:
-        path = peers.with_pairs(path, tmp_path / "gpt2.gguf", [peers.string_pair("tokenizer.ggml.pre", pre)])
-    _model, vocab = peers.llama_cpp(path)
-    assert described(path)["adds_bos"] == vocab.get_add_bos()
-    compare(path, vocab, peers.fuzz_texts(1000, 2), add_special=True, parse_special=False)
-
-
 @pytest.mark.parametrize("name", ["kingjames", "smollm2"])
 def test_long_text(name):
     text = peers.data("text", "tinyshakespeare.txt").read_text()

@@ -109,6 +109,11 @@ def string_pair(key, value):
     return b"".join([struct.pack("<Q", len(key)), key, struct.pack("<IQ", 8, len(value)), value])
 
 
+def uint32_pair(key, value):
+    key = key.encode()
+    return b"".join([struct.pack("<Q", len(key)), key, struct.pack("<II", 4, value)])
+
+
 def with_pairs(source, target, pairs):
     """Copies a GGUF file and puts pairs of a key and a value in front of the others. One more key fills up to the file's
     alignment, so that the tensors stay where the file says."""

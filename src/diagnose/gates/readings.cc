@@ -94,10 +94,11 @@ void Readings::make_readers() {
   const std::shared_ptr<const Tokenizer> own(std::shared_ptr<const Tokenizer>(), &tokenizer_);
   readers_.push_back({{}, encoder(own, "")});
   const auto read_as = [&](const tokenizer::Reading& reading) {
-    return std::shared_ptr<const Tokenizer>(Tokenizer::from_gguf(file_, reading));
+    return std::shared_ptr<const Tokenizer>(tokenizer_.read_as(reading));
   };
-  const bool is_byte_level = file_.get_string("tokenizer.ggml.model") == "gpt2";
-  const bool has_prefix = !is_byte_level && file_.get_bool("tokenizer.ggml.add_space_prefix").value_or(true);
+  const auto model = file_.get_string("tokenizer.ggml.model");
+  const bool is_byte_level = model == "gpt2";
+  const bool has_prefix = model == "llama" && file_.get_bool("tokenizer.ggml.add_space_prefix").value_or(true);
   readers_.push_back({mistake("space_prefix", "rule", has_prefix ? "doubled" : "added"), encoder(own, " ")});
   if (has_prefix) {
     const auto bare = read_as({.pre_tokenizer = {}, .add_space_prefix = false});
@@ -109,8 +110,8 @@ void Readings::make_readers() {
       readers_.push_back({mistake("pre_tokenizer", "like", like),
                           encoder(read_as({.pre_tokenizer = name, .add_space_prefix = {}}), "")});
     };
-    for (const std::string_view name : tokenizer::PreTokenizer::names()) cut_as(name, std::string(name));
     cut_as("", "none");
+    for (const std::string_view name : tokenizer::PreTokenizer::names()) cut_as(name, std::string(name));
   }
   readers_.push_back(
       {mistake("pre_tokenizer", "like", "longest_match"),

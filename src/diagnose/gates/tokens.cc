@@ -200,18 +200,23 @@ class TokenGate {
   void say(const std::vector<std::vector<TokenMistake>>& explanations) {
     std::vector<TokenMistake> chosen = explanations.front();
     std::set<std::string> ties;
+    std::size_t alike = 1;  // pre-tokenizers; the first few say which kind it is
     for (std::size_t i = 1; i < explanations.size(); ++i) {
       const auto same_fault = [](const TokenMistake& a, const TokenMistake& b) { return a.fault == b.fault; };
       if (std::equal(chosen.begin(), chosen.end(), explanations[i].begin(), same_fault)) {
         for (std::size_t k = 0; k < chosen.size(); ++k) {
           if (chosen[k].fault != "pre_tokenizer") continue;
-          chosen[k].parameters[0].value += " or " + explanations[i][k].parameters[0].value;
+          if (++alike <= 4) chosen[k].parameters[0].value += " or " + explanations[i][k].parameters[0].value;
         }
         continue;
       }
       std::vector<std::string_view> names;
       for (const TokenMistake& mistake : explanations[i]) names.push_back(mistake.fault);
       ties.insert(fmt::format("{}", fmt::join(names, " and ")));
+    }
+    for (TokenMistake& mistake : chosen) {
+      if (mistake.fault == "pre_tokenizer" && alike > 4)
+        mistake.parameters[0].value += fmt::format(" or {} others", alike - 4);
     }
     // A single token behind the prompt may be the first that was decoded.
     for (const TokenMistake& mistake : chosen) {
