@@ -38,10 +38,10 @@ struct Type {
   /// Null for a type whose size is known but whose values are not (yet) understood.
   void (*decode)(const std::byte* blocks, std::size_t block_count, float* values) = nullptr;
 
-  /// The same in float64, by the block formula. Null for float types (F32, F16, BF16).
+  /// The same in float64, by the block formula. Null for types whose values float32 has (F32, F16, BF16).
   void (*decode_exact)(const std::byte* blocks, std::size_t block_count, double* values) = nullptr;
 
-  /// One block -> its integers. Null for float types (F32, F16, BF16).
+  /// One block -> its integers. Null for types without blocks (F32, I8).
   void (*take_apart)(const std::byte* block, BlockIntegers& integers) = nullptr;
 
   /// One row of `width` values, a multiple of block_values -> width / block_values blocks, byte for byte what ggml's

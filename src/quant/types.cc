@@ -17,13 +17,13 @@ namespace assay::quant {
   VALUES(q5_0)                    \
   VALUES(q5_1)                    \
   VALUES(q8_0)                    \
-  SIZE(9, Q8_1, 32, 40)           \
+  VALUES(q8_1)                    \
   VALUES(q2_k)                    \
   VALUES(q3_k)                    \
   VALUES(q4_k)                    \
   VALUES(q5_k)                    \
   VALUES(q6_k)                    \
-  SIZE(15, Q8_K, 256, 292)        \
+  VALUES(q8_k)                    \
   VALUES(iq2_xxs)                 \
   VALUES(iq2_xs)                  \
   VALUES(iq3_xxs)                 \
@@ -32,11 +32,11 @@ namespace assay::quant {
   VALUES(iq3_s)                   \
   VALUES(iq2_s)                   \
   VALUES(iq4_xs)                  \
-  SIZE(24, I8, 1, 1)              \
-  SIZE(25, I16, 1, 2)             \
-  SIZE(26, I32, 1, 4)             \
-  SIZE(27, I64, 1, 8)             \
-  SIZE(28, F64, 1, 8)             \
+  VALUES(i8)                      \
+  VALUES(i16)                     \
+  VALUES(i32)                     \
+  VALUES(i64)                     \
+  VALUES(f64)                     \
   VALUES(iq1_m)                   \
   VALUES(bf16)                    \
   VALUES(tq1_0)                   \

@@ -4,6 +4,7 @@ Each function takes blocks [count, bytes a block] of uint8 and gives [count, val
 float16 scale and small integers are exact in float64, so these are the values that a file stands for.
 """
 
+import gguf
 import numpy as np
 
 
@@ -135,6 +136,117 @@ def q6_k(blocks):
     return flat((half(blocks, 208) * scale)[:, :, None] * grouped(quants, 16))
 
 
+def grid(name):
+    """The codebook of a type, [entries, values an entry], as gguf keeps it: its entries are facts of the format."""
+    table = getattr(gguf.quants, name)
+    table.init_grid()
+    return table.grid.reshape(table.grid_shape).astype(np.float64)
+
+
+def words(octets, kind):
+    return np.ascontiguousarray(octets).view(kind).astype(np.int64)
+
+
+def odd_nibbles(octets):
+    """2 s + 1 of the nibbles, low before high of each byte."""
+    octets = octets.astype(np.int64)
+    return 2 * flat(np.stack([octets % 16, octets // 16], axis=2)) + 1
+
+
+def signs(negative):
+    return 1 - 2 * negative
+
+
+def signs_of_sevens(sevens):
+    """[count, n] numbers of seven bits -> [count, 8 n] signs; the eighth makes the number of minuses even."""
+    seven = np.stack([sevens // 2 ** bit % 2 for bit in range(7)], axis=2)
+    return signs(flat(np.concatenate([seven, seven.sum(axis=2, keepdims=True) % 2], axis=2)))
+
+
+def words_of_signs(octets):
+    """Words of 32 bits: four times seven signs, and 2 s + 1 of the rest."""
+    word = words(octets, "<u4")
+    return signs_of_sevens(flat(np.stack([word // 128 ** i % 128 for i in range(4)], axis=2))), 2 * (word // 2 ** 28) + 1
+
+
+def scaled_groups(d, scale, values):
+    return flat((d * scale)[:, :, None] * values.reshape(*scale.shape, -1))
+
+
+def iq2_xxs(blocks):
+    fields = blocks[:, 2:].reshape(len(blocks), 8, 8)
+    sign, scale = words_of_signs(flat(fields[:, :, 4:]))
+    return scaled_groups(half(blocks, 0) / 8, scale, flat(grid("IQ2_XXS")[flat(fields[:, :, :4])]) * sign)
+
+
+def iq2_xs(blocks):
+    word = words(blocks[:, 2:66], "<u2")
+    values = flat(grid("IQ2_XS")[word % 512]) * signs_of_sevens(word // 512)
+    return scaled_groups(half(blocks, 0) / 8, odd_nibbles(blocks[:, 66:74]), values)
+
+
+def iq2_s(blocks):
+    upper = flat(np.stack([blocks[:, 66:74].astype(np.int64) // 4 ** i % 4 for i in range(4)], axis=2))
+    values = flat(grid("IQ2_S")[blocks[:, 2:34] + 256 * upper]) * signs(bits(blocks[:, 34:66]))
+    return scaled_groups(half(blocks, 0) / 8, odd_nibbles(blocks[:, 74:82]), values)
+
+
+def iq3_xxs(blocks):
+    sign, scale = words_of_signs(blocks[:, 66:98])
+    return scaled_groups(half(blocks, 0) / 4, scale, flat(grid("IQ3_XXS")[blocks[:, 2:66]]) * sign)
+
+
+def iq3_s(blocks):
+    values = flat(grid("IQ3_S")[blocks[:, 2:66] + 256 * bits(blocks[:, 66:74])]) * signs(bits(blocks[:, 74:106]))
+    return scaled_groups(half(blocks, 0), odd_nibbles(blocks[:, 106:110]), values)
+
+
+def iq1_s(blocks):
+    word = words(blocks[:, 34:50], "<u2")
+    upper = flat(np.stack([word // 8 ** i % 8 for i in range(4)], axis=2))
+    values = grouped(flat(grid("IQ1_S")[blocks[:, 2:34] + 256 * upper]), 32) + signs(word // 32768)[:, :, None] / 8
+    return scaled_groups(half(blocks, 0), 2 * (word // 4096 % 8) + 1, values)
+
+
+def iq1_m(blocks):
+    high = blocks[:, 32:48].astype(np.int64)
+    high = flat(np.stack([high % 16, high // 16], axis=2))
+    values = grid("IQ1_S")[blocks[:, :32] + 256 * (high % 8)] + signs(high // 8)[:, :, None] / 8
+    word = words(blocks[:, 48:56], "<u2")
+    d = (word // 4096 * 16 ** np.arange(4)).sum(axis=1, keepdims=True).astype("<u2").view("<f2").astype(np.float64)
+    return scaled_groups(d, 2 * flat(np.stack([word // 8 ** i % 8 for i in range(4)], axis=2)) + 1, flat(values))
+
+
+def iq4_xs(blocks):
+    upper = words(blocks[:, 2:4], "<u2") // 4 ** np.arange(8) % 4
+    low = flat(np.stack([blocks[:, 4:8] % 16, blocks[:, 4:8] // 16], axis=2)).astype(np.int64)
+    values = np.concatenate([nibbles(blocks[:, at:at + 16]) for at in range(8, 136, 16)], axis=1)
+    return scaled_groups(half(blocks, 0), low + 16 * upper - 32, IQ4_NL[values])
+
+
+def digits(octets, count):
+    """The leading ternary digits of bytes as fractions of 256: all first digits, then all second ones."""
+    return np.concatenate([octets * 3 ** (n + 1) // 256 % 3 for n in range(count)], axis=1)
+
+
+def tq1_0(blocks):
+    octets = blocks.astype(np.int64)
+    quants = [digits(octets[:, 0:32], 5), digits(octets[:, 32:48], 5), digits(octets[:, 48:52], 4)]
+    return half(blocks, 52) * (np.concatenate(quants, axis=1) - 1)
+
+
+def tq2_0(blocks):
+    return half(blocks, 64) * (two_bits(blocks[:, :64]) - 1)
+
+
+# Twice the values of a nibble of MXFP4.
+MXFP4 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12])
+
+
+def mxfp4(blocks):
+    return np.exp2(blocks[:, 0:1].astype(np.float64) - 128) * MXFP4[nibbles(blocks[:, 1:])]
+
+
 # Bytes a block, and the values in them.
 FORMATS = {
     "F32": (4, lambda blocks: float_values(blocks, "<f4")),
@@ -151,6 +263,17 @@ FORMATS = {
     "Q4_K": (144, q4_k),
     "Q5_K": (176, q5_k),
     "Q6_K": (210, q6_k),
+    "IQ1_S": (50, iq1_s),
+    "IQ1_M": (56, iq1_m),
+    "IQ2_XXS": (66, iq2_xxs),
+    "IQ2_XS": (74, iq2_xs),
+    "IQ2_S": (82, iq2_s),
+    "IQ3_XXS": (98, iq3_xxs),
+    "IQ3_S": (110, iq3_s),
+    "IQ4_XS": (136, iq4_xs),
+    "TQ1_0": (54, tq1_0),
+    "TQ2_0": (66, tq2_0),
+    "MXFP4": (17, mxfp4),
 }
 
 

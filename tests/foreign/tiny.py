@@ -60,10 +60,14 @@ GEMMA = {
 # Partial rotation: nothing that llama.cpp accepts in this architecture.
 PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
 
-# Every type that can be decoded.
+# The types of matrices.
 TYPES = {name: f"--type {name}" for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL")}
 TYPES |= {name: f"--type {name} --width 256 --heads 8 --feed-forward 512"
           for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")}
+TYPES |= {name: f"--type {types} --width 256 --heads 8 --feed-forward 512 --blocks 1" for name, types in {
+    "IQ2, IQ3": "IQ2_XXS,IQ2_XS,IQ2_S,IQ3_XXS,IQ3_S",
+    "IQ1, IQ4_XS, ternary": "IQ1_S,IQ4_XS,TQ1_0,TQ2_0",
+}.items()}
 TYPES["mixed"] = "--type Q5_0 --embedding-type Q8_0 --tied --biases --rope-scaling yarn"
 
 # Where faults are planted: what makes them possible is in one or another of these.

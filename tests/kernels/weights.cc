@@ -1,5 +1,6 @@
 #include "tests/kernels/weights.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -9,6 +10,7 @@ namespace assay::kernels::test {
 namespace {
 
 constexpr std::uint32_t kMxfp4 = 39;  // its scale is a byte, the exponent of a power of two
+constexpr std::uint32_t kQ8K = 15;    // its scale is a float
 constexpr std::uint32_t kIq1M = 29;   // its scale's nibbles stand in the upper bits of four words
 
 /// Byte offsets of the f16 scales in a block, by type id.
@@ -29,8 +31,11 @@ std::vector<std::size_t> half_offsets(std::uint32_t id) {
       return {52};
     case 35:  // TQ2_0
       return {64};
+    case 9:  // Q8_1
+      return {0, 2};
     case kMxfp4:
     case kIq1M:
+    case kQ8K:
       return {};
     default:
       return {0};
@@ -43,6 +48,8 @@ void set_spread_half(std::uint16_t half, std::byte* block) {
     upper = (upper & std::byte{15}) | static_cast<std::byte>((half >> (4 * i) & 15) << 4);
   }
 }
+
+void set_float(float value, std::byte* field) { std::memcpy(field, &value, sizeof value); }
 
 std::uint16_t random_half(Fields fields, std::mt19937_64& random) {
   constexpr std::uint16_t kStrange[] = {0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00};
@@ -58,12 +65,7 @@ void fill_float(const quant::Type& type, std::byte* value, Fields fields, std::m
   if (fields == Fields::extreme && random() % 1000 == 0) {
     std::memcpy(&drawn, &kStrange[random() % std::size(kStrange)], sizeof drawn);
   }
-  const std::uint16_t half = type.id == 1 ? quant::float_to_half(drawn) : quant::float_to_bfloat(drawn);
-  if (type.id == 0) {
-    std::memcpy(value, &drawn, sizeof drawn);
-  } else {
-    std::memcpy(value, &half, sizeof half);
-  }
+  store_value(type, drawn, value);
 }
 
 }  // namespace
@@ -91,6 +93,22 @@ std::vector<std::uint32_t> quantized_ids() {
   return ids;
 }
 
+void store_value(const quant::Type& type, float value, std::byte* field) {
+  std::uint64_t bits = 0;
+  if (type.name == "F32") {
+    bits = std::bit_cast<std::uint32_t>(value);
+  } else if (type.name == "F64") {
+    bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
+  } else if (type.name == "F16") {
+    bits = quant::float_to_half(value);
+  } else if (type.name == "BF16") {
+    bits = quant::float_to_bfloat(value);
+  } else {
+    bits = std::fabs(value) < 1 ? static_cast<std::uint64_t>(std::lrint(value * 100)) : 1;
+  }
+  std::memcpy(field, &bits, type.block_bytes);
+}
+
 std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, std::size_t width, Fields fields,
                                    std::mt19937_64& random) {
   std::vector<std::byte> bytes(rows * row_bytes(type, width));
@@ -112,6 +130,7 @@ std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, st
       std::memcpy(block + offset, &half, sizeof half);
     }
     if (type.id == kIq1M) set_spread_half(random_half(fields, random), block);
+    if (type.id == kQ8K) set_float(quant::half_to_float(random_half(fields, random)), block);
     if (type.id == kMxfp4 && fields == Fields::plain) block[0] = static_cast<std::byte>(112 + random() % 16);
   }
   return bytes;
@@ -122,6 +141,7 @@ void set_scales_to_one(const quant::Type& type, std::byte* block) {
   for (const std::size_t offset : half_offsets(type.id)) std::memcpy(block + offset, &one, sizeof one);
   if (type.id == kMxfp4) block[0] = std::byte{128};
   if (type.id == kIq1M) set_spread_half(one, block);
+  if (type.id == kQ8K) set_float(1, block);
 }
 
 ExactProduct exact_product(const quant::Type& type, const std::byte* row, const Activations& x) {

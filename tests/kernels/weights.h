@@ -34,6 +34,9 @@ enum class Fields {
   extreme,  ///< now and then every bit of a block set or clear, and scales that are 0, subnormal, huge, infinite or NaN
 };
 
+/// A value of a type without blocks; of integer types a hundred times it, 1 where that is no small integer.
+void store_value(const quant::Type& type, float value, std::byte* field);
+
 /// `rows` rows of `width` values, row_bytes apart (the natural distance).
 std::vector<std::byte> random_rows(const quant::Type& type, std::size_t rows, std::size_t width, Fields fields,
                                    std::mt19937_64& random);

@@ -61,9 +61,11 @@ struct ScaleFields {
   std::size_t d;
   std::size_t dmin;  // 0: none
 };
-constexpr ScaleFields kScaleFields[] = {{"Q4_0", 0, 0}, {"Q4_1", 0, 2},   {"Q5_0", 0, 0},   {"Q5_1", 0, 2},
-                                        {"Q8_0", 0, 0}, {"Q2_K", 80, 82}, {"Q3_K", 108, 0}, {"Q4_K", 0, 2},
-                                        {"Q5_K", 0, 2}, {"Q6_K", 208, 0}, {"IQ4_NL", 0, 0}};
+constexpr ScaleFields kScaleFields[] = {{"Q4_0", 0, 0},    {"Q4_1", 0, 2},   {"Q5_0", 0, 0},   {"Q5_1", 0, 2},
+                                        {"Q8_0", 0, 0},    {"Q2_K", 80, 82}, {"Q3_K", 108, 0}, {"Q4_K", 0, 2},
+                                        {"Q5_K", 0, 2},    {"Q6_K", 208, 0}, {"IQ4_NL", 0, 0}, {"IQ1_S", 0, 0},
+                                        {"IQ2_XXS", 0, 0}, {"IQ2_XS", 0, 0}, {"IQ2_S", 0, 0},  {"IQ3_XXS", 0, 0},
+                                        {"IQ3_S", 0, 0},   {"IQ4_XS", 0, 0}, {"TQ1_0", 52, 0}, {"TQ2_0", 64, 0}};
 
 class TinyModel {
  public:

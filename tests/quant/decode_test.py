@@ -1,13 +1,16 @@
 """Number formats against the numpy decoders of the PyPI package gguf, and half floats against numpy."""
 
+import ctypes
 import os
 import pathlib
 import subprocess
 
 import gguf
+import libggml
 import numpy as np
 import pytest
 
+GGML = ctypes.CDLL(str(next(pathlib.Path(libggml.__file__).parent.glob("lib*/libggml-base.so"))))
 PROGRAM = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "quant_blocks"
 
 # Offsets of the float16 fields of a block.
@@ -15,10 +18,11 @@ HALF_FIELDS = {
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
     "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64], "MXFP4": [],
-    "IQ1_S": [0], "IQ1_M": [], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0],
+    "Q8_1": [0, 2], "Q8_K": [], "IQ1_S": [0], "IQ1_M": [], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0],
 }
 QUANTIZED = sorted(HALF_FIELDS)
-DECODABLE = ["F32", "F16", "BF16", *QUANTIZED]
+NUMBERS = {"F64": np.float64, "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
+DECODABLE = ["F32", "F16", "BF16", *NUMBERS, *QUANTIZED]
 
 # Zeros, the smallest and largest subnormals and normals, one, infinities, quiet and signalling NaN, both signs.
 SPECIAL_HALVES = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x83FF, 0x3C00, 0xBC00, 0x7BFF, 0xFBFF, 0x7C00,
@@ -26,6 +30,9 @@ SPECIAL_HALVES = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x83FF, 0x3C00
 
 
 def sizes(name):
+    """Values and bytes a block."""
+    if name == "Q8_1":  # gguf counts two floats where ggml has had two halves for years
+        return 32, GGML.ggml_type_size(gguf.GGMLQuantizationType.Q8_1)
     return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
 
 
@@ -45,7 +52,10 @@ def bits_differ(ours, theirs):
 
 
 def random_blocks(name, count=4096):
-    return np.random.default_rng(gguf.GGMLQuantizationType[name]).integers(0, 256, (count, sizes(name)[1]), np.uint8)
+    generator = np.random.default_rng(gguf.GGMLQuantizationType[name])
+    if name == "F64":  # mostly what float32 reaches
+        return np.ldexp(generator.standard_normal(count), generator.integers(-160, 127, count)).view(np.uint8).reshape(count, 8)
+    return generator.integers(0, 256, (count, sizes(name)[1]), np.uint8)
 
 
 def extreme_blocks(name):
@@ -61,6 +71,11 @@ def extreme_blocks(name):
         halves = np.repeat(np.uint8(np.array(SPECIAL_HALVES)[:, None] >> np.arange(0, 16, 4) & 15), len(bodies), axis=0)
         blocks[:, 49::2] = (blocks[:, 49::2] & 15) | (halves << 4)
         return blocks
+    if name == "Q8_K":
+        scales = np.float32([0, -0.0, 1e-45, -1e-38, 1, -3.5, 3e38, -3.4028235e38, np.inf, np.nan])
+        blocks = np.tile(bodies, (len(scales), 1))
+        blocks[:, :4] = np.repeat(scales, len(bodies))[:, None].view(np.uint8)
+        return blocks
     fields = HALF_FIELDS.get(name, [])
     if not fields:
         halves = np.uint16(SPECIAL_HALVES)
@@ -74,6 +89,14 @@ def extreme_blocks(name):
 
 
 def reference(name, blocks):
+    """What gguf decodes; where it does not, numpy by the definition."""
+    if name in NUMBERS:
+        with np.errstate(all="ignore"):
+            return blocks.view(NUMBERS[name]).ravel().astype(np.float32)
+    if name in ("Q8_1", "Q8_K"):
+        d = blocks[:, :2].view(np.float16) if name == "Q8_1" else blocks[:, :4].view(np.float32)
+        with np.errstate(all="ignore"):
+            return (d.astype(np.float32) * blocks[:, 4:4 + sizes(name)[0]].view(np.int8)).astype(np.float32).ravel()
     raw = blocks.view({"F32": np.float32, "F16": np.float16}.get(name, np.uint8))
     with np.errstate(all="ignore"):
         return gguf.quants.dequantize(raw, gguf.GGMLQuantizationType[name]).astype(np.float32).ravel()
@@ -85,7 +108,7 @@ def all_blocks(name):
 
 def test_the_list_is_ggufs():
     ours = [line.split() for line in subprocess.check_output([PROGRAM, "list"], text=True).splitlines()]
-    theirs = {(int(t), t.name, *gguf.GGML_QUANT_SIZES[t]) for t in gguf.GGMLQuantizationType}
+    theirs = {(int(t), t.name, *sizes(t.name)) for t in gguf.GGMLQuantizationType}
     assert {(int(i), name, int(values), int(size)) for i, name, values, size, *_ in ours} == theirs
     assert sorted(name for _, name, _, _, decodable, _ in ours if decodable == "1") == sorted(DECODABLE)
 
@@ -107,7 +130,8 @@ def test_exact_values_are_within_half_an_ulp_of_the_reference(name, tmp_path):
     assert np.array_equal(finite, np.abs(exact) <= np.finfo(np.float32).max)
     assert np.count_nonzero(finite) > finite.size // 2
     error = np.abs(exact[finite] - theirs[finite].astype(np.float64))
-    assert np.all(error <= 0.5 * np.spacing(np.abs(theirs[finite])).astype(np.float64))
+    unit = np.exp2(np.maximum(np.frexp(theirs[finite].astype(np.float64))[1] - 24, -149))
+    assert np.all(error <= 0.5 * unit)
 
 
 @pytest.mark.parametrize("name", QUANTIZED)

@@ -41,11 +41,12 @@ TEST(TypeList, BitsPerValue) {
   EXPECT_EQ(find_type("Q6_K")->bits_per_value(), 6.5625);
 }
 
-// Zero bytes decode to zeros in every type; bytes of ones are a NaN, or have a NaN for their scale.
+// Zero bytes decode to zeros in every type; bytes of ones are a NaN, or have a NaN for their scale, but in integers.
 TEST(FindNonFiniteBlock, FindsTheFirstOne) {
   constexpr std::size_t kBlocks = 1000;
   for (const Type* type : all_types()) {
-    if (!type->is_decodable()) continue;
+    const bool is_integer = !type->is_quantized() && type->name.starts_with('I');
+    if (!type->is_decodable() || is_integer) continue;
     std::vector<std::byte> blocks(kBlocks * type->block_bytes);
     EXPECT_EQ(find_non_finite_block(*type, blocks.data(), kBlocks), kBlocks) << type->name;
     for (const std::size_t bad :

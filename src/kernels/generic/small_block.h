@@ -1,4 +1,4 @@
-// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4.
+// Products of types with blocks of 32 values: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, IQ4_NL, MXFP4.
 //
 // Here the activations are joined to 16-bit words again, x = 256 * hi + lo, and multiplied with the quants as words,
 // two blocks at a time: the first block fills the lower half of every vector, the second the upper half. A bias b of
@@ -74,9 +74,15 @@ struct Q80 {
   static constexpr std::size_t kBytes = 34;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = false;
-  static WordPair quants(const Byte* a, const Byte* b) {
-    return {widen_signed(a + 2, b + 2), widen_signed(a + 18, b + 18)};
-  }
+  static WordPair quants(const Byte* a, const Byte* b) { return bytes(a + 2, b + 2); }
+  static WordPair bytes(const Byte* a, const Byte* b) { return {widen_signed(a, b), widen_signed(a + 16, b + 16)}; }
+};
+
+struct Q81 {
+  static constexpr std::size_t kBytes = 36;
+  static constexpr int kBias = 0;
+  static constexpr bool kHasMin = false;
+  static WordPair quants(const Byte* a, const Byte* b) { return Q80::bytes(a + 4, b + 4); }
 };
 
 /// Nibbles are indices of a codebook of sixteen bytes.

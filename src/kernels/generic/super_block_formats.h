@@ -1,4 +1,4 @@
-// How Q2_K to Q6_K, IQ4_XS, TQ1_0 and TQ2_0 unpack, for products, panels and rows in float64. Their layouts stand at
+// How Q2_K to Q8_K, IQ4_XS, TQ1_0 and TQ2_0 unpack, for products, panels and rows in float64. Their layouts stand at
 // the head of src/quant/<type>.cc.
 //
 // Included after the instruction set's vec.h.
@@ -145,15 +145,30 @@ struct Iq4Xs {
   }
 };
 
-/// What the ternary types share: no sub-scales.
-struct Ternary {
+/// No sub-scales: groups are as large as products allow.
+struct WholeBlock {
   static constexpr std::size_t kGroupValues = 128;
-  static constexpr int kBias = 1;
   static constexpr bool kHasMin = false;
   static Lane scales(const Byte* /*block*/) { return lane_of_pairs(0x0101010101010101U); }
 };
 
-struct Tq10 : Ternary {
+struct Q8K : WholeBlock {
+  static constexpr std::size_t kBytes = 292;
+  static constexpr int kBias = 128;
+
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    return bit_xor(load(block + 4 + 64 * kQuarter), all_bytes(-128));
+  }
+  static float scale(const Byte* block) {
+    float d;
+    __builtin_memcpy(&d, block, sizeof d);
+    return d;
+  }
+};
+
+struct Tq10 : WholeBlock {
+  static constexpr int kBias = 1;
   static constexpr std::size_t kBytes = 54;
   static constexpr std::size_t kScaleOffset = 52;
 
@@ -184,7 +199,8 @@ struct Tq10 : Ternary {
   }
 };
 
-struct Tq20 : Ternary {
+struct Tq20 : WholeBlock {
+  static constexpr int kBias = 1;
   static constexpr std::size_t kBytes = 66;
   static constexpr std::size_t kScaleOffset = 64;
 

@@ -65,6 +65,7 @@ constexpr Kernels make_table(const char* isa) {
   set_small<Q50>(table, 6);
   set_small<Q51>(table, 7);
   set_small<Q80>(table, 8);
+  set_small<Q81>(table, 9);
   set_small<Iq4Nl>(table, 20);
   set_small<Mxfp4>(table, 39);
   set_super<Q2K>(table, 10);
@@ -72,6 +73,7 @@ constexpr Kernels make_table(const char* isa) {
   set_super<Q4K>(table, 12);
   set_super<Q5K>(table, 13);
   set_super<Q6K>(table, 14);
+  set_super<Q8K>(table, 15);
   set_super<Iq2Xxs>(table, 16);
   set_super<Iq2Xs>(table, 17);
   set_super<Iq3Xxs>(table, 18);

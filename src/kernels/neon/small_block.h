@@ -2,8 +2,8 @@
 // float64.
 //
 //   I = 256 * sum q * hi + sum u * lo - b * sum lo;  where u is a signed byte, sum u * hi and b * sum x do as well.
-// Signed quants (Q8_0, IQ4_NL) are made unsigned by a bias of 128. The integer is exact, whatever wraps on its way to
-// it: it is below 2^28 (generic/small_block.h).
+// Signed quants (Q8_0, Q8_1, IQ4_NL) are made unsigned by a bias of 128. The integer is exact, whatever wraps on its
+// way to it: it is below 2^28 (generic/small_block.h).
 #pragma once
 
 #include <cstddef>
@@ -65,10 +65,18 @@ struct Q80 {
   static constexpr std::size_t kBytes = 34;
   static constexpr int kBias = 128;
   static constexpr bool kHasMin = false;
-  static Quants quants(const Byte* block) {
+  static Quants quants(const Byte* block) { return bytes(block + 2); }
+  static Quants bytes(const Byte* field) {
     const uint8x16_t sign = vdupq_n_u8(128);
-    return {{veorq_u8(vld1q_u8(block + 2), sign), veorq_u8(vld1q_u8(block + 18), sign)}};
+    return {{veorq_u8(vld1q_u8(field), sign), veorq_u8(vld1q_u8(field + 16), sign)}};
   }
+};
+
+struct Q81 {
+  static constexpr std::size_t kBytes = 36;
+  static constexpr int kBias = 128;
+  static constexpr bool kHasMin = false;
+  static Quants quants(const Byte* block) { return Q80::bytes(block + 4); }
 };
 
 /// Nibbles are indices of a codebook of sixteen values, here with their bias.

@@ -27,12 +27,7 @@ void product_of(const std::byte* rows, std::size_t row_bytes, std::size_t row_co
 template <std::uint32_t kId>
 MatrixProduct product_or_null() {
   const quant::Type* type = quant::find_type(kId);
-  if (type == nullptr) return nullptr;
-  constexpr std::uint32_t kF32 = 0;
-  constexpr std::uint32_t kF16 = 1;
-  constexpr std::uint32_t kBf16 = 30;
-  const bool is_float = kId == kF32 || kId == kF16 || kId == kBf16;
-  return is_float || type->take_apart != nullptr ? product_of<kId> : nullptr;
+  return type != nullptr && type->is_decodable() ? product_of<kId> : nullptr;
 }
 
 template <std::uint32_t kId>
