@@ -1,13 +1,9 @@
 #include "tokenizer/special.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace assay::tokenizer {
-namespace {
-
-unsigned char byte_at(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
-
-}  // namespace
 
 SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
   for (std::size_t id = 0; id < vocabulary.size(); ++id) {
@@ -22,38 +18,20 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
                    [](const Special& a, const Special& b) { return a.text < b.text; });
   const auto same_text = [](const Special& a, const Special& b) { return a.text == b.text; };
   specials_.erase(std::unique(specials_.begin(), specials_.end(), same_text), specials_.end());
-  for (std::size_t i = 0; i < specials_.size(); ++i) {
-    auto& [begin, end] = by_first_[byte_at(specials_[i].text, 0)];
-    if (begin == end) begin = i;
-    end = i + 1;
-  }
+  std::vector<std::string_view> texts;
+  for (const Special& special : specials_) texts.push_back(special.text);
+  search_ = PrefixSearch(std::move(texts));
 }
 
 std::vector<std::size_t> SpecialTokens::occurring(std::string_view text, bool parse_special) const {
   std::vector<bool> seen(specials_.size());
   std::vector<std::size_t> found;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    auto [begin, end] = by_first_[byte_at(text, at)];
-    // The sorted range narrows byte by byte; a token that ends here stands first in it.
-    for (std::size_t size = 1; begin < end; ++size) {
-      if (specials_[begin].text.size() == size) {
-        if (!seen[begin] && (parse_special || specials_[begin].always)) {
-          seen[begin] = true;
-          found.push_back(begin);
-        }
-        ++begin;
-      }
-      if (at + size == text.size()) break;
-      const unsigned char next = byte_at(text, at + size);
-      const auto first = specials_.begin() + static_cast<std::ptrdiff_t>(begin);
-      const auto last = specials_.begin() + static_cast<std::ptrdiff_t>(end);
-      const auto low =
-          std::partition_point(first, last, [&](const Special& s) { return byte_at(s.text, size) < next; });
-      const auto high =
-          std::partition_point(low, last, [&](const Special& s) { return byte_at(s.text, size) == next; });
-      begin = static_cast<std::size_t>(low - specials_.begin());
-      end = static_cast<std::size_t>(high - specials_.begin());
-    }
+    search_.for_each(text, at, [&](std::size_t index) {
+      if (seen[index] || !(parse_special || specials_[index].always)) return;
+      seen[index] = true;
+      found.push_back(index);
+    });
   }
   std::sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
     const Special& x = specials_[a];

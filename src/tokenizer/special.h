@@ -2,13 +2,12 @@
 // only what lies between them is tokenized.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "tokenizer/prefix_search.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
@@ -37,8 +36,8 @@ class SpecialTokens {
   /// Indexes into specials_ of those that occur in the text, longest first.
   std::vector<std::size_t> occurring(std::string_view text, bool parse_special) const;
 
-  std::vector<Special> specials_;                                    ///< sorted by text
-  std::array<std::pair<std::size_t, std::size_t>, 256> by_first_{};  ///< the range in specials_ with this first byte
+  std::vector<Special> specials_;  ///< sorted by text, as search_ has them
+  PrefixSearch search_;
 };
 
 }  // namespace assay::tokenizer

@@ -16,26 +16,6 @@
 namespace assay::tokenizer {
 namespace {
 
-constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
-
-std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabulary) {
-  if (file.find(kScoresKey) == nullptr) {
-    throw Error(ErrorKind::input, fmt::format("{}: {} is absent", file.name(), kScoresKey),
-                "a \"llama\" vocabulary merges by scores; convert the file again");
-  }
-  std::vector<float> scores = file.get_floats(kScoresKey);
-  if (scores.size() != vocabulary.size()) {
-    throw Error(ErrorKind::input,
-                fmt::format("{}: {} has {} entries, tokenizer.ggml.tokens has {}", file.name(), kScoresKey,
-                            scores.size(), vocabulary.size()),
-                "the vocabulary is damaged; convert or download the file again");
-  }
-  for (std::size_t id = 0; id < scores.size(); ++id) {
-    if (std::isnan(scores[id])) throw vocabulary.element_error(kScoresKey, id, "is not a number");
-  }
-  return scores;
-}
-
 /// Where a word begins after `from`: at a space that follows something else.
 std::size_t next_word(std::string_view text, std::size_t from) {
   for (std::size_t at = text.find(kEscapedSpace, from + 1); at != std::string_view::npos;
@@ -68,8 +48,6 @@ class SpmTokenizer final : public VocabularyTokenizer {
   void encode_plain(std::string_view plain, bool at_start, std::vector<Token>& tokens) const override;
   std::string plain_piece(Token token) const override { return unescaped(vocabulary().text(token)); }
   void merge(std::string_view text, Merger& merger) const;
-  /// Appends the tokens of a character that is no token itself.
-  void spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const;
 
   std::vector<float> scores_;
   bool word_by_word_;  ///< no merge can cross the beginning of a word, so that words may be merged one by one
@@ -110,19 +88,6 @@ void SpmTokenizer::merge(std::string_view text, Merger& merger) const {
     if (!token) return std::nullopt;
     return Merge{scores_[static_cast<std::size_t>(*token)], *token};
   });
-}
-
-void SpmTokenizer::spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const {
-  for (const char c : character) {
-    if (const std::optional<Token> byte = vocabulary().byte_token(static_cast<unsigned char>(c))) {
-      tokens.push_back(*byte);
-      after_unknown = false;
-    } else if (vocabulary().unknown && !after_unknown) {
-      // One unknown token for a whole run, as SentencePiece has it.
-      tokens.push_back(*vocabulary().unknown);
-      after_unknown = true;
-    }
-  }
 }
 
 std::unique_ptr<Tokenizer> SpmTokenizer::read_as(const Reading& reading) const {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/spm.h"
+#include "tokenizer/unigram.h"
 
 namespace assay::tokenizer {
 namespace {
@@ -14,8 +15,10 @@ struct Model {
   std::string_view name;  ///< tokenizer.ggml.model
   std::unique_ptr<Tokenizer> (*make)(const gguf::File& file);
 };
-constexpr Model kModels[] = {
-    {"llama", make_spm_tokenizer}, {"gpt2", make_bpe_tokenizer}, {"gemma4", make_bpe_tokenizer}};
+constexpr Model kModels[] = {{"llama", make_spm_tokenizer},
+                             {"gpt2", make_bpe_tokenizer},
+                             {"gemma4", make_bpe_tokenizer},
+                             {"t5", make_unigram_tokenizer}};
 
 }  // namespace
 

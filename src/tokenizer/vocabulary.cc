@@ -1,6 +1,7 @@
 #include "tokenizer/vocabulary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@ namespace assay::tokenizer {
 namespace {
 
 constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
+constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
 constexpr std::string_view kKindsKey = "tokenizer.ggml.token_type";
 constexpr const char* kBrokenHint = "the vocabulary is damaged; convert or download the file again";
 
@@ -205,7 +207,7 @@ void Vocabulary::read_special_ids(const gguf::File& file, const VocabularyDefaul
   require(asks_bos.value_or(false), bos, "bos");
   require(asks_eos.value_or(false), eos, "eos");
   add_bos = asks_bos.value_or(defaults.add_bos) && bos;
-  add_eos = asks_eos.value_or(false);
+  add_eos = asks_eos.value_or(defaults.add_eos) && eos;
   add_space_prefix = file.get_bool("tokenizer.ggml.add_space_prefix").value_or(defaults.add_space_prefix);
 }
 
@@ -227,6 +229,24 @@ unsigned char Vocabulary::byte_value(Token token) const { return parse_byte_toke
 
 Error Vocabulary::element_error(std::string_view key, std::size_t index, const std::string& problem) const {
   return {ErrorKind::input, fmt::format("{}: {}[{}] {}", file_name_, key, index, problem), kBrokenHint};
+}
+
+std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabulary) {
+  if (file.find(kScoresKey) == nullptr) {
+    throw Error(ErrorKind::input, fmt::format("{}: {} is absent", file.name(), kScoresKey),
+                "this kind of vocabulary cuts by scores; convert the file again");
+  }
+  std::vector<float> scores = file.get_floats(kScoresKey);
+  if (scores.size() != vocabulary.size()) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: {} has {} entries, tokenizer.ggml.tokens has {}", file.name(), kScoresKey,
+                            scores.size(), vocabulary.size()),
+                "the vocabulary is damaged; convert or download the file again");
+  }
+  for (std::size_t id = 0; id < scores.size(); ++id) {
+    if (std::isnan(scores[id])) throw vocabulary.element_error(kScoresKey, id, "is not a number");
+  }
+  return scores;
 }
 
 }  // namespace assay::tokenizer

@@ -1,7 +1,7 @@
 // The vocabulary of a GGUF file: tokenizer.ggml.* read and checked once, for every kind of tokenizer.
 //
 //   tokens        strings, the index is the id           token_type    int32, see TokenKind; absent: all normal
-//   scores        float, "llama" only, higher is better   merges        "left right", "gpt2" only, best first
+//   scores        float, higher is better                 merges        "left right", best first
 //   bos_token_id, eos_token_id, ...                       add_bos_token, add_eos_token, add_space_prefix
 //
 // Tolerated: an id outside the vocabulary counts as absent; an empty token never matches; of equal tokens the lowest id
@@ -26,6 +26,7 @@ namespace assay::tokenizer {
 /// What the metadata leaves open depends on the tokenizer model.
 struct VocabularyDefaults {
   bool add_bos = false;
+  bool add_eos = false;
   bool add_space_prefix = false;
   std::optional<Token> bos, eos, unknown;
 };
@@ -73,5 +74,8 @@ class Vocabulary {
   std::array<std::optional<Token>, 256> byte_tokens_;
   std::size_t longest_token_bytes_ = 0;
 };
+
+/// tokenizer.ggml.scores, one for each token. Throws Error{input} where they are absent, too few or not numbers.
+std::vector<float> read_scores(const gguf::File& file, const Vocabulary& vocabulary);
 
 }  // namespace assay::tokenizer

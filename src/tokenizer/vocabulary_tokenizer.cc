@@ -36,6 +36,18 @@ std::vector<Token> VocabularyTokenizer::encode(std::string_view text, EncodeOpti
   return tokens;
 }
 
+void VocabularyTokenizer::spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const {
+  for (const char c : character) {
+    if (const std::optional<Token> byte = vocabulary_->byte_token(static_cast<unsigned char>(c))) {
+      tokens.push_back(*byte);
+      after_unknown = false;
+    } else if (vocabulary_->unknown && !after_unknown) {
+      tokens.push_back(*vocabulary_->unknown);
+      after_unknown = true;
+    }
+  }
+}
+
 std::string VocabularyTokenizer::piece(Token token, bool render_special) const {
   switch (kind(token)) {
     case TokenKind::control:

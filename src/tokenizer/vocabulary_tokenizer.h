@@ -33,6 +33,9 @@ class VocabularyTokenizer : public Tokenizer {
 
  protected:
   const Vocabulary& vocabulary() const { return *vocabulary_; }
+  /// Appends the tokens of a character that is no token itself: its bytes, or one unknown token for a whole run, as
+  /// SentencePiece has it. `after_unknown` says whether that stands last.
+  void spell(std::string_view character, std::vector<Token>& tokens, bool& after_unknown) const;
 
  private:
   /// Appends the tokens of plain text. `at_start`: nothing but special tokens stands before it.

@@ -114,6 +114,11 @@ def uint32_pair(key, value):
     return b"".join([struct.pack("<Q", len(key)), key, struct.pack("<II", 4, value)])
 
 
+def bool_pair(key, value):
+    key = key.encode()
+    return b"".join([struct.pack("<Q", len(key)), key, struct.pack("<I?", 7, value)])
+
+
 def with_pairs(source, target, pairs):
     """Copies a GGUF file and puts pairs of a key and a value in front of the others. One more key fills up to the file's
     alignment, so that the tensors stay where the file says."""

@@ -9,6 +9,7 @@
 namespace assay::tokenizer {
 namespace {
 
+using Ids = std::vector<Token>;
 using Strings = std::vector<std::string>;
 
 void expect_error(const gguf::Writer& writer, ErrorKind kind, const std::vector<std::string>& words) {
@@ -34,6 +35,37 @@ TEST(Vocabulary, AbsentOrEmptyTokens) {
 TEST(Vocabulary, UnknownModelListsTheKnown) {
   expect_error(MadeVocabulary{.model = "rwkv", .tokens = {"a"}}.writer(), ErrorKind::unsupported,
                {"made.gguf", "rwkv", "llama", "gpt2"});
+}
+
+/// A "t5" vocabulary with a compiled normalisation of these bytes.
+gguf::Writer with_charsmap(const std::vector<std::int32_t>& blob) {
+  MadeVocabulary made{.model = "t5", .tokens = {"<pad>", "</s>", "<unk>", "\u2581", "a"}, .scores = {0, 0, 0, -2, -1}};
+  made.kinds = {3, 3, 2, 1, 1};
+  gguf::Writer writer = made.writer();
+  writer.add_ints("tokenizer.ggml.precompiled_charsmap", blob);
+  return writer;
+}
+
+TEST(Vocabulary, BrokenNormalisations) {
+  const auto fails = [](const std::vector<std::int32_t>& blob, const char* problem) {
+    expect_error(with_charsmap(blob), ErrorKind::input, {"precompiled_charsmap", problem});
+  };
+  fails({1, 0, 0}, "3 bytes");
+  fails({8, 0, 0, 0, 1, 2, 3, 4}, "has 8 bytes, and 4 follow");
+  fails({3, 0, 0, 0, 1, 2, 3, 4}, "has 3 bytes");
+  fails({0, 0, 0, 0, 'x'}, "last replacement");
+  // A trie of one node, whose children lie outside.
+  MadeTokenizer made(with_charsmap({4, 0, 0, 0, 0, 4, 0, 0}));
+  EXPECT_THROW(made->encode("a"), Error);
+}
+
+TEST(Vocabulary, UnigramWithoutNormalisationOrUnknownToken) {
+  MadeVocabulary made{.model = "t5", .tokens = {"a", "</s>", "b", "ab"}, .scores = {-1, 0, -1, -2}};
+  made.kinds = {1, 3, 1, 1};
+  MadeTokenizer tokenizer(made.writer());
+  // Of two ways with one sum, the one that was found first: the longer token.
+  EXPECT_EQ(tokenizer->encode("ab"), (Ids{3, 1}));
+  EXPECT_EQ(tokenizer->encode("ba"), (Ids{2, 0, 1}));
 }
 
 TEST(Vocabulary, UnknownPreTokenizerListsTheKnown) {
