@@ -27,6 +27,13 @@ struct OperationSlots {
   Slots operator()(model::Add&) const { return {}; }
   Slots operator()(model::Scale&) const { return {}; }
   Slots operator()(model::SoftCap&) const { return {}; }
+  Slots operator()(model::Softmax&) const { return {}; }
+  Slots operator()(model::TopK&) const { return {}; }
+  Slots operator()(model::Pick&) const { return {}; }
+  Slots operator()(model::Normalize&) const { return {}; }
+  Slots operator()(model::ExpertLinear& linear) const { return {&linear.weight, &linear.bias}; }
+  Slots operator()(model::WeightedSum&) const { return {}; }
+  Slots operator()(model::SigmoidGate&) const { return {}; }
 };
 
 Slots slots(model::Operation& operation) { return std::visit(OperationSlots{}, operation); }
@@ -63,6 +70,12 @@ struct ParameterDifference {
   }
 };
 
+bool is_biased(const model::Operation& operation) {
+  model::Operation copy = operation;
+  const model::WeightId* bias = slots(copy)[1];
+  return bias != nullptr && *bias != model::kNoWeight;
+}
+
 std::string difference(const model::Step& reference, const model::Step& candidate, const model::Plan& in_reference,
                        const model::Plan& in_candidate) {
   const model::Value& r = in_reference.values[index(reference.output)];
@@ -77,9 +90,7 @@ std::string difference(const model::Step& reference, const model::Step& candidat
       reference.only_outputs != candidate.only_outputs) {
     return fmt::format("{} is computed from other values", r.tap);
   }
-  const auto* linear = std::get_if<model::Linear>(&reference.operation);
-  if (linear != nullptr &&
-      (linear->bias == model::kNoWeight) != (std::get<model::Linear>(candidate.operation).bias == model::kNoWeight)) {
+  if (is_biased(reference.operation) != is_biased(candidate.operation)) {
     return fmt::format("{} has a bias in one and none in the other", r.tap);
   }
   return {};

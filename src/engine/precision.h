@@ -29,7 +29,7 @@ class PrecisionPolicy {
   PrecisionPolicy() = default;
 
   /// "PATTERN=ARITHMETIC,...". A pattern is a glob (base/glob.h) over taps ("blk.3.q", "*.ffn_out") and over operations
-  /// (embed, rms_norm, linear, rope, attention, gated_activation, add, scale, soft_cap), or `default`: the steps no
+  /// (embed, rms_norm, linear, rope, ...: model::name_of), or `default`: the steps no
   /// other names. The last pattern that names a step decides. Throws Error{usage} that quotes what it cannot read.
   static PrecisionPolicy parse(std::string_view text);
 

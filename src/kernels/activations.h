@@ -11,6 +11,8 @@ namespace assay::kernels {
 
 class QuantizedRows {
  public:
+  static constexpr std::size_t kSumValues = 16;
+
   /// `bytes` holds rows * row_bytes(width, block_values), aligned for floats.
   QuantizedRows(std::byte* bytes, std::size_t rows, std::size_t width, std::size_t block_values)
       : bytes_(bytes), rows_(rows), width_(width), block_values_(block_values) {}
@@ -52,7 +54,6 @@ class QuantizedRows {
   Activations view() const { return view(0, rows_); }
 
  private:
-  static constexpr std::size_t kSumValues = 16;
   std::byte* bytes_;
   std::size_t rows_;
   std::size_t width_;

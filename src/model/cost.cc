@@ -16,6 +16,14 @@ TokenCost token_cost(const Plan& plan, std::size_t position, bool with_logits) {
       if (linear->bias != kNoWeight) whole.insert(linear->bias);
       const gguf::Tensor& matrix = weight(linear->weight);
       (matrix.type->is_quantized() ? cost.quantized_products : cost.float_products) += matrix.values();
+    } else if (const auto* experts = std::get_if<ExpertLinear>(&step.operation)) {
+      // A token reads the matrices of its own experts only.
+      const std::size_t used = plan.values[static_cast<std::size_t>(step.output)].width / experts->outputs;
+      const gguf::Tensor& matrices = weight(experts->weight);
+      cost.weight_bytes += matrices.data.size() / experts->experts * used;
+      if (experts->bias != kNoWeight) cost.weight_bytes += weight(experts->bias).row_bytes() * used;
+      (matrices.type->is_quantized() ? cost.quantized_products : cost.float_products) +=
+          matrices.values() / experts->experts * used;
     } else if (const auto* norm = std::get_if<RmsNorm>(&step.operation)) {
       whole.insert(norm->weight);
     } else if (const auto* embed = std::get_if<Embed>(&step.operation)) {

@@ -18,6 +18,7 @@ namespace {
 // Far above any model there is, and small enough that products of two of them and a few tables stay harmless.
 constexpr std::uint64_t kMaxWidth = 1U << 24U;
 constexpr std::uint64_t kMaxHeadWidth = 1U << 16U;
+constexpr std::uint64_t kMaxExperts = 1U << 16U;
 
 constexpr std::string_view kHint =
     "The file is damaged or was converted wrongly; convert it again or get another copy.";
@@ -48,6 +49,13 @@ class KeyReader {
         value->type == gguf::ValueType::array ? same_in_all_layers(name) : *file_.get_uint(asked_.back());
     if (number < 1 || number > max) fail(name, fmt::format("is {}, but must be between 1 and {}", number, max));
     return static_cast<std::size_t>(number);
+  }
+
+  /// As size(), but 0 is a size too, and an absent one is 0.
+  std::size_t count(std::string_view name, std::uint64_t max) {
+    const gguf::Value* value = find(name);
+    if (value == nullptr || (value->type != gguf::ValueType::array && file_.get_uint(asked_.back()) == 0)) return 0;
+    return size(name, max);
   }
 
   /// Finite and at least `min`, or above it.
@@ -185,6 +193,16 @@ void read_own(KeyReader& keys, std::span<const OwnKey> own, HyperParameters& hp)
   }
 }
 
+/// Files of models without experts may say that there are 0, of which none are used.
+void read_experts(KeyReader& keys, HyperParameters& hp) {
+  hp.expert_count = keys.count("expert_count", kMaxExperts);
+  hp.expert_used_count = keys.count("expert_used_count", kMaxExperts);
+  if (hp.expert_count > 0 && (hp.expert_used_count < 1 || hp.expert_used_count > hp.expert_count)) {
+    keys.fail("expert_used_count", fmt::format("is {}, but must be between 1 and the {} experts that there are",
+                                               hp.expert_used_count, hp.expert_count));
+  }
+}
+
 }  // namespace
 
 HyperParameters read_hyper_parameters(const gguf::File& file, const OwnKeys& own) {
@@ -211,10 +229,7 @@ HyperParameters read_hyper_parameters(const gguf::File& file, const OwnKeys& own
   read_rope(keys, hp);
   read_own(keys, own.keys, hp);
 
-  const gguf::Value* experts = keys.find("expert_count");
-  hp.expert_count =
-      experts == nullptr ? 0 : static_cast<std::size_t>(*file.get_uint(hp.architecture + ".expert_count"));
-  keys.find("expert_used_count");   // says nothing when there are no experts
+  read_experts(keys, hp);
   keys.find("tensor_data_layout");  // how the converter permuted q and k; GGUF files of an architecture all agree
   hp.ignored_keys = keys.ignored_keys();
   return hp;

@@ -48,9 +48,10 @@ struct HyperParameters {
   std::size_t feed_forward_length;
   std::size_t head_count;
   std::size_t head_count_kv;
-  std::size_t key_length;  ///< channels of a head
-  std::size_t vocab_size;  ///< tokenizer.ggml.tokens, else vocab_size, else the rows of token_embd.weight
-  std::size_t expert_count;
+  std::size_t key_length;         ///< channels of a head
+  std::size_t vocab_size;         ///< tokenizer.ggml.tokens, else vocab_size, else the rows of token_embd.weight
+  std::size_t expert_count;       ///< 0: one feed-forward part for all tokens
+  std::size_t expert_used_count;  ///< of each token; at most expert_count
   double norm_epsilon;
   std::size_t rope_dimension_count;
   double rope_freq_base;

@@ -106,12 +106,47 @@ struct SoftCap {
   double cap;
 };
 
-using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add, Scale, SoftCap>;
+// A mixture of experts. Shazeer et al. 2017, arXiv 1701.06538; Jiang et al. 2024 (Mixtral), arXiv 2401.04088. A router
+// scores the experts, each token chooses some of them, one a slot, and what these make of it is added with weights. A
+// value of all slots holds them one after another.
+
+/// out = e^x / sum e^x.
+struct Softmax {};
+
+/// out = the indices of the largest values of x, largest first: as many as `out` has channels. Of equal ones the lowest
+/// index comes first.
+struct TopK {};
+
+/// out[slot] = x[index[slot]]. Inputs: x, the indices.
+struct Pick {};
+
+/// out = x / sum x.
+struct Normalize {};
+
+/// Slot by slot out = W x (+ bias) with the matrix of the expert that the slot chose: of a tensor
+/// [experts, outputs, inputs], and of biases [experts, outputs]. Inputs: x, either one vector for all slots or one
+/// each; the indices.
+struct ExpertLinear {
+  WeightId weight;
+  WeightId bias = kNoWeight;
+  std::size_t experts;
+  std::size_t outputs;
+};
+
+/// out = sum over the slots of weight[slot] * x[slot]. Inputs: x of all slots, the weights.
+struct WeightedSum {};
+
+/// out = x / (1 + e^-s). Inputs: s, one channel; x.
+struct SigmoidGate {};
+
+using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add, Scale, SoftCap, Softmax,
+                               TopK, Pick, Normalize, ExpertLinear, WeightedSum, SigmoidGate>;
 
 /// As reports and precision policies call it: "linear".
 inline std::string_view name_of(const Operation& operation) {
   constexpr std::array<std::string_view, std::variant_size_v<Operation>> kNames = {
-      "embed", "rms_norm", "linear", "rope", "attention", "gated_activation", "add", "scale", "soft_cap"};
+      "embed",    "rms_norm", "linear", "rope", "attention", "gated_activation", "add",          "scale",
+      "soft_cap", "softmax",  "top_k",  "pick", "normalize", "expert_linear",    "weighted_sum", "sigmoid_gate"};
   return kNames[operation.index()];
 }
 

@@ -52,6 +52,11 @@ WeightId PlanBuilder::matrix(const std::string& tensor, std::size_t inputs, std:
   return add_weight(find_checked(tensor, {inputs, outputs}));
 }
 
+WeightId PlanBuilder::matrices(const std::string& tensor, std::size_t inputs, std::size_t outputs,
+                               std::size_t experts) {
+  return add_weight(find_checked(tensor, {inputs, outputs, experts}));
+}
+
 WeightId PlanBuilder::vector(const std::string& tensor, std::size_t width) {
   return add_weight(find_checked(tensor, {width}));
 }
@@ -87,6 +92,13 @@ ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tenso
 ValueId PlanBuilder::biased_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs) {
   const Linear operation{matrix(tensor + ".weight", width(x), outputs), vector(tensor + ".bias", outputs)};
   return add_step(std::move(tap), outputs, operation, {x});
+}
+
+ValueId PlanBuilder::expert_linear(std::string tap, ValueId x, ValueId chosen, const std::string& tensor,
+                                   std::size_t inputs, std::size_t outputs, std::size_t experts) {
+  const WeightId weight = matrices(tensor + ".weight", inputs, outputs, experts);
+  const WeightId bias = has(tensor + ".bias") ? matrix(tensor + ".bias", outputs, experts) : kNoWeight;
+  return add_step(std::move(tap), width(chosen) * outputs, ExpertLinear{weight, bias, experts, outputs}, {x, chosen});
 }
 
 ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,

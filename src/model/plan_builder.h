@@ -22,6 +22,8 @@ class PlanBuilder {
   bool has(std::string_view tensor) const { return file_.find_tensor(tensor) != nullptr; }
   /// A matrix [outputs, inputs], ne = {inputs, outputs}.
   WeightId matrix(const std::string& tensor, std::size_t inputs, std::size_t outputs);
+  /// One matrix an expert, ne = {inputs, outputs, experts}.
+  WeightId matrices(const std::string& tensor, std::size_t inputs, std::size_t outputs, std::size_t experts);
   WeightId vector(const std::string& tensor, std::size_t width);
   WeightId optional_vector(const std::string& tensor, std::size_t width);
   /// The values of a small tensor, for tables; empty when it is absent.
@@ -35,6 +37,10 @@ class PlanBuilder {
   ValueId linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs, bool only_outputs = false);
   /// The same where the bias must be there.
   ValueId biased_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs);
+  /// out = W x + bias with the matrices and, when it is there, the "<tensor>.bias" of the `experts` that the slots of
+  /// `chosen` name. `x` is one vector for all slots, or one each.
+  ValueId expert_linear(std::string tap, ValueId x, ValueId chosen, const std::string& tensor, std::size_t inputs,
+                        std::size_t outputs, std::size_t experts);
   /// Over the whole vector, with "<tensor>.weight".
   ValueId rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
   /// Over each head of `head_width` channels, all with the same "<tensor>.weight".

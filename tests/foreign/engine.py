@@ -1,4 +1,5 @@
-"""The architectures llama, qwen2, qwen3 and gemma2 in float64 with numpy, from the papers; shares no code with src/.
+"""The architectures llama, qwen2, qwen3, each with experts or without, and gemma2 in float64 with numpy, from the papers; shares
+no code with src/.
 
     taps = Engine(Model("model.gguf")).run([1, 42, 7])
     taps["blk.0.q_rope"]        # [tokens, channels]
@@ -6,7 +7,7 @@
 Touvron et al. 2023 (LLaMA): pre-normalised residual blocks of attention and a gated feed-forward.
 Zhang and Sennrich 2019: RMSNorm.  Su et al. 2021: rotary embedding.  Shazeer 2020: SwiGLU.
 Ainslie et al. 2023: grouped key/value heads.  Chen et al. 2023: linear position interpolation.  Peng et al. 2023: YaRN.
-Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024: Gemma 2.  Hendrycks and Gimpel 2016: GELU.
+Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024: Gemma 2.  Jiang et al. 2024: Mixtral.  Hendrycks and Gimpel 2016: GELU.
 
 A model is written without a cache and without batches: all tokens of one text at once. An engine is
 a list of steps and one method for each operation, so that a test can replace either.
@@ -137,6 +138,7 @@ class Engine:
         self.heads = {"heads": heads, "kv_heads": model.get("attention.head_count_kv", heads),
                       "scale": 1 / math.sqrt(self.attention_width(heads)),
                       "soft_cap": model.get("attn_logit_softcapping", 50.0) if gemma else 0}
+        self.experts = model.get("expert_count", 0)
         self.window = model.get("attention.sliding_window", 4096) if gemma else 0
 
     def attention_width(self, heads):
@@ -194,6 +196,9 @@ class Engine:
 
     def feed_forward_steps(self, blk):
         yield self.norm_step(blk + "ffn_norm", blk + "attn_residual", blk + "ffn_norm")
+        if self.experts:
+            yield from self.expert_steps(blk)
+            return
         yield self.linear_step(blk + "ffn_gate", blk + "ffn_norm", blk + "ffn_gate")
         yield self.linear_step(blk + "ffn_up", blk + "ffn_norm", blk + "ffn_up")
         yield Step(blk + "ffn_act", "gated_activation", (blk + "ffn_gate", blk + "ffn_up"),
@@ -201,6 +206,39 @@ class Engine:
         yield self.linear_step(blk + "ffn_out", blk + "ffn_act", blk + "ffn_down")
         yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn_post_norm",
                                        blk + "post_ffw_norm")
+
+    def expert_steps(self, blk):
+        x, chosen = blk + "ffn_norm", blk + "ffn_experts"
+        shares = self.model.architecture == "qwen2moe"
+        yield self.linear_step(blk + "ffn_router", x, blk + "ffn_gate_inp")
+        yield Step(blk + "ffn_router_probs", "softmax", (blk + "ffn_router",), {})
+        yield Step(chosen, "top_k", (blk + "ffn_router_probs",), {"count": self.model.get("expert_used_count")})
+        yield Step(blk + "ffn_weights", "pick", (blk + "ffn_router_probs", chosen), {})
+        weights = blk + "ffn_weights"
+        if not shares:
+            weights = blk + "ffn_weights_norm"
+            yield Step(weights, "normalize", (blk + "ffn_weights",), {})
+        for name in ("gate", "up"):
+            yield self.expert_step(f"{blk}ffn_expert_{name}", x, chosen, f"{blk}ffn_{name}_exps")
+        yield Step(blk + "ffn_expert_act", "gated_activation", (blk + "ffn_expert_gate", blk + "ffn_expert_up"),
+                   {"function": self.activation})
+        yield self.expert_step(blk + "ffn_expert_out", blk + "ffn_expert_act", chosen, blk + "ffn_down_exps")
+        routed = blk + ("ffn_routed" if shares else "ffn_out")
+        yield Step(routed, "weighted_sum", (blk + "ffn_expert_out", weights), {})
+        if shares:
+            yield from self.shared_expert_steps(blk)
+            yield Step(blk + "ffn_out", "add", (routed, blk + "ffn_shared_gated"), {})
+        yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn_post_norm",
+                                       blk + "post_ffw_norm")
+
+    def shared_expert_steps(self, blk):
+        yield self.linear_step(blk + "ffn_shared_router", blk + "ffn_norm", blk + "ffn_gate_inp_shexp")
+        for name in ("gate", "up"):
+            yield self.linear_step(f"{blk}ffn_shared_{name}", blk + "ffn_norm", f"{blk}ffn_{name}_shexp")
+        yield Step(blk + "ffn_shared_act", "gated_activation", (blk + "ffn_shared_gate", blk + "ffn_shared_up"),
+                   {"function": self.activation})
+        yield self.linear_step(blk + "ffn_shared_out", blk + "ffn_shared_act", blk + "ffn_down_shexp")
+        yield Step(blk + "ffn_shared_gated", "sigmoid_gate", (blk + "ffn_shared_router", blk + "ffn_shared_out"), {})
 
     def residual_steps(self, tap, x, branch, norm_tap, norm):
         """x + branch; a branch with a norm of its own goes through it first."""
@@ -215,6 +253,10 @@ class Engine:
     def linear_step(self, tap, x, name):
         bias = name + ".bias" if name + ".bias" in self.model.tensors else None
         return Step(tap, "linear", (x,), {"weight": name + ".weight", "bias": bias})
+
+    def expert_step(self, tap, x, chosen, name):
+        bias = name + ".bias" if name + ".bias" in self.model.tensors else None
+        return Step(tap, "expert_linear", (x, chosen), {"weight": name + ".weight", "bias": bias})
 
     def embed(self, tokens, weight):
         return self.model.weight(weight)[tokens]
@@ -269,6 +311,38 @@ class Engine:
 
     def gated_activation(self, gate, up, function):
         return ACTIVATIONS[function](gate) * up
+
+    def softmax(self, x):
+        raised = np.exp(x - x.max(axis=1, keepdims=True))
+        return raised / raised.sum(axis=1, keepdims=True)
+
+    def top_k(self, x, count):
+        """The largest first; a stable sort leaves equal ones in the order of their indices."""
+        return np.argsort(-x, axis=1, kind="stable")[:, :count]
+
+    def pick(self, x, indices):
+        return np.take_along_axis(x, indices.astype(int), axis=1)
+
+    def normalize(self, x):
+        return x / x.sum(axis=1, keepdims=True)
+
+    def expert_linear(self, x, chosen, weight, bias):
+        """One product for each token and each expert that it chose, one after another."""
+        matrices = self.model.weight(weight)
+        vectors = self.activations(x, weight).reshape(len(x), -1, matrices.shape[2])
+        rows = []
+        for token, experts in enumerate(chosen.astype(int)):
+            products = [matrices[expert] @ vectors[token, slot if vectors.shape[1] > 1 else 0]
+                        + (0 if bias is None else self.model.weight(bias)[expert])
+                        for slot, expert in enumerate(experts)]
+            rows.append(np.concatenate(products))
+        return np.array(rows)
+
+    def weighted_sum(self, x, weights):
+        return np.einsum("tsc,ts->tc", x.reshape(len(x), weights.shape[1], -1), weights)
+
+    def sigmoid_gate(self, score, x):
+        return sigmoid(score) * x
 
     def add(self, a, b):
         return a + b

@@ -34,7 +34,7 @@ SETTINGS = {
 }
 # Nothing in llama.cpp's context says this for the architecture.
 NOT_IN_LLAMA_CPP = {"yarn, log multiplier"}
-FLOAT_MODELS = {name: tiny_model for name, tiny_model in (tiny.ROPE | tiny.SHAPES | tiny.QWEN).items()
+FLOAT_MODELS = {name: tiny_model for name, tiny_model in (tiny.ROPE | tiny.SHAPES | tiny.QWEN | tiny.EXPERTS).items()
                 if name not in NOT_IN_LLAMA_CPP}
 
 

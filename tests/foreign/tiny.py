@@ -57,6 +57,21 @@ GEMMA = {
                    "--vocabulary 259",
 }
 
+# Mixtures of experts, in two shapes each.
+EXPERTS = {
+    "mixtral": "--experts 4 --feed-forward 96",
+    "mixtral, odd sizes": "--experts 3 --used-experts 1 --heads 3 --kv-heads 3 --head-width 14 --width 50 "
+                          "--feed-forward 37 --tied",
+    "qwen3moe": "--architecture qwen3moe --experts 8 --used-experts 3 --rope-base 1000000 --head-width 32 "
+                "--feed-forward 48",
+    "qwen3moe, all experts": "--architecture qwen3moe --experts 5 --used-experts 5 --heads 3 --kv-heads 1 "
+                             "--head-width 22 --width 40 --feed-forward 27 --tied",
+    "qwen2moe": "--architecture qwen2moe --experts 6 --used-experts 4 --rope-base 1000000 --feed-forward 32 "
+                "--shared-expert 112",
+    "qwen2moe, odd sizes": "--architecture qwen2moe --experts 7 --used-experts 2 --heads 6 --kv-heads 2 --width 84 "
+                           "--feed-forward 37 --shared-expert 21 --blocks 3",
+}
+
 # Partial rotation: nothing that llama.cpp accepts in this architecture.
 PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
 
@@ -68,6 +83,9 @@ TYPES |= {name: f"--type {types} --width 256 --heads 8 --feed-forward 512 --bloc
     "IQ2, IQ3": "IQ2_XXS,IQ2_XS,IQ2_S,IQ3_XXS,IQ3_S",
     "IQ1, IQ4_XS, ternary": "IQ1_S,IQ4_XS,TQ1_0,TQ2_0",
 }.items()}
+# Of experts, which other code reads.
+TYPES["experts, mixed"] = "--type Q4_0,F16,Q8_0,BF16 --experts 5 --used-experts 3 --feed-forward 64"
+TYPES["experts, K"] = "--type Q4_K,Q6_K,Q3_K --width 256 --heads 8 --feed-forward 256 --experts 4"
 TYPES["mixed"] = "--type Q5_0 --embedding-type Q8_0 --tied --biases --rope-scaling yarn"
 
 # Where faults are planted: what makes them possible is in one or another of these.

@@ -53,6 +53,10 @@ struct Shape {
   unsigned rope_original_context = 64;
   std::vector<std::string> floats;  // further metadata: NAME=VALUE is the float ARCHITECTURE.NAME
   unsigned window = 0;              // 0: not in the file
+
+  unsigned experts = 0;  // 0: one feed-forward part
+  unsigned used_experts = 2;
+  unsigned shared_expert = 0;  // 0: none
 };
 
 /// Where a quantized type keeps the float16 scales of a block.
@@ -101,6 +105,12 @@ class TinyModel {
     writer_.add_uint(key("rope.dimension_count"), shape_.rope_dimensions);
     writer_.add_float(key("rope.freq_base"), shape_.rope_base);
     if (shape_.window != 0) writer_.add_uint(key("attention.sliding_window"), shape_.window);
+    if (shape_.experts != 0) {
+      writer_.add_uint(key("expert_count"), shape_.experts);
+      writer_.add_uint(key("expert_used_count"), shape_.used_experts);
+      if (!is("llama")) writer_.add_uint(key("expert_feed_forward_length"), shape_.feed_forward);
+    }
+    if (shape_.shared_expert != 0) writer_.add_uint(key("expert_shared_feed_forward_length"), shape_.shared_expert);
     for (const std::string& pair : shape_.floats) {
       const std::size_t equals = pair.find('=');
       if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
@@ -164,12 +174,12 @@ class TinyModel {
     for (unsigned block = 0; block < shape_.blocks; ++block) {
       const std::string blk = fmt::format("blk.{}.", block);
       add_vector(blk + "attn_norm.weight", width, shape_.norm_mean);
-      const bool are_biased = shape_.biases || is("qwen2");
+      const bool are_biased = shape_.biases || is("qwen2") || is("qwen2moe");
       add_linear(blk + "attn_q", width, q_width, are_biased);
       add_linear(blk + "attn_k", width, kv_width, are_biased);
       add_linear(blk + "attn_v", width, kv_width, are_biased);
       add_linear(blk + "attn_output", q_width, width, shape_.biases);
-      if (is("qwen3")) {
+      if (is("qwen3") || is("qwen3moe")) {
         add_vector(blk + "attn_q_norm.weight", shape_.head_width, 1);
         add_vector(blk + "attn_k_norm.weight", shape_.head_width, 1);
       }
@@ -178,6 +188,10 @@ class TinyModel {
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
       add_vector(blk + "ffn_norm.weight", width, shape_.norm_mean);
+      if (shape_.experts != 0) {
+        add_experts(blk);
+        continue;
+      }
       add_linear(blk + "ffn_gate", width, shape_.feed_forward, shape_.biases);
       add_linear(blk + "ffn_up", width, shape_.feed_forward, shape_.biases);
       add_linear(blk + "ffn_down", shape_.feed_forward, width, shape_.biases);
@@ -195,6 +209,26 @@ class TinyModel {
     if (is_biased) add_vector(name + ".bias", outputs, 0);
   }
 
+  void add_experts(const std::string& blk) {
+    const unsigned width = shape_.width;
+    // A router whose scores differ: its weights are far from equal.
+    add_matrix(blk + "ffn_gate_inp.weight", "F32", width, shape_.experts, 2 / std::sqrt(width));
+    add_matrices(blk + "ffn_gate_exps.weight", width, shape_.feed_forward);
+    add_matrices(blk + "ffn_up_exps.weight", width, shape_.feed_forward);
+    add_matrices(blk + "ffn_down_exps.weight", shape_.feed_forward, width);
+    if (shape_.shared_expert == 0) return;
+    add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
+    add_linear(blk + "ffn_gate_shexp", width, shape_.shared_expert, false);
+    add_linear(blk + "ffn_up_shexp", width, shape_.shared_expert, false);
+    add_linear(blk + "ffn_down_shexp", shape_.shared_expert, width, false);
+  }
+
+  /// One matrix an expert.
+  void add_matrices(const std::string& name, unsigned inputs, unsigned outputs) {
+    add_matrix(name, shape_.types[linears_++ % shape_.types.size()], inputs, outputs, 1 / std::sqrt(inputs),
+               shape_.experts);
+  }
+
   /// float32 values around `mean`.
   void add_vector(const std::string& name, unsigned length, float mean) {
     std::vector<float> values(length);
@@ -208,7 +242,9 @@ class TinyModel {
     writer_.add_tensor(name, *quant::find_type("F32"), {values.size()}, data);
   }
 
-  void add_matrix(const std::string& name, const std::string& type_name, unsigned columns, unsigned rows, double rms) {
+  /// `matrices`: 0 for a tensor of two dimensions.
+  void add_matrix(const std::string& name, const std::string& type_name, unsigned columns, unsigned rows, double rms,
+                  unsigned matrices = 0) {
     const quant::Type* type = quant::find_type(type_name);
     if (type == nullptr || !type->is_decodable()) throw Error(ErrorKind::usage, "no values known for " + type_name);
     if (type->is_quantized() && find_scales(*type) == std::end(kScaleFields)) {
@@ -217,7 +253,7 @@ class TinyModel {
     if (columns % type->block_values != 0) {
       throw Error(ErrorKind::usage, fmt::format("{}: rows of {} are no whole blocks of {}", name, columns, type_name));
     }
-    const std::size_t blocks = std::size_t{columns} / type->block_values * rows;
+    const std::size_t blocks = std::size_t{columns} / type->block_values * rows * std::max(1U, matrices);
     std::vector<std::byte>& data = data_.emplace_back(blocks * type->block_bytes);
     for (std::size_t block = 0; block < blocks; ++block) {
       std::byte* bytes = data.data() + block * type->block_bytes;
@@ -227,7 +263,9 @@ class TinyModel {
         fill_float(type_name, bytes, static_cast<float>(rms * normal_(random_)));
       }
     }
-    writer_.add_tensor(name, *type, {columns, rows}, data);
+    std::vector<std::uint64_t> ne = {columns, rows};
+    if (matrices != 0) ne.push_back(matrices);
+    writer_.add_tensor(name, *type, ne, data);
   }
 
   static void fill_float(const std::string& type, std::byte* bytes, float value) {
@@ -309,7 +347,8 @@ int run(int argc, char** argv) {
   std::string path;
   CLI::App app("Writes a small random model");
   app.add_option("out", path)->required();
-  app.add_option("--architecture", shape.architecture)->check(CLI::IsMember({"llama", "qwen2", "qwen3", "gemma2"}));
+  app.add_option("--architecture", shape.architecture)
+      ->check(CLI::IsMember({"llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "gemma2"}));
   app.add_option("--type", shape.types, "type of the matrices; of several each takes its turn")->delimiter(',');
   app.add_option("--embedding-type", shape.embedding_type, "type of the token table and the output");
   app.add_option("--width", shape.width);
@@ -332,6 +371,9 @@ int run(int argc, char** argv) {
   app.add_option("--rope-original-context", shape.rope_original_context);
   app.add_option("--float", shape.floats, "NAME=VALUE: the metadata ARCHITECTURE.NAME");
   app.add_option("--window", shape.window);
+  app.add_option("--experts", shape.experts);
+  app.add_option("--used-experts", shape.used_experts);
+  app.add_option("--shared-expert", shape.shared_expert, "its width");
   CLI11_PARSE(app, argc, argv);
   TinyModel(shape).write(path);
   return 0;

@@ -52,6 +52,11 @@ class FastEngine final : public Engine {
       score_rows_.push_back(
           reinterpret_cast<float*>(scores_.data() + static_cast<std::size_t>(thread) * score_bytes()));
     }
+    scratch_.resize(static_cast<std::size_t>(threads_));
+    for (fast::AlignedBuffer& scratch : scratch_) {
+      scratch.reserve(program_.scratch_bytes());
+      scratch_data_.push_back(scratch.data());
+    }
   }
 
   SequenceId add_sequence() override {
@@ -158,6 +163,7 @@ class FastEngine final : public Engine {
       frame.regions = region_data_;
       frame.logits = logits_.data() + piece.outputs_begin * plan_.vocabulary * sizeof(float);
       frame.scores = score_rows_;
+      frame.scratch = scratch_data_;
       team.barrier();
       if (observer != nullptr && observer->only_reads()) {
         run_shown(frame, *observer, team);
@@ -239,6 +245,8 @@ class FastEngine final : public Engine {
   fast::AlignedBuffer logits_;
   fast::AlignedBuffer scores_;
   std::vector<float*> score_rows_;
+  std::vector<fast::AlignedBuffer> scratch_;  // one a thread
+  std::vector<std::byte*> scratch_data_;
   std::exception_ptr observer_failure_;
   std::vector<bool> wanted_;  // a flag a step
   fast::Mode showings_mode_;

@@ -69,8 +69,9 @@ struct Frame {
   std::span<HeadCache* const> caches;      ///< one a token, of its sequence
   std::span<const std::size_t> outputs;    ///< indices of the tokens that want logits
   std::span<std::byte* const> regions;
-  std::byte* logits;               ///< kLogitsRegion, from the first row of this piece
-  std::span<float* const> scores;  ///< one buffer a thread, [context length]
+  std::byte* logits;                    ///< kLogitsRegion, from the first row of this piece
+  std::span<float* const> scores;       ///< one buffer a thread, [context length]
+  std::span<std::byte* const> scratch;  ///< one buffer a thread, of the largest Step::scratch_bytes()
 
   std::size_t rows(RowSet set) const { return set == RowSet::all ? tokens.size() : outputs.size(); }
   bool is_own(const Place& place) const { return place.row_wise && rows(place.row_set) == 1; }
@@ -116,6 +117,8 @@ class Step {
   /// This thread's part. Called by every thread of the team; throws nothing.
   virtual void run(const Frame& frame, const Team& team) const = 0;
   virtual void append_accesses(Mode mode, std::vector<Access>& accesses) const = 0;
+  /// Memory that a thread needs while it runs the step.
+  virtual std::size_t scratch_bytes() const { return 0; }
 };
 
 }  // namespace assay::engine::fast

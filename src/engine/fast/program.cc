@@ -106,12 +106,7 @@ class Drafter {
 
   void add(const model::Linear& linear) {
     const gguf::Tensor& w = weight(linear.weight);
-    if (w.type->id >= kernels::kMaxTypes || kernels_.product[w.type->id] == nullptr) {
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("tensor {} is {}, a type that the fast engine cannot multiply", w.name, w.type->name),
-                  "run it with the oracle, or take the model in another quantization");
-    }
-    const PlaceId in = w.type->is_quantized() ? quantized(input(0), w.type->block_values) : input(0);
+    const PlaceId in = multiplied(w);
     const PlaceId out = make_output(false);
     std::vector<float> bias;
     if (linear.bias != model::kNoWeight) bias = decode_vector(weight(linear.bias));
@@ -164,6 +159,58 @@ class Drafter {
     add_draft({a, b}, out, [&k = kernels_, a, b, out, grain = grain()](const auto& p) {
       return make_add(k, p[a], p[b], p[out], grain);
     });
+  }
+
+  void add(const model::Softmax&) {
+    const PlaceId in = input(0);
+    const PlaceId out = make_output(true);
+    add_draft({in}, out, [&k = kernels_, in, out](const auto& p) { return make_softmax(k, p[in], p[out]); });
+  }
+
+  void add(const model::TopK&) { add_row_step(make_top_k); }
+  void add(const model::Normalize&) { add_row_step(make_normalize); }
+
+  void add(const model::Pick&) {
+    const PlaceId in = input(0);
+    const PlaceId indices = input(1);
+    const PlaceId out = make_output(true);
+    add_draft({in, indices}, out, [=](const auto& p) { return make_pick(p[in], p[indices], p[out]); });
+  }
+
+  void add(const model::ExpertLinear& linear) {
+    const gguf::Tensor& w = weight(linear.weight);
+    const PlaceId in = multiplied(w);
+    const PlaceId chosen = input(1);
+    const PlaceId out = make_output(false);
+    std::vector<float> biases;
+    if (linear.bias != model::kNoWeight) biases = decode_vector(weight(linear.bias));
+    add_draft({in, chosen}, out, [&k = kernels_, &linear, &w, biases, in, chosen, out, grain = grain()](const auto& p) {
+      return make_expert_linear(k, linear, w, biases, p[in], p[chosen], p[out], grain);
+    });
+  }
+
+  void add(const model::WeightedSum&) {
+    const PlaceId x = input(0);
+    const PlaceId weights = input(1);
+    const PlaceId out = make_output(false);
+    add_draft({x, weights}, out,
+              [=, grain = grain()](const auto& p) { return make_weighted_sum(p[x], p[weights], p[out], grain); });
+  }
+
+  void add(const model::SigmoidGate&) {
+    const PlaceId score = input(0);
+    const PlaceId x = input(1);
+    const PlaceId out = make_output(false);
+    add_draft({score, x}, out, [&k = kernels_, score, x, out, grain = grain()](const auto& p) {
+      return make_sigmoid_gate(k, p[score], p[x], p[out], grain);
+    });
+  }
+
+  template <typename Make>
+  void add_row_step(Make make) {
+    const PlaceId in = input(0);
+    const PlaceId out = make_output(true);
+    add_draft({in}, out, [=](const auto& p) { return make(p[in], p[out]); });
   }
 
   void add(const model::Scale& scale) { add_unary(make_scale, scale.factor); }
@@ -223,6 +270,16 @@ class Drafter {
     if (gathered >= 0) return gathered;
     const PlaceId out = make_place(RowSet::outputs, width(place), 0, true);
     return gathered = add_helper({place}, out, [place, out](const auto& p) { return make_gather(p[place], p[out]); });
+  }
+
+  /// The first input in the form that products with the weight read.
+  PlaceId multiplied(const gguf::Tensor& w) {
+    if (w.type->id >= kernels::kMaxTypes || kernels_.product[w.type->id] == nullptr) {
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("tensor {} is {}, a type that the fast engine cannot multiply", w.name, w.type->name),
+                  "run it with the oracle, or take the model in another quantization");
+    }
+    return w.type->is_quantized() ? quantized(input(0), w.type->block_values) : input(0);
   }
 
   PlaceId quantized(PlaceId place, std::size_t block_values) {
@@ -321,6 +378,7 @@ Program::Program(const model::Plan& plan, const kernels::Kernels& kernels) {
     step.row_set = draft.row_set;
     step.value = draft.value;
     if (draft.output >= 0) step.place = drafter.places()[static_cast<std::size_t>(draft.output)];
+    scratch_bytes_ = std::max(scratch_bytes_, step.step->scratch_bytes());
     steps.push_back(step.step.get());
     steps_.push_back(std::move(step));
   }

@@ -34,11 +34,14 @@ class Program {
   }
   /// Bytes that each region needs for one row.
   const std::vector<std::size_t>& region_row_bytes() const { return region_row_bytes_; }
+  /// The most that a step needs of Frame::scratch.
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   std::vector<ProgramStep> steps_;
   std::array<std::vector<std::uint8_t>, 3> barriers_;  // many rows; one output row; one row
   std::vector<std::size_t> region_row_bytes_;
+  std::size_t scratch_bytes_ = 0;
 };
 
 }  // namespace assay::engine::fast

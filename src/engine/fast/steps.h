@@ -46,6 +46,20 @@ std::unique_ptr<Step> make_scale(const Kernels& kernels, double factor, const Pl
 std::unique_ptr<Step> make_soft_cap(const Kernels& kernels, double cap, const Place& in, const Place& out,
                                     std::size_t grain);
 
+// Of a mixture of experts (expert_steps.cc), the first four by rows.
+
+std::unique_ptr<Step> make_softmax(const Kernels& kernels, const Place& in, const Place& out);
+std::unique_ptr<Step> make_top_k(const Place& in, const Place& out);
+std::unique_ptr<Step> make_pick(const Place& in, const Place& indices, const Place& out);
+std::unique_ptr<Step> make_normalize(const Place& in, const Place& out);
+/// As make_linear with the matrices of the experts in `chosen`; `biases` [experts, outputs] may be empty.
+std::unique_ptr<Step> make_expert_linear(const Kernels& kernels, const model::ExpertLinear& linear,
+                                         const gguf::Tensor& weight, std::vector<float> biases, const Place& x,
+                                         const Place& chosen, const Place& out, std::size_t grain);
+std::unique_ptr<Step> make_weighted_sum(const Place& x, const Place& weights, const Place& out, std::size_t grain);
+std::unique_ptr<Step> make_sigmoid_gate(const Kernels& kernels, const Place& score, const Place& x, const Place& out,
+                                        std::size_t grain);
+
 // Attention (attention_steps.cc).
 
 /// Appends the keys and values to the caches of their sequences. `region` stands for the layer's cache.

@@ -55,4 +55,14 @@ void run(const model::Add& add, const Call& call);
 void run(const model::Scale& scale, const Call& call);
 void run(const model::SoftCap& cap, const Call& call);
 
+// Of a mixture of experts (experts.cc).
+
+void run(const model::Softmax& softmax, const Call& call);
+void run(const model::TopK& top, const Call& call);
+void run(const model::Pick& pick, const Call& call);
+void run(const model::Normalize& normalize, const Call& call);
+void run(const model::ExpertLinear& linear, const Call& call);
+void run(const model::WeightedSum& sum, const Call& call);
+void run(const model::SigmoidGate& gate, const Call& call);
+
 }  // namespace assay::engine::oracle

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/oracle/experts.h"
 #include "quant/half.h"
 #include "quant/type.h"
 
@@ -81,15 +82,10 @@ float add_block(float acc, const quant::BlockIntegers& weights, std::size_t coun
   return weights.min[0] == 0 ? acc : acc - weights.dmin * static_cast<float>(weights.min[0]) * x.sum;
 }
 
-}  // namespace
-
-void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
-  const gguf::Tensor& matrix = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
-  const quant::Type& type = *matrix.type;
-  const std::size_t width = call.inputs[0].width;
-  const std::size_t count = type.block_values;
+/// This thread's rows of the first input, then waits for those of the others.
+void quantize_rows(const Call& call, std::size_t count, Q8Activations& x) {
   assert(count == 32 || count == 256);
-  const std::size_t blocks = width / count;
+  const std::size_t blocks = call.inputs[0].width / count;
   const auto [first, last] = call.team.share(call.rows);
   for (std::size_t i = first; i < last; ++i) {
     for (std::size_t block = 0; block < blocks; ++block) {
@@ -100,6 +96,16 @@ void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
     }
   }
   call.team.barrier();
+}
+
+}  // namespace
+
+void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
+  const gguf::Tensor& matrix = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
+  const quant::Type& type = *matrix.type;
+  const std::size_t count = type.block_values;
+  const std::size_t blocks = call.inputs[0].width / count;
+  quantize_rows(call, count, x);
 
   if (linear.bias != model::kNoWeight) {
     const gguf::Tensor& bias = *call.plan.weights[static_cast<std::size_t>(linear.bias)];
@@ -121,6 +127,40 @@ void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
     for (std::size_t i = 0; i < call.rows; ++i) {
       double& sum = call.output[i * call.width + r];
       sum = static_cast<float>(sum) + static_cast<float>(call.scratch[r]);
+    }
+  }
+}
+
+void run_q8(const model::ExpertLinear& linear, const Call& call, Q8Activations& x) {
+  const gguf::Tensor& matrices = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
+  const quant::Type& type = *matrices.type;
+  const std::size_t count = type.block_values;
+  quantize_rows(call, count, x);
+  const Slots slots(linear, call, call.inputs[0]);
+  const std::size_t blocks = slots.inputs() / count;
+  const std::size_t row_blocks = call.inputs[0].width / count;
+  const auto [begin, end] = call.team.share(linear.outputs);
+  slots.spoil_unnamed(begin, end);
+  for (std::size_t expert = 0; expert < linear.experts; ++expert) {
+    if (linear.bias != model::kNoWeight) {
+      const gguf::Tensor& biases = *call.plan.weights[static_cast<std::size_t>(linear.bias)];
+      call.kernels.exact[biases.type->id].decode(biases.row(expert).data(), linear.outputs, call.scratch);
+    }
+    for (std::size_t r = begin; r < end; ++r) {
+      if (!slots.of(expert, [&](const Slot& slot) { slot.out[r] = 0; })) break;
+      for (std::size_t block = 0; block < blocks; ++block) {
+        quant::BlockIntegers weights;
+        type.take_apart(matrices.row(expert * linear.outputs + r).data() + block * type.block_bytes, weights);
+        slots.of(expert, [&](const Slot& slot) {
+          const std::size_t at = slot.row * row_blocks + (slots.are_apart() ? slot.number * blocks : 0) + block;
+          slot.out[r] = add_block(static_cast<float>(slot.out[r]), weights, count, x.quants.data() + at * count,
+                                  {x.d[at], x.sums[at]});
+        });
+      }
+      if (linear.bias == model::kNoWeight) continue;
+      slots.of(expert, [&](const Slot& slot) {
+        slot.out[r] = static_cast<float>(slot.out[r]) + static_cast<float>(call.scratch[r]);
+      });
     }
   }
 }

@@ -15,7 +15,8 @@
 
 namespace assay::engine::oracle {
 
-/// For a linear step whose weight is quantized, in blocks of 32 or 256.
+/// For a linear step, of experts or not, whose weight is quantized, in blocks of 32 or 256.
 void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x);
+void run_q8(const model::ExpertLinear& linear, const Call& call, Q8Activations& x);
 
 }  // namespace assay::engine::oracle

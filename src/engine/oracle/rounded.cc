@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/math.h"
+#include "engine/oracle/experts.h"
 #include "engine/oracle/heads.h"
 #include "engine/oracle/q8.h"
 #include "quant/half.h"
@@ -50,7 +51,7 @@ template <float (*kInput)(float), float (*kResult)(float), float (*kSum)(float)>
 class Rounded {
  public:
   /// Makes the copies of the inputs; the team meets before it goes on.
-  Rounded(const Call& call, RoundedInputs& copies) : call_(call) {
+  Rounded(const Call& call, RoundedInputs& copies) : call_(call), given_(call) {
     const auto [begin, end] = call.team.share(call.rows);
     for (std::size_t k = 0; k < std::size(call.inputs) && call.inputs[k].data != nullptr; ++k) {
       const std::size_t width = call.inputs[k].width;
@@ -166,6 +167,74 @@ class Rounded {
     for_each_channel([&](std::size_t i, std::size_t c) { return soft_capped(at(call_.inputs[0].row(i), c), cap.cap); });
   }
 
+  void operator()(const model::Softmax& /*softmax*/) const {
+    const auto [begin, end] = call_.team.share(call_.rows);
+    for (std::size_t i = begin; i < end; ++i) {
+      const double* x = call_.inputs[0].row(i);
+      double* out = call_.output + i * call_.width;
+      const auto largest = static_cast<float>(*std::max_element(x, x + call_.width));
+      float sum = 0;
+      for (std::size_t c = 0; c < call_.width; ++c) {
+        out[c] = exp_f32(at(x, c) - largest);
+        sum = kSum(sum + at(out, c));
+      }
+      for (std::size_t c = 0; c < call_.width; ++c) put(i, c, at(out, c) / sum);
+    }
+  }
+
+  // Indices are no numbers to be rounded.
+  void operator()(const model::TopK& top) const { run(top, call_); }
+
+  void operator()(const model::Pick& /*pick*/) const {
+    for_each_channel([&](std::size_t i, std::size_t c) {
+      return static_cast<float>(picked(call_.inputs[0].row(i), call_.inputs[0].width, given_.inputs[1].row(i)[c]));
+    });
+  }
+
+  void operator()(const model::Normalize& /*normalize*/) const {
+    const auto [begin, end] = call_.team.share(call_.rows);
+    for (std::size_t i = begin; i < end; ++i) {
+      const double* x = call_.inputs[0].row(i);
+      float sum = 0;
+      for (std::size_t c = 0; c < call_.width; ++c) sum = kSum(sum + at(x, c));
+      for (std::size_t c = 0; c < call_.width; ++c) put(i, c, at(x, c) / sum);
+    }
+  }
+
+  void operator()(const model::ExpertLinear& linear) const {
+    const Slots slots(linear, given_, call_.inputs[0]);
+    const bool biased = linear.bias != model::kNoWeight;
+    const auto [begin, end] = call_.team.share(linear.outputs);
+    slots.spoil_unnamed(begin, end);
+    for (std::size_t expert = 0; expert < linear.experts; ++expert) {
+      if (!slots.of(expert, [](const Slot&) {})) continue;
+      if (biased) read_row(linear.bias, expert, call_.scratch);
+      for (std::size_t r = begin; r < end; ++r) {
+        read_row(linear.weight, expert * linear.outputs + r, call_.weights);
+        slots.of(expert, [&](const Slot& slot) {
+          const float sum = dot(call_.weights, slot.x, slots.inputs());
+          slot.out[r] = kResult(biased ? kSum(sum + at(call_.scratch, r)) : sum);
+        });
+      }
+    }
+  }
+
+  void operator()(const model::WeightedSum& /*sum*/) const {
+    for_each_channel([&](std::size_t i, std::size_t c) {
+      float sum = 0;
+      for (std::size_t slot = 0; slot < call_.inputs[1].width; ++slot) {
+        sum = kSum(sum + at(call_.inputs[1].row(i), slot) * at(call_.inputs[0].row(i), slot * call_.width + c));
+      }
+      return sum;
+    });
+  }
+
+  void operator()(const model::SigmoidGate& /*gate*/) const {
+    for_each_channel([&](std::size_t i, std::size_t c) {
+      return at(call_.inputs[1].row(i), c) / (1 + exp_f32(-at(call_.inputs[0].row(i), 0)));
+    });
+  }
+
  private:
   static float at(const double* values, std::size_t i) { return static_cast<float>(values[i]); }
   void put(std::size_t row, std::size_t channel, float value) const {
@@ -205,6 +274,7 @@ class Rounded {
   }
 
   Call call_;
+  const Call& given_;  ///< with the inputs as they were
 };
 
 using F32 = Rounded<same, same, same>;
@@ -224,10 +294,14 @@ void run_as_ggml(const model::Operation& operation, const Call& call, RoundedInp
   constexpr std::uint32_t kF16 = 1;
   constexpr std::uint32_t kBf16 = 30;
   const auto* linear = std::get_if<model::Linear>(&operation);
+  const auto* experts = std::get_if<model::ExpertLinear>(&operation);
+  const model::WeightId weight = linear != nullptr    ? linear->weight
+                                 : experts != nullptr ? experts->weight
+                                                      : model::kNoWeight;
   const quant::Type* type =
-      linear != nullptr ? call.plan.weights[static_cast<std::size_t>(linear->weight)]->type : nullptr;
+      weight != model::kNoWeight ? call.plan.weights[static_cast<std::size_t>(weight)]->type : nullptr;
   if (type != nullptr && type->is_quantized()) {
-    run_q8(*linear, call, inputs.q8);
+    linear != nullptr ? run_q8(*linear, call, inputs.q8) : run_q8(*experts, call, inputs.q8);
   } else if (type != nullptr && type->id == kF16) {
     run_in<F16Inputs>(operation, call, inputs);
   } else if (type != nullptr && type->id == kBf16) {

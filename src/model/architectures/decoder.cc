@@ -1,5 +1,6 @@
 #include "model/architectures/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -76,13 +77,57 @@ class Decoder {
 
   ValueId feed_forward_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
-    const std::size_t width = hp_.feed_forward_length;
     const ValueId normed = b_.rms_norm(blk + "ffn_norm", x, blk + "ffn_norm", hp_.norm_epsilon);
-    const ValueId gate = b_.linear(blk + "ffn_gate", normed, blk + "ffn_gate", width);
-    const ValueId up = b_.linear(blk + "ffn_up", normed, blk + "ffn_up", width);
-    const ValueId activated = b_.add_step(blk + "ffn_act", width, GatedActivation{variant_.activation}, {gate, up});
-    const ValueId out = b_.linear(blk + "ffn_out", activated, blk + "ffn_down", hp_.embedding_length);
+    const ValueId out = variant_.experts ? experts(blk, normed) : feed_forward(blk, normed);
     return added(blk + "out", x, out, blk + "ffn_post_norm", blk + "post_ffw_norm");
+  }
+
+  ValueId feed_forward(const std::string& blk, ValueId x) {
+    const std::size_t width = hp_.feed_forward_length;
+    const ValueId gate = b_.linear(blk + "ffn_gate", x, blk + "ffn_gate", width);
+    const ValueId up = b_.linear(blk + "ffn_up", x, blk + "ffn_up", width);
+    const ValueId activated = b_.add_step(blk + "ffn_act", width, GatedActivation{variant_.activation}, {gate, up});
+    return b_.linear(blk + "ffn_out", activated, blk + "ffn_down", hp_.embedding_length);
+  }
+
+  ValueId experts(const std::string& blk, ValueId x) {
+    const bool is_shared = variant_.experts->shared_expert_length > 0;
+    const ValueId chosen = chosen_experts(blk, x, is_shared ? "ffn_routed" : "ffn_out");
+    if (!is_shared) return chosen;
+    return b_.add(blk + "ffn_out", chosen, shared_expert(blk, x));
+  }
+
+  ValueId chosen_experts(const std::string& blk, ValueId x, const std::string& tap) {
+    const std::size_t count = hp_.expert_count;
+    const std::size_t used = hp_.expert_used_count;
+    const std::size_t width = variant_.experts->length;
+    const ValueId router = b_.linear(blk + "ffn_router", x, blk + "ffn_gate_inp", count);
+    const ValueId probs = b_.add_step(blk + "ffn_router_probs", count, Softmax{}, {router});
+    const ValueId chosen = b_.add_step(blk + "ffn_experts", used, TopK{}, {probs});
+    ValueId weights = b_.add_step(blk + "ffn_weights", used, Pick{}, {probs, chosen});
+    if (variant_.experts->are_weights_normalised) {
+      weights = b_.add_step(blk + "ffn_weights_norm", used, Normalize{}, {weights});
+    }
+    const auto linear = [&](const char* name, ValueId from, const char* tensor, std::size_t in, std::size_t out) {
+      return b_.expert_linear(blk + name, from, chosen, blk + tensor, in, out, count);
+    };
+    const ValueId gate = linear("ffn_expert_gate", x, "ffn_gate_exps", hp_.embedding_length, width);
+    const ValueId up = linear("ffn_expert_up", x, "ffn_up_exps", hp_.embedding_length, width);
+    const ValueId activated =
+        b_.add_step(blk + "ffn_expert_act", used * width, GatedActivation{variant_.activation}, {gate, up});
+    const ValueId outs = linear("ffn_expert_out", activated, "ffn_down_exps", width, hp_.embedding_length);
+    return b_.add_step(blk + tap, hp_.embedding_length, WeightedSum{}, {outs, weights});
+  }
+
+  ValueId shared_expert(const std::string& blk, ValueId x) {
+    const std::size_t width = variant_.experts->shared_expert_length;
+    const ValueId router = b_.linear(blk + "ffn_shared_router", x, blk + "ffn_gate_inp_shexp", 1);
+    const ValueId gate = b_.linear(blk + "ffn_shared_gate", x, blk + "ffn_gate_shexp", width);
+    const ValueId up = b_.linear(blk + "ffn_shared_up", x, blk + "ffn_up_shexp", width);
+    const ValueId activated =
+        b_.add_step(blk + "ffn_shared_act", width, GatedActivation{variant_.activation}, {gate, up});
+    const ValueId out = b_.linear(blk + "ffn_shared_out", activated, blk + "ffn_down_shexp", hp_.embedding_length);
+    return b_.add_step(blk + "ffn_shared_gated", hp_.embedding_length, SigmoidGate{}, {router, out});
   }
 
   /// The stream with what a part gives it.
@@ -100,12 +145,27 @@ class Decoder {
 
 }  // namespace
 
+std::size_t length_of_experts(const HyperParameters& hp) {
+  return hp.expert_feed_forward_length.value_or(hp.feed_forward_length /
+                                                std::max<std::size_t>(1, hp.expert_used_count));
+}
+
 void build_decoder(const HyperParameters& hp, const DecoderVariant& variant, PlanBuilder& builder) {
-  if (hp.expert_count > 0) {
+  if (hp.expert_count > 0 && !variant.experts) {
     throw Error(ErrorKind::unsupported,
                 fmt::format("{}: a mixture of {} experts ({}.expert_count), which is not supported", hp.source,
                             hp.expert_count, hp.architecture),
                 "Take a dense model of the same family.");
+  }
+  if (hp.expert_count == 0 && variant.experts) {
+    throw Error(ErrorKind::input, fmt::format("{}: {}.expert_count is missing or 0", hp.source, hp.architecture),
+                "The file is damaged or was converted wrongly; convert it again or get another copy.");
+  }
+  if (variant.experts && builder.has("blk.0.ffn_gate.0.weight")) {
+    throw Error(
+        ErrorKind::unsupported,
+        fmt::format("{}: blk.0.ffn_gate.0.weight: a tensor for every expert, as files had until 2024", hp.source),
+        "Take a newer file of the model: it has one tensor for all experts, blk.0.ffn_gate_exps.weight.");
   }
   Decoder(hp, variant, builder).build();
 }

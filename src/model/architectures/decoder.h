@@ -4,9 +4,13 @@
 //
 // Per block: x += Wo attention(rope(Wq n), rope(Wk n), Wv n) with n = norm(x), then x += Wdown(f(Wgate m) * Wup m) with
 // m = norm(x). The head is output.weight, or the embedding table when that is absent. Any projection may have a bias.
+//
+// With experts (Jiang et al. 2024, arXiv 2401.04088) the second part is x += sum_e w_e Wdown_e(f(Wgate_e m) * Wup_e m)
+// over the experts e of largest p = softmax(Wrouter m), with w = p, perhaps divided by their sum.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "model/hyper_parameters.h"
@@ -14,6 +18,13 @@
 #include "model/plan_builder.h"
 
 namespace assay::model {
+
+/// A mixture of experts in the place of the feed-forward part.
+struct ExpertsVariant {
+  std::size_t length;                    ///< width of an expert
+  bool are_weights_normalised = false;   ///< the weights of a token's experts add up to 1
+  std::size_t shared_expert_length = 0;  ///< width of one more expert, which all tokens use behind a gate; 0: none
+};
 
 struct DecoderVariant {
   RopePairing pairing = RopePairing::halves;
@@ -26,9 +37,17 @@ struct DecoderVariant {
   double attention_soft_cap = 0;     ///< 0: none
   double final_soft_cap = 0;         ///< 0: none
   std::vector<std::size_t> windows;  ///< of the blocks' attention, 0: all positions; empty: all of them 0
+  std::optional<ExpertsVariant> experts;
 };
 
-/// Adds all steps. Throws Error{unsupported} for a mixture of experts.
+/// The keys of mixtures of experts that say how wide these are.
+inline constexpr OwnKey kExpertLength = {"expert_feed_forward_length", OwnKey::Kind::count};
+inline constexpr OwnKey kSharedExpertLength = {"expert_shared_feed_forward_length", OwnKey::Kind::count};
+
+/// What kExpertLength says; where it is absent, an equal part of feed_forward_length for each expert used.
+std::size_t length_of_experts(const HyperParameters& hyper_parameters);
+
+/// Adds all steps. Throws Error{unsupported} for experts where the variant has none, Error{input} for the reverse.
 void build_decoder(const HyperParameters& hyper_parameters, const DecoderVariant& variant, PlanBuilder& builder);
 
 }  // namespace assay::model

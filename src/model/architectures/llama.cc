@@ -1,5 +1,5 @@
-// Llama and what is built like it under the same name: TinyLlama, Mistral, SmolLM. Converters permute q and k so that
-// rotary pairs are neighbours.
+// Llama and what is built like it under the same name: TinyLlama, Mistral, SmolLM, Mixtral with its experts. Converters
+// permute q and k so that rotary pairs are neighbours.
 #include "model/architectures/architecture.h"
 #include "model/architectures/decoder.h"
 
@@ -9,6 +9,8 @@ namespace {
 void build(const HyperParameters& hp, PlanBuilder& b) {
   DecoderVariant variant;
   variant.pairing = RopePairing::neighbours;
+  if (hp.expert_count > 0)
+    variant.experts = ExpertsVariant{.length = hp.feed_forward_length, .are_weights_normalised = true};
   build_decoder(hp, variant, b);
 }
 

@@ -38,6 +38,15 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
     bool operator()(const model::Add&) const { return ggml == "ADD"; }
     bool operator()(const model::Scale&) const { return ggml == "SCALE"; }
     bool operator()(const model::SoftCap&) const { return ggml == "SCALE"; }
+    bool operator()(const model::Softmax&) const { return ggml == "SOFT_MAX"; }
+    bool operator()(const model::TopK&) const { return ggml == "VIEW" || ggml == "TOP_K"; }
+    bool operator()(const model::Pick&) const { return ggml == "GET_ROWS"; }
+    bool operator()(const model::Normalize&) const { return ggml == "DIV"; }
+    bool operator()(const model::ExpertLinear& linear) const {
+      return ggml == (linear.bias == model::kNoWeight ? "MUL_MAT_ID" : "ADD_ID");
+    }
+    bool operator()(const model::WeightedSum&) const { return ggml == "ADD" || ggml == "CONT"; }
+    bool operator()(const model::SigmoidGate&) const { return ggml == "MUL"; }
   };
   return std::visit(Judge{ggml}, operation);
 }
@@ -122,6 +131,10 @@ class TapReader {
   static WeightUse weight_use(const model::Operation& operation) {
     if (const auto* embed = std::get_if<model::Embed>(&operation)) return {"GET_ROWS", 0, embed->table};
     if (const auto* norm = std::get_if<model::RmsNorm>(&operation)) return {"MUL", 1, norm->weight};
+    if (const auto* experts = std::get_if<model::ExpertLinear>(&operation)) {
+      if (experts->bias != model::kNoWeight) return {"ADD_ID", 1, experts->bias};
+      return {"MUL_MAT", 0, experts->weight};
+    }
     const auto* linear = std::get_if<model::Linear>(&operation);
     if (linear == nullptr) return {{}, 0, model::kNoWeight};
     if (linear->bias != model::kNoWeight) return {"ADD", 1, linear->bias};
