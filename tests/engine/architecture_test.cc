@@ -1,6 +1,9 @@
 // The promises of the fast engine for architectures other than that of the model in fast_test.cc: norms of heads,
 // rotary halves, windows that end inside a piece, soft caps in the place of what they cap.
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -27,12 +30,17 @@ const test::Tokens kTokens = {1, 7, 49, 3, 3, 20, 0, 31, 12, 44, 5};
 
 LoadedModel load(const std::string& architecture) {
   TinyModel tiny;
-  if (architecture != "llama") tiny.become(architecture);
+  if (architecture == "mixtral") {
+    tiny.add_experts();
+  } else if (architecture != "llama") {
+    tiny.become(architecture);
+  }
   return LoadedModel(tiny);
 }
 
 class EveryArchitecture : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Fast, EveryArchitecture, ::testing::Values("llama", "qwen2", "qwen3", "gemma2"),
+INSTANTIATE_TEST_SUITE_P(Fast, EveryArchitecture,
+                         ::testing::Values("llama", "qwen2", "qwen3", "gemma2", "mixtral", "qwen2moe", "qwen3moe"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST_P(EveryArchitecture, SameBitsForAnyThreadsAndPieces) {
@@ -151,6 +159,53 @@ TEST(Gelu, BothFormsInEveryArithmetic) {
       for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = gelu(expected[i]) * up[i];
       EXPECT_LT(relative_error(values.at("blk.0.ffn_act"), expected), bound);
     }
+  }
+}
+
+/// Writes what no router says in the place of two tokens' experts.
+class Garbler final : public Observer {
+ public:
+  bool wants(const model::Value& value) const override { return value.tap == "blk.0.ffn_experts"; }
+  void observe(const model::Value&, const TapRows& rows) override {
+    const std::array<double, 4> garbage = {1.5, -1, std::numeric_limits<double>::quiet_NaN(), 5};
+    for (std::size_t i = 0; i < garbage.size(); ++i) {
+      if (rows.f32 != nullptr) rows.f32[2 * rows.width + i] = static_cast<float>(garbage[i]);
+      if (rows.f64 != nullptr) rows.f64[2 * rows.width + i] = garbage[i];
+    }
+  }
+};
+
+TEST(Experts, IndicesThatNameNoneGiveNaN) {
+  const LoadedModel model = load("mixtral");
+  for (const auto& [name, policy] : {std::pair("fast", ""), {"oracle", "default=f64"}, {"oracle", "default=f32"}}) {
+    EngineOptions options = with(2);
+    if (std::string(name) == "oracle") options.precision = PrecisionPolicy::parse(policy);
+    const auto engine = make_engine(name, model->plan, options);
+    const SequenceId sequence = engine->add_sequence();
+    std::vector<TokenInput> batch;
+    for (const std::int32_t token : kTokens) batch.push_back({token, sequence, true});
+    Garbler garbler;
+    engine->evaluate(batch, &garbler);
+    const Rows logits = engine->logits();
+    for (std::size_t row = 0; row < logits.count; ++row) {
+      // Later tokens attend to what the second block makes of those two.
+      EXPECT_EQ(std::isnan(logits.at(row, 0)), row >= 2) << name << ", token " << row;
+    }
+  }
+}
+
+TEST(Experts, OfEqualScoresTheLowestIndexIsChosen) {
+  TinyModel tiny;
+  tiny.add_experts();
+  std::vector<float>& router = tiny.tensors["blk.0.ffn_gate_inp.weight"].values;
+  std::fill(router.begin(), router.end(), 0.0F);
+  const LoadedModel model(tiny);
+  for (const char* engine : {"oracle", "fast"}) {
+    const auto values = values_of(model->plan, engine);
+    const std::vector<double>& chosen = values.at("blk.0.ffn_experts");
+    for (std::size_t i = 0; i < chosen.size(); ++i) EXPECT_EQ(chosen[i], static_cast<double>(i % 2)) << engine;
+    EXPECT_NEAR(values.at("blk.0.ffn_weights")[0], 0.2, 1e-7);
+    EXPECT_NEAR(values.at("blk.0.ffn_weights_norm")[1], 0.5, 1e-7);
   }
 }
 

@@ -49,6 +49,17 @@ TEST(Cost, AWindowBoundsWhatIsSeen) {
   EXPECT_EQ(token_cost(loaded->plan, 9, true).cache_values, (10U + 3) * 2 * 12);
 }
 
+TEST(Cost, OfExpertsOnlyTheUsedOnesCount) {
+  TinyModel tiny;
+  tiny.add_experts();
+  const LoadedModel loaded(tiny);
+  constexpr std::uint64_t kAttention = 24 * 24 + 2 * 12 * 24 + 24 * 24;
+  constexpr std::uint64_t kUsed = 24 * 5 + 2 * 3 * 24 * 16;  // the router, two of five experts
+  const TokenCost first = token_cost(loaded->plan, 0, true);
+  EXPECT_EQ(first.weight_bytes, kFloatBytes * (2 * (kAttention + kUsed + 2 * 24) + 24 + kHead + 24));
+  EXPECT_EQ(first.float_products, 2 * (kAttention + kUsed) + kHead + 2U * 2 * 24);
+}
+
 TEST(Cost, QuantizedWeightsAreCountedApart) {
   TinyModel tiny;
   tiny.keys["llama.feed_forward_length"] = 32U;

@@ -194,6 +194,20 @@ TEST(HyperParameters, RefusesKeysOfAnotherKind) {
   EXPECT_NE(error_with("llama.rope.scaling.type", 7U), "");
 }
 
+TEST(HyperParameters, NoMoreExpertsAreUsedThanThereAre) {
+  TinyModel tiny;
+  tiny.keys["llama.expert_count"] = 0U;
+  tiny.keys["llama.expert_used_count"] = 0U;
+  EXPECT_EQ(read(tiny).expert_count, 0U);
+  tiny.keys["llama.expert_count"] = 4U;
+  EXPECT_THROW(read(tiny), Error);
+  tiny.keys["llama.expert_used_count"] = 5U;
+  EXPECT_THROW(read(tiny), Error);
+  tiny.keys["llama.expert_used_count"] = 4U;
+  EXPECT_EQ(read(tiny).expert_used_count, 4U);
+  EXPECT_NE(error_with("llama.expert_count", 70000U), "");
+}
+
 TEST(HyperParameters, RefusesWhatOtherLayersWouldNeed) {
   EXPECT_NE(error_with("llama.attention.value_length", 12U, ErrorKind::unsupported), "");
   EXPECT_EQ(error_with("llama.rope.scaling.type", std::string("longrope"), ErrorKind::unsupported),

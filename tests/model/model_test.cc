@@ -121,12 +121,37 @@ TEST(Model, RefusesOtherArchitectures) {
   TinyModel tiny;
   tiny.keys["general.architecture"] = std::string("mam\nba");
   EXPECT_EQ(error_of(tiny, ErrorKind::unsupported),
-            "tiny.gguf: unknown architecture 'mam\\nba'; known: gemma2, llama, qwen2, qwen3");
+            "tiny.gguf: unknown architecture 'mam\\nba'; known: gemma2, llama, qwen2, qwen2moe, qwen3, qwen3moe");
   tiny.keys["general.architecture"] = std::string();
   EXPECT_EQ(error_of(tiny), "tiny.gguf: general.architecture is missing");
-  tiny = {};
-  tiny.keys["llama.expert_count"] = 8U;
+}
+
+TEST(Model, RefusesExpertsWhereItHasNoneOfTheirKind) {
+  TinyModel tiny;
+  tiny.become("gemma2");
+  tiny.keys["gemma2.expert_count"] = 8U;
+  tiny.keys["gemma2.expert_used_count"] = 2U;
   EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("8 experts"), std::string::npos);
+  tiny = {};
+  tiny.become("qwen3moe");
+  tiny.keys.erase("qwen3moe.expert_count");
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: qwen3moe.expert_count is missing or 0");
+  tiny = {};
+  tiny.add_experts();
+  tiny.add("blk.0.ffn_gate.0.weight", {24, 16}, 1);
+  EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("a tensor for every expert"), std::string::npos);
+  tiny.tensors.erase("blk.0.ffn_gate.0.weight");
+  tiny.add("blk.0.ffn_up_exps.weight", {24, 5, 16}, 1);
+  EXPECT_NE(error_of(tiny).find("blk.0.ffn_up_exps.weight has shape [24, 5, 16]"), std::string::npos);
+}
+
+TEST(Model, WidthsOfExpertsMayBeLeftToTheReader) {
+  TinyModel tiny;
+  tiny.become("qwen3moe");
+  EXPECT_EQ(std::get<ExpertLinear>(step_of(LoadedModel(tiny)->plan, "blk.1.ffn_expert_up").operation).outputs, 16U);
+  tiny.keys["qwen3moe.expert_feed_forward_length"] = 16U;
+  tiny.keys["qwen3moe.feed_forward_length"] = 99U;
+  EXPECT_EQ(error_of(tiny), "");
 }
 
 TEST(Model, Qwen2NeedsItsBiases) {

@@ -58,7 +58,23 @@ class TinyModel {
     add("output.weight", {24, 50}, 0.4F);
   }
 
-  /// The same shapes in qwen2, qwen3 or gemma2, with the tensors that these ask for. Gemma's window is 3 positions.
+  /// 5 experts of 16 channels, of which a token uses 2, in the place of the feed-forward part.
+  void add_experts() {
+    const std::string prefix = std::get<std::string>(keys["general.architecture"]) + ".";
+    keys[prefix + "expert_count"] = 5U;
+    keys[prefix + "expert_used_count"] = 2U;
+    keys[prefix + "feed_forward_length"] = 16U;
+    for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
+      add(blk + "ffn_gate_inp.weight", {24, 5}, 0.4F);
+      for (const char* dense : {"ffn_gate", "ffn_up", "ffn_down"}) tensors.erase(blk + dense + ".weight");
+      add(blk + "ffn_gate_exps.weight", {24, 16, 5}, 0.4F);
+      add(blk + "ffn_up_exps.weight", {24, 16, 5}, 0.4F);
+      add(blk + "ffn_down_exps.weight", {16, 24, 5}, 0.4F);
+    }
+  }
+
+  /// The same shapes in another architecture, with the tensors that it asks for; those with experts get them, and
+  /// qwen2moe one of 20 channels for all tokens. Gemma's window is 3 positions.
   void become(const std::string& architecture) {
     std::map<std::string, KeyValue> renamed;
     for (auto& [key, value] : keys) {
@@ -67,11 +83,11 @@ class TinyModel {
     keys = std::move(renamed);
     keys["general.architecture"] = architecture;
     for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
-      if (architecture == "qwen2") {
+      if (architecture.starts_with("qwen2")) {
         add(blk + "attn_q.bias", {24}, 0.4F);
         add(blk + "attn_k.bias", {12}, 0.4F);
         add(blk + "attn_v.bias", {12}, 0.4F);
-      } else if (architecture == "qwen3") {
+      } else if (architecture.starts_with("qwen3")) {
         add(blk + "attn_q_norm.weight", {6}, 1);
         add(blk + "attn_k_norm.weight", {6}, 1);
       } else {
@@ -79,6 +95,18 @@ class TinyModel {
         add(blk + "post_ffw_norm.weight", {24}, 1);
       }
     }
+    if (architecture.ends_with("moe")) add_experts();
+    if (architecture == "qwen2moe") {
+      keys["qwen2moe.expert_feed_forward_length"] = 16U;
+      keys["qwen2moe.expert_shared_feed_forward_length"] = 20U;
+      for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
+        add(blk + "ffn_gate_inp_shexp.weight", {24, 1}, 0.4F);
+        add(blk + "ffn_gate_shexp.weight", {24, 20}, 0.4F);
+        add(blk + "ffn_up_shexp.weight", {24, 20}, 0.4F);
+        add(blk + "ffn_down_shexp.weight", {20, 24}, 0.4F);
+      }
+    }
+    if (architecture == "qwen3moe") keys["qwen3moe.feed_forward_length"] = 32U;  // of the two that are used
     if (architecture != "gemma2") return;
     keys["gemma2.attention.sliding_window"] = 3U;
     keys["gemma2.attn_logit_softcapping"] = 2.0F;

@@ -146,8 +146,9 @@ class Decoder {
 }  // namespace
 
 std::size_t length_of_experts(const HyperParameters& hp) {
-  return hp.expert_feed_forward_length.value_or(hp.feed_forward_length /
-                                                std::max<std::size_t>(1, hp.expert_used_count));
+  const auto length = hp.find(kExpertLength.name);
+  return length ? static_cast<std::size_t>(*length)
+                : hp.feed_forward_length / std::max<std::size_t>(1, hp.expert_used_count);
 }
 
 void build_decoder(const HyperParameters& hp, const DecoderVariant& variant, PlanBuilder& builder) {
