@@ -5,13 +5,21 @@
 
 namespace assay::tokenizer {
 
+namespace {
+
+bool is_ascii_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+}  // namespace
+
 SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
   for (std::size_t id = 0; id < vocabulary.size(); ++id) {
     const auto token = static_cast<Token>(id);
     const TokenKind kind = vocabulary.kind(token);
     const bool always = kind == TokenKind::user_defined;
     if (!always && kind != TokenKind::control && kind != TokenKind::unknown) continue;
-    if (!vocabulary.text(token).empty()) specials_.push_back({vocabulary.text(token), token, always});
+    const std::string_view text = vocabulary.text(token);
+    const bool keeps = text == "<unk>" || text == "<s>" || text == "<|endoftext|>";
+    if (!text.empty()) specials_.push_back({text, token, always, vocabulary.strips_behind_special && !keeps});
   }
   // Stable and unique: of equal texts the lowest id stays.
   std::stable_sort(specials_.begin(), specials_.end(),
@@ -44,7 +52,7 @@ std::vector<std::size_t> SpecialTokens::occurring(std::string_view text, bool pa
 std::vector<Fragment> SpecialTokens::partition(std::string_view text, bool parse_special) const {
   struct Place {
     std::size_t begin, end;
-    Token token;
+    const Special* special;
   };
   std::vector<Place> places;
   const std::vector<std::size_t> found = occurring(text, parse_special);
@@ -59,7 +67,7 @@ std::vector<Fragment> SpecialTokens::partition(std::string_view text, bool parse
       if (free) {
         std::fill(taken.begin() + static_cast<std::ptrdiff_t>(at), taken.begin() + static_cast<std::ptrdiff_t>(end),
                   true);
-        places.push_back({at, end, special.token});
+        places.push_back({at, end, &special});
       }
       at = text.find(special.text, free ? end : at + 1);
     }
@@ -70,8 +78,9 @@ std::vector<Fragment> SpecialTokens::partition(std::string_view text, bool parse
   std::size_t done = 0;
   for (const Place& place : places) {
     if (place.begin > done) fragments.push_back({text.substr(done, place.begin - done), std::nullopt});
-    fragments.push_back({text.substr(place.begin, place.end - place.begin), place.token});
-    done = place.end;
+    fragments.push_back({text.substr(place.begin, place.end - place.begin), place.special->token});
+    done = std::max(done, place.end);
+    while (place.special->strips && done < text.size() && is_ascii_space(text[done])) ++done;
   }
   if (done < text.size()) fragments.push_back({text.substr(done), std::nullopt});
   return fragments;

@@ -32,6 +32,7 @@ class SpecialTokens {
     std::string_view text;
     Token token;
     bool always;  ///< user-defined
+    bool strips;  ///< the white space behind it
   };
   /// Indexes into specials_ of those that occur in the text, longest first.
   std::vector<std::size_t> occurring(std::string_view text, bool parse_special) const;

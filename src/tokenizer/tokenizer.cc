@@ -7,6 +7,7 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/spm.h"
 #include "tokenizer/unigram.h"
+#include "tokenizer/wordpiece.h"
 
 namespace assay::tokenizer {
 namespace {
@@ -18,14 +19,16 @@ struct Model {
 constexpr Model kModels[] = {{"llama", make_spm_tokenizer},
                              {"gpt2", make_bpe_tokenizer},
                              {"gemma4", make_bpe_tokenizer},
-                             {"t5", make_unigram_tokenizer}};
+                             {"t5", make_unigram_tokenizer},
+                             {"bert", make_wordpiece_tokenizer}};
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const gguf::File& file) {
   const std::optional<std::string_view> name = file.get_string("tokenizer.ggml.model");
-  if (!name) {
-    throw Error(ErrorKind::input, fmt::format("{}: tokenizer.ggml.model is absent", file.name()),
+  if (!name || name == "none" || name == "no_vocab") {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: tokenizer.ggml.model is {}", file.name(), name ? printable(*name) : "absent"),
                 "this file carries no vocabulary; use one that does");
   }
   std::string known;

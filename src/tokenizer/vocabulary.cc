@@ -53,6 +53,9 @@ constexpr WellKnown kWellKnown[] = {
     {"<REPO>", true},
     {"<reponame>", true},
     {"<|file_sep|>", true},
+    {"<turn|>", true},
+    {"<|tool_response>", true},
+    {"[e~[", true},
     {"<|fim_prefix|>", false},
     {"<fim-prefix>", false},
     {"<fim_prefix>", false},
@@ -70,6 +73,12 @@ constexpr WellKnown kWellKnown[] = {
     {"<fim_middle>", false},
     {"<\uFF5Cfim\u2581end\uFF5C>", false},
     {"<MID>", false},
+    {"<|code_prefix|>", false},
+    {"<|prefix|>", false},
+    {"<|code_suffix|>", false},
+    {"<|suffix|>", false},
+    {"<|code_middle|>", false},
+    {"<|middle|>", false},
     {"\u2581<MID>", false},
 };
 
@@ -95,15 +104,23 @@ std::optional<unsigned char> parse_byte_token(std::string_view text) {
   return static_cast<unsigned char>(high * 16 + low);
 }
 
+bool is_phi3(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower.find("phi-3") != std::string::npos || lower.find("phi3") != std::string::npos;
+}
+
 }  // namespace
 
 Vocabulary::Vocabulary(const gguf::File& file, const VocabularyDefaults& defaults) : file_name_(file.name()) {
   pre_tokenizer = file.get_string("tokenizer.ggml.pre").value_or("");
+  strips_behind_special = is_phi3(file.get_string("general.name").value_or(""));
   read_tokens(file);
   read_kinds(file);
   find_byte_tokens();
   mark_well_known_tokens();
   read_special_ids(file, defaults);
+  except_some_tokens();
 }
 
 void Vocabulary::read_tokens(const gguf::File& file) {
@@ -168,14 +185,24 @@ void Vocabulary::mark_well_known_tokens() {
     kinds_[static_cast<std::size_t>(*token)] = TokenKind::control;
     if (known.ends_generation) ends_generation[static_cast<std::size_t>(*token)] = true;
   }
-  // In vocabularies with channels, "<|end|>" closes a message and not the answer.
+}
+
+void Vocabulary::except_some_tokens() {
   const auto has = [&](std::string_view name) { return find(name).has_value(); };
-  const std::optional<Token> end = find("<|end|>");
+  const auto becomes = [&](std::string_view name, TokenKind its_kind) {
+    const std::optional<Token> token = find(name);
+    if (!token) return;
+    ends_generation[static_cast<std::size_t>(*token)] = false;
+    kinds_[static_cast<std::size_t>(*token)] = its_kind;
+  };
+  // In vocabularies with channels, "<|end|>" closes a message and not the answer, and their marks are part of it.
   const bool has_call = has("<|call|>") || has("<|calls|>");
-  if (end && has_call && (has("<|return|>") || has("<|flush|>"))) {
-    ends_generation[static_cast<std::size_t>(*end)] = false;
-    kinds_[static_cast<std::size_t>(*end)] = TokenKind::user_defined;
+  if (has_call && (has("<|return|>") || has("<|flush|>"))) becomes("<|end|>", TokenKind::user_defined);
+  for (const std::string_view mark : {"<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}) {
+    if (const auto token = find(mark)) kinds_[static_cast<std::size_t>(*token)] = TokenKind::user_defined;
   }
+  // Gemma 4 writes "</s>" as text.
+  if (has("<|tool_response>")) becomes("</s>", TokenKind::normal);
 }
 
 void Vocabulary::read_special_ids(const gguf::File& file, const VocabularyDefaults& defaults) {

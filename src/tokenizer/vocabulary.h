@@ -59,6 +59,9 @@ class Vocabulary {
   bool add_space_prefix = false;
   std::vector<bool> ends_generation;  ///< by id
   std::string_view pre_tokenizer;     ///< tokenizer.ggml.pre, empty where it is absent
+  /// Spaces and line ends behind special tokens vanish. Files do not say so: llama.cpp goes by the name of Phi-3, whose
+  /// tokenizer.json has it ("rstrip"), and its chat template puts a line end behind each.
+  bool strips_behind_special = false;
 
  private:
   void read_tokens(const gguf::File& file);
@@ -66,6 +69,7 @@ class Vocabulary {
   void read_special_ids(const gguf::File& file, const VocabularyDefaults& defaults);
   void find_byte_tokens();
   void mark_well_known_tokens();
+  void except_some_tokens();
 
   std::string file_name_;
   std::vector<std::string_view> tokens_;

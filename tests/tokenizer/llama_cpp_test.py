@@ -50,6 +50,39 @@ def test_vocabulary(name, tmp_path):
     compare(path, vocab, texts, add_special=True, parse_special=True)
 
 
+WELL_KNOWN = ["<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<end_of_turn>", "<EOT>", "[EOT]",
+              "<|endoftext|>", "<|end_of_text|>", "[EOS]", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<|fim_pad|>",
+              "<|fim_repo|>", "<|file_sep|>", "<|fim_prefix|>", "<|fim_middle|>", "<|channel|>", "<|message|>", "<|start|>",
+              "<|constrain|>", "unused"]
+
+
+@pytest.mark.parametrize("left_out", [[], ["<|return|>", "<|flush|>"], ["<|tool_response>"], ["<|call|>"]])
+def test_well_known_names(left_out, tmp_path):
+    """Names that files forget to mark: what ends an answer, what is a control token, what is shown."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)),
+              *(name for name in WELL_KNOWN if name not in left_out)]
+    path = peers.write_vocabulary(tmp_path / "bare.gguf", "llama", tokens=tokens, scores=[0.0] * len(tokens),
+                                  token_type=[2, 3, 3] + [6] * 256 + [1] * (len(tokens) - 259))
+    _model, vocab = peers.llama_cpp(peers.with_tiny_model(path, tmp_path / "full.gguf"))
+    answer = described(path)
+    assert [tokens[token] for token in answer["ends"]] == [text for token, text in enumerate(tokens) if vocab.is_eog(token)]
+    assert [tokens[token] for token in answer["control"]] == [text for token, text in enumerate(tokens) if vocab.is_control(token)]
+    text = "a<|end|>b<|channel|>c</s>"
+    assert peers.encode(path, [text])[0]["ids"] == list(vocab.tokenize(text, False, False))
+
+
+def test_phi3_strips_behind_special_tokens(tmp_path):
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "<|endoftext|>", "<|user|>", "<|end|>", "\u2581"]
+    path = peers.write_vocabulary(tmp_path / "bare.gguf", "llama", tokens=tokens, scores=[0.0] * len(tokens),
+                                  token_type=[2, 3, 3] + [6] * 256 + [3, 3, 3, 1])
+    full = peers.with_tiny_model(path, tmp_path / "full.gguf")
+    peers.with_pairs(full, full, [peers.string_pair("general.name", "Phi-3.5-mini")])
+    _model, vocab = peers.llama_cpp(full)
+    texts = ["<|user|>\n a<|end|>\n<|endoftext|>\nb<s> c</s>\t d <unk> e", "<|end|> \n\v", "<|end|>\n<|user|> <|end|>x"]
+    compare(full, vocab, texts, add_special=True, parse_special=True)
+    compare(full, vocab, texts, add_special=True, parse_special=False)
+
+
 @pytest.mark.parametrize("name", ["kingjames", "smollm2"])
 def test_long_text(name):
     text = peers.data("text", "tinyshakespeare.txt").read_text()

@@ -44,6 +44,18 @@ TEST(SpecialTokens, TextBetweenThemIsItsOwnText) {
   EXPECT_EQ(texts(*tokenizer, tokenizer->encode("ab|a|b||", kPlain)), (Strings{"ab", "|", "a", "|", "b", "|", "|"}));
 }
 
+TEST(SpecialTokens, Phi3LosesTheSpaceBehindThem) {
+  MadeVocabulary made = made_bpe({});
+  for (const char* text : {"<s>", "<|end|>", "<|user|>"}) made.add(text, TokenKind::control);
+  const char* text = "<s>\na<|end|> \n\t<|user|>\n";
+  MadeTokenizer other(made.writer());
+  EXPECT_EQ(other->encode(text, kParsed).size(), 9U);
+  gguf::Writer writer = made.writer();
+  writer.add_string("general.name", "my Phi-3.5 Mini");
+  MadeTokenizer phi(writer);
+  EXPECT_EQ(texts(*phi, phi->encode(text, kParsed)), (Strings{"<s>", "\u010A", "a", "<|end|>", "<|user|>"}));
+}
+
 std::vector<std::string> stream(const Tokenizer& tokenizer, const std::vector<Token>& ids, bool render = true) {
   StreamDecoder decoder(tokenizer, render);
   std::vector<std::string> chunks;

@@ -34,7 +34,9 @@ TEST(Vocabulary, AbsentOrEmptyTokens) {
 
 TEST(Vocabulary, UnknownModelListsTheKnown) {
   expect_error(MadeVocabulary{.model = "rwkv", .tokens = {"a"}}.writer(), ErrorKind::unsupported,
-               {"made.gguf", "rwkv", "llama", "gpt2"});
+               {"made.gguf", "rwkv", "llama", "gpt2", "t5", "bert"});
+  expect_error(MadeVocabulary{.model = "plamo2", .tokens = {"a"}}.writer(), ErrorKind::unsupported, {"plamo2"});
+  expect_error(MadeVocabulary{.model = "no_vocab", .tokens = {}}.writer(), ErrorKind::input, {"no_vocab"});
 }
 
 /// A "t5" vocabulary with a compiled normalisation of these bytes.
