@@ -1,8 +1,10 @@
-// Matrix products of every type and instruction set, on one thread, beside a plain read of memory.
+// Matrix products and attention of every type and instruction set, on one thread, beside a plain read of memory.
 //
 // decode: one token times a matrix of 256 MiB, far beyond the caches; bytes/s of weights. Compare with memory_read.
 // cached: the same with a matrix that stays in the second-level cache: what the arithmetic alone allows.
 // prompt: 512 tokens times 512 rows; items/s are multiply-adds.
+// scores, weighted_sums: 1, 3 or 8 query heads with 2048 keys or values of 64 channels; items/s are pairs of both. A
+// cache that comes from memory, and one that stays in the second-level cache.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,16 +25,28 @@ namespace {
 constexpr std::size_t kMatrixBytes = std::size_t{256} << 20;
 constexpr std::size_t kCachedBytes = std::size_t{512} << 10;
 
+/// As the engine's memory, cut at cache lines: vectors that cross them take twice as long to load.
+struct alignas(64) Line {
+  std::uint64_t words[8] = {};
+};
+
+struct Floats {
+  std::vector<Line> lines;
+  explicit Floats(std::size_t count) : lines((count * sizeof(float) + sizeof(Line) - 1) / sizeof(Line)) {}
+  float* data() { return reinterpret_cast<float*>(lines.data()); }
+};
+
 /// Memory for all matrices. Random but for the exponents of whatever is read as f16, bf16 or f32, and of MXFP4: the
 /// numbers are near 1.
-const std::vector<std::uint64_t>& matrix() {
-  static const std::vector<std::uint64_t> words = [] {
-    std::vector<std::uint64_t> filled(kMatrixBytes / sizeof(std::uint64_t));
+const std::vector<Line>& matrix() {
+  static const std::vector<Line> lines = [] {
+    std::vector<Line> filled(kMatrixBytes / sizeof(Line));
     std::mt19937_64 random(1);
-    for (std::uint64_t& word : filled) word = (random() & 0x83CF83CF83CF83CFU) | 0x3C303C303C303C30U;
+    for (Line& line : filled)
+      for (std::uint64_t& word : line.words) word = (random() & 0x83CF83CF83CF83CFU) | 0x3C303C303C303C30U;
     return filled;
   }();
-  return words;
+  return lines;
 }
 
 struct Batch {
@@ -88,6 +102,30 @@ void prompt(benchmark::State& state, const kernels::Kernels& kernels, const quan
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kTokens * kRows * width));
 }
 
+constexpr std::size_t kHeadWidth = 64;
+constexpr std::size_t kKeys = 2048;
+
+/// Scores or weighted sums of the query heads of one key/value head after the other, from `bytes` of memory.
+void attention(benchmark::State& state, const kernels::Kernels& kernels, kernels::CacheFormat format, bool is_scores,
+               std::size_t queries, std::size_t bytes) {
+  const std::size_t head_bytes = kKeys * kHeadWidth * (format == kernels::CacheFormat::f32 ? 4 : 2);
+  Floats rows(queries * kHeadWidth);
+  Floats weights(queries * kKeys);
+  std::size_t head = 0;
+  while (state.KeepRunning()) {
+    const auto* data = reinterpret_cast<const std::byte*>(matrix().data()) + head * head_bytes;
+    const kernels::CacheRows cache = {data, format, kHeadWidth, kKeys, kHeadWidth};
+    if (is_scores) {
+      kernels.scores(rows.data(), queries, cache, 0.125F, weights.data(), kKeys);
+    } else {
+      kernels.weighted_sums(weights.data(), kKeys, queries, cache, rows.data());
+    }
+    benchmark::ClobberMemory();
+    head = (head + 1) * head_bytes < bytes ? head + 1 : 0;
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * queries * kKeys));
+}
+
 void memory_read(benchmark::State& state) {
   cli::MemoryReader reader(1);
   while (state.KeepRunning()) reader.read();
@@ -102,6 +140,19 @@ void add_benchmarks(const kernels::Kernels& kernels) {
     benchmark::RegisterBenchmark(("decode/" + name).c_str(), decode, kernels, *type, width, kMatrixBytes);
     benchmark::RegisterBenchmark(("cached/" + name).c_str(), decode, kernels, *type, width, kCachedBytes);
     benchmark::RegisterBenchmark(("prompt/" + name).c_str(), prompt, kernels, *type, width);
+  }
+  for (const auto format : {kernels::CacheFormat::f32, kernels::CacheFormat::f16}) {
+    for (const bool is_scores : {true, false}) {
+      for (const std::size_t queries : {1, 3, 8}) {
+        const std::string name = std::string(is_scores ? "scores/" : "weighted_sums/") +
+                                 (format == kernels::CacheFormat::f32 ? "f32/" : "f16/") + kernels.isa + "/" +
+                                 std::to_string(queries);
+        benchmark::RegisterBenchmark(("cached/" + name).c_str(), attention, kernels, format, is_scores, queries,
+                                     kCachedBytes);
+        benchmark::RegisterBenchmark(("memory/" + name).c_str(), attention, kernels, format, is_scores, queries,
+                                     kMatrixBytes);
+      }
+    }
   }
 }
 

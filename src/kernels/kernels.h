@@ -81,6 +81,16 @@ struct RowSums {
 /// How the cache stores keys and values.
 enum class CacheFormat { f32, f16 };
 
+/// Keys or values of a head of the cache: `count` rows of `width` values, floats or halves, that stand `stride` values
+/// apart.
+struct CacheRows {
+  const void* data;
+  CacheFormat format;
+  std::size_t stride;
+  std::size_t count;
+  std::size_t width;
+};
+
 struct Kernels {
   const char* isa;
 
@@ -114,17 +124,18 @@ struct Kernels {
   void (*rotate)(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
                  std::size_t pair_gap);
 
-  /// scores[j] = scale * dot(q, keys[j]) for j < count; keys stand `stride` elements apart (float or half as `format`
-  /// says).
-  void (*scores)(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
-                 std::size_t head_width, float scale, float* scores);
+  /// scores[query * score_stride + j] = scale * dot(q[query], keys[j]). q: [queries, keys.width]. Queries that share
+  /// their keys belong in one call: keys are read from memory once.
+  void (*scores)(const float* q, std::size_t queries, const CacheRows& keys, float scale, float* scores,
+                 std::size_t score_stride);
 
   /// In place: x = exp(x - max), and returns 1 / sum (sum in lanes). count > 0.
   float (*softmax)(float* x, std::size_t count);
 
-  /// out[c] = (sum over j ascending of fma(weights[j], values[j][c], acc)) * factor.
-  void (*weighted_sum)(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
-                       std::size_t count, std::size_t head_width, float* out);
+  /// out[query, c] = sum over j ascending of fma(weights[query * weight_stride + j], values[j][c], acc), from 0. out:
+  /// [queries, values.width]. Queries that share their values belong in one call.
+  void (*weighted_sums)(const float* weights, std::size_t weight_stride, std::size_t queries, const CacheRows& values,
+                        float* out);
 
   /// n floats to halves, round to nearest even.
   void (*to_half)(const float* x, std::size_t n, std::uint16_t* out);

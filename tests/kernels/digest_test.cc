@@ -74,11 +74,13 @@ TEST_F(Specification, Vectors) {
   digest_.add(halves);
   for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16}) {
     const void* rows = format == CacheFormat::f32 ? static_cast<const void*>(a.data()) : halves.data();
+    const CacheRows head = {rows, format, 100, 20, 80};
     std::vector<float> scores(20);
-    kernels_.scores(b.data(), rows, format, 100, 20, 80, 0.1F, scores.data());
+    kernels_.scores(b.data(), 1, head, 0.1F, scores.data(), 20);
     digest_.add(scores);
     std::vector<float> sums(80);
-    kernels_.weighted_sum(b.data(), 0.3F, rows, format, 100, 20, 80, sums.data());
+    kernels_.weighted_sums(b.data(), 20, 1, head, sums.data());
+    kernels_.scale(sums.data(), 0.3F, 80, sums.data());
     digest_.add(sums);
   }
   const RowSums sums = kernels_.row_sums(a.data(), n);

@@ -450,25 +450,30 @@ TEST_P(EveryIsa, RotateHasTheSpecifiedBits) {
 
 TEST_P(EveryIsa, AttentionHasTheSpecifiedBits) {
   for (const std::size_t width : {1, 16, 31, 32, 48, 64, 72, 80, 96, 128, 200, 256}) {
-    const std::size_t stride = width + 3 * (random_() % 20);
-    const std::size_t count = 1 + random_() % 40;
-    const auto cache = test::random_values(stride * count, random_);
-    const auto q = test::random_values(width, random_);
-    const auto weights = test::random_values(count, random_);
-    std::vector<std::uint16_t> halves(cache.size());
-    scalar().to_half(cache.data(), cache.size(), halves.data());
-    for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16}) {
-      const void* rows = format == CacheFormat::f32 ? static_cast<const void*>(cache.data()) : halves.data();
-      std::vector<float> ours(count);
-      std::vector<float> specified(count);
-      kernels_->scores(q.data(), rows, format, stride, count, width, 0.125F, ours.data());
-      scalar().scores(q.data(), rows, format, stride, count, width, 0.125F, specified.data());
-      EXPECT_TRUE(same_bits(ours, specified)) << "scores " << width;
-      ours.assign(width, 0.0F);
-      specified.assign(width, 0.0F);
-      kernels_->weighted_sum(weights.data(), 0.3F, rows, format, stride, count, width, ours.data());
-      scalar().weighted_sum(weights.data(), 0.3F, rows, format, stride, count, width, specified.data());
-      EXPECT_TRUE(same_bits(ours, specified)) << "weighted_sum " << width;
+    for (const std::size_t queries : {1, 2, 3, 4, 7, 9}) {
+      const std::size_t stride = width + 3 * (random_() % 20);
+      const std::size_t count = 1 + random_() % 80;
+      const std::size_t row = count + random_() % 5;
+      const auto cache = test::random_values(stride * count, random_);
+      const auto q = test::random_values(queries * width, random_);
+      const auto weights = test::random_values(queries * row, random_);
+      std::vector<std::uint16_t> halves(cache.size());
+      scalar().to_half(cache.data(), cache.size(), halves.data());
+      for (const CacheFormat format : {CacheFormat::f32, CacheFormat::f16}) {
+        const void* data = format == CacheFormat::f32 ? static_cast<const void*>(cache.data()) : halves.data();
+        const CacheRows head = {data, format, stride, count, width};
+        // What stands between rows of scores stays.
+        std::vector<float> ours(queries * row, 7.0F);
+        std::vector<float> specified = ours;
+        kernels_->scores(q.data(), queries, head, 0.125F, ours.data(), row);
+        scalar().scores(q.data(), queries, head, 0.125F, specified.data(), row);
+        EXPECT_TRUE(same_bits(ours, specified)) << "scores " << width << ", " << queries << " x " << count;
+        ours.assign(queries * width, 7.0F);
+        specified = ours;
+        kernels_->weighted_sums(weights.data(), row, queries, head, ours.data());
+        scalar().weighted_sums(weights.data(), row, queries, head, specified.data());
+        EXPECT_TRUE(same_bits(ours, specified)) << "weighted_sums " << width << ", " << queries << " x " << count;
+      }
     }
   }
 }

@@ -288,8 +288,9 @@ TEST(ScalarVector, AttentionAgreesWithFloat64) {
     const auto at = [&](std::size_t i) {
       return static_cast<double>(is_half ? quant::half_to_float(halves[i]) : cache[i]);
     };
+    const CacheRows head = {rows, format, stride, count, width};
     std::vector<float> scores(count);
-    scalar_kernels().scores(q.data(), rows, format, stride, count, width, 0.125F, scores.data());
+    scalar_kernels().scores(q.data(), 1, head, 0.125F, scores.data(), count);
     for (std::size_t j = 0; j < count; ++j) {
       double exact = 0;
       double magnitude = 0;
@@ -300,13 +301,13 @@ TEST(ScalarVector, AttentionAgreesWithFloat64) {
       EXPECT_NEAR(static_cast<double>(scores[j]), exact, 8 * kUnitRoundoff * magnitude);
     }
     std::vector<float> out(width);
-    scalar_kernels().weighted_sum(weights.data(), 0.5F, rows, format, stride, count, width, out.data());
+    scalar_kernels().weighted_sums(weights.data(), count, 1, head, out.data());
     for (std::size_t i = 0; i < width; ++i) {
       double exact = 0;
       double magnitude = 0;
       for (std::size_t j = 0; j < count; ++j) {
-        exact += 0.5 * static_cast<double>(weights[j]) * at(j * stride + i);
-        magnitude += std::fabs(0.5 * static_cast<double>(weights[j]) * at(j * stride + i));
+        exact += static_cast<double>(weights[j]) * at(j * stride + i);
+        magnitude += std::fabs(static_cast<double>(weights[j]) * at(j * stride + i));
       }
       EXPECT_NEAR(static_cast<double>(out[i]), exact, 33 * kUnitRoundoff * magnitude);
     }

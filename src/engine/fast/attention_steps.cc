@@ -75,9 +75,12 @@ class Attend final : public Step {
         const std::size_t from = token == share.token ? share.head : 0;
         const std::size_t to = token == next.token ? next.head : attention_.heads;
         const std::size_t last = std::min(to, (kv_head + 1) * group);
-        for (std::size_t head = std::max(from, kv_head * group); head < last; ++head) {
+        std::size_t head = std::max(from, kv_head * group);
+        while (head < last) {
+          const std::size_t heads = std::min(last - head, kQueriesTogether);
           const std::size_t channel = token * q_.width + head * attention_.head_width;
-          attend(frame, token, kv_head, q + channel, frame.scores[thread], out + channel);
+          attend(frame, token, kv_head, heads, q + channel, frame.scores[thread], out + channel);
+          head += heads;
         }
       }
     }
@@ -112,18 +115,27 @@ class Attend final : public Step {
     return {frame.tokens.size(), 0};
   }
 
-  void attend(const Frame& frame, std::size_t token, std::size_t kv_head, const float* q, float* scores,
-              float* out) const {
+  /// `heads` query heads of one key/value head. q and out: [heads, head_width].
+  void attend(const Frame& frame, std::size_t token, std::size_t kv_head, std::size_t heads, const float* q,
+              float* scores, float* out) const {
     const HeadCache& cache = *frame.caches[token];
     const std::size_t width = attention_.head_width;
     const std::size_t count = seen(frame.positions[token]);
     const std::size_t skipped = attention_.first_seen(frame.positions[token]) * width * cache.element_bytes();
-    const std::byte* keys = cache.keys(attention_.layer, kv_head * width) + skipped;
-    const std::byte* values = cache.values(attention_.layer, kv_head * width) + skipped;
-    kernels_.scores(q, keys, cache.format(), width, count, width, static_cast<float>(attention_.scale), scores);
-    if (attention_.soft_cap != 0) kernels_.soft_cap(scores, static_cast<float>(attention_.soft_cap), count, scores);
-    const float factor = kernels_.softmax(scores, count);
-    kernels_.weighted_sum(scores, factor, values, cache.format(), width, count, width, out);
+    const auto rows = [&](const std::byte* head) {
+      return kernels::CacheRows{head + skipped, cache.format(), width, count, width};
+    };
+    const kernels::CacheRows keys = rows(cache.keys(attention_.layer, kv_head * width));
+    const kernels::CacheRows values = rows(cache.values(attention_.layer, kv_head * width));
+    kernels_.scores(q, heads, keys, static_cast<float>(attention_.scale), scores, count);
+    float factors[kQueriesTogether];
+    for (std::size_t i = 0; i < heads; ++i) {
+      float* row = scores + i * count;
+      if (attention_.soft_cap != 0) kernels_.soft_cap(row, static_cast<float>(attention_.soft_cap), count, row);
+      factors[i] = kernels_.softmax(row, count);
+    }
+    kernels_.weighted_sums(scores, count, heads, values, out);
+    for (std::size_t i = 0; i < heads; ++i) kernels_.scale(out + i * width, factors[i], width, out + i * width);
   }
 
   const Kernels& kernels_;

@@ -62,6 +62,9 @@ struct Mode {
   bool operator==(const Mode&) const = default;
 };
 
+/// Query heads of a key/value head that one thread takes together.
+inline constexpr std::size_t kQueriesTogether = 8;
+
 /// What changes from piece to piece of a batch.
 struct Frame {
   std::span<const TokenInput> tokens;
@@ -70,7 +73,7 @@ struct Frame {
   std::span<const std::size_t> outputs;    ///< indices of the tokens that want logits
   std::span<std::byte* const> regions;
   std::byte* logits;                    ///< kLogitsRegion, from the first row of this piece
-  std::span<float* const> scores;       ///< one buffer a thread, [context length]
+  std::span<float* const> scores;       ///< one buffer a thread, [kQueriesTogether, context length]
   std::span<std::byte* const> scratch;  ///< one buffer a thread, of the largest Step::scratch_bytes()
 
   std::size_t rows(RowSet set) const { return set == RowSet::all ? tokens.size() : outputs.size(); }

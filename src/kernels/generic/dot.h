@@ -101,23 +101,32 @@ inline void some_dot_step(const void* const* rows, const float* const* x, std::s
   dot_step<kPart, kRows, kTokens>(weights, values, sums);
 }
 
-/// sums[token][row] of kRows rows with kTokens vectors of floats; sums begin at 0.
+/// The values from i on, at most 63: up to three full vectors and a part of one.
 template <typename Row, std::size_t kRows, std::size_t kTokens>
-inline void dot_lanes(const void* const* rows, const float* const* x, std::size_t width, Lanes (*sums)[kRows]) {
-  std::size_t i = 0;
-  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
-    full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, sums);
-    full_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, sums);
-    full_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, sums);
-    full_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, sums);
-  }
-  // At most 63 values are left: up to three full vectors and a part of one.
+[[gnu::noinline]] void add_last_dots(const void* const* rows, const float* const* x, std::size_t i, std::size_t width,
+                                     Lanes (*sums)[kRows]) {
   const auto rest = [&](std::size_t part) { return width - i < part * kLanes ? 0 : width - i - part * kLanes; };
   const auto some = [&](std::size_t part) { return rest(part) < kLanes ? rest(part) : kLanes; };
   if (rest(0) > 0) some_dot_step<Row, 0, kRows, kTokens>(rows, x, i, some(0), sums);
   if (rest(1) > 0) some_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, some(1), sums);
   if (rest(2) > 0) some_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, some(2), sums);
   if (rest(3) > 0) some_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, some(3), sums);
+}
+
+/// sums[token][row] of kRows rows with kTokens vectors of floats.
+template <typename Row, std::size_t kRows, std::size_t kTokens>
+inline void dot_lanes(const void* const* rows, const float* const* x, std::size_t width, Lanes (*sums)[kRows]) {
+  Lanes whole[kTokens][kRows];  // in registers, which `sums` of a caller need not be
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+    full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, whole);
+    full_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, whole);
+    full_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, whole);
+    full_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, whole);
+  }
+  for (std::size_t token = 0; token < kTokens; ++token)
+    for (std::size_t row = 0; row < kRows; ++row) sums[token][row] = whole[token][row];
+  if (i < width) add_last_dots<Row, kRows, kTokens>(rows, x, i, width, sums);
 }
 
 /// totals[row] of kRows rows with a vector of floats.

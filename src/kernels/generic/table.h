@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/generic/attention.h"
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
 #include "kernels/generic/grid_formats.h"
@@ -52,7 +53,7 @@ constexpr Kernels make_table(const char* isa) {
                    .rotate = rotate,
                    .scores = scores,
                    .softmax = softmax,
-                   .weighted_sum = weighted_sum,
+                   .weighted_sums = weighted_sums,
                    .to_half = to_half,
                    .exact = {},
                    .dot_exact = dot_exact,

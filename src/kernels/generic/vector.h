@@ -1,4 +1,4 @@
-// Everything of kernels.h that is no matrix product.
+// Everything of kernels.h that is no matrix product and reads no cache.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -93,38 +93,6 @@ inline void rotate(float* x, const float* cosines, const float* sines, std::size
   }
 }
 
-/// Sixteen keys at a time, so that the lanes of their sums are added together. A ragged end repeats the last key.
-template <typename Row>
-inline void scores_of(const float* q, const std::byte* keys, std::size_t stride, std::size_t count,
-                      std::size_t head_width, float scale, float* scores) {
-  static_assert(kLanes % kDotRowsAlone == 0);
-  for (std::size_t first = 0; first < count; first += kLanes) {
-    Float sums[kLanes];
-    for (std::size_t i = 0; i < kLanes; i += kDotRowsAlone) {
-      const void* rows[kDotRowsAlone];
-      for (std::size_t row = 0; row < kDotRowsAlone; ++row) {
-        const std::size_t key = first + i + row < count ? first + i + row : count - 1;
-        rows[row] = keys + key * stride * Row::kBytes;
-      }
-      Lanes lanes[1][kDotRowsAlone];
-      dot_lanes<Row, kDotRowsAlone, 1>(rows, &q, head_width, lanes);
-      for (std::size_t row = 0; row < kDotRowsAlone; ++row) sums[i + row] = lanes[0][row].folded();
-    }
-    const std::size_t used = count - first < kLanes ? count - first : kLanes;
-    store_some(multiply(all_floats(scale), float_totals(sums)), scores + first, used);
-  }
-}
-
-inline void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
-                   std::size_t head_width, float scale, float* scores) {
-  const auto* bytes = static_cast<const std::byte*>(keys);
-  if (format == CacheFormat::f32) {
-    scores_of<F32Row>(q, bytes, stride, count, head_width, scale, scores);
-  } else {
-    scores_of<F16Row>(q, bytes, stride, count, head_width, scale, scores);
-  }
-}
-
 inline float softmax(float* x, std::size_t count) {
   Float most = all_floats(-__builtin_inff());
   in_sixteens(count, [&](std::size_t i, std::size_t n) { most = max(load_some(x + i, n, -__builtin_inff()), most); });
@@ -140,48 +108,6 @@ inline float softmax(float* x, std::size_t count) {
     part = add(part, n == kLanes ? value : load_some(x + i, n, -0.0F));
   });
   return 1.0F / sum.total();
-}
-
-/// kParts vectors of channels from `channel` on.
-template <typename Row, std::size_t kParts>
-inline void sum_channels(const float* weights, float factor, const std::byte* values, std::size_t row_bytes,
-                         std::size_t count, std::size_t channel, float* out) {
-  Float sums[kParts];
-  for (Float& sum : sums) sum = all_floats(0.0F);
-  for (std::size_t j = 0; j < count; ++j) {
-    const Float weight = all_floats(weights[j]);
-    for (std::size_t part = 0; part < kParts; ++part)
-      sums[part] = fused(weight, Row::load_sixteen(values + j * row_bytes, channel + part * kLanes), sums[part]);
-  }
-  for (std::size_t part = 0; part < kParts; ++part)
-    store_floats(multiply(sums[part], all_floats(factor)), out + channel + part * kLanes);
-}
-
-template <typename Row>
-inline void weighted_sum_of(const float* weights, float factor, const std::byte* values, std::size_t stride,
-                            std::size_t count, std::size_t head_width, float* out) {
-  constexpr std::size_t kParts = 4;
-  const std::size_t row_bytes = stride * Row::kBytes;
-  std::size_t channel = 0;
-  for (; channel + kParts * kLanes <= head_width; channel += kParts * kLanes)
-    sum_channels<Row, kParts>(weights, factor, values, row_bytes, count, channel, out);
-  for (; channel + kLanes <= head_width; channel += kLanes)
-    sum_channels<Row, 1>(weights, factor, values, row_bytes, count, channel, out);
-  if (channel == head_width) return;
-  Float sum = all_floats(0.0F);
-  for (std::size_t j = 0; j < count; ++j)
-    sum = fused(all_floats(weights[j]), Row::load_last(values + j * row_bytes, channel, head_width - channel), sum);
-  store_some(multiply(sum, all_floats(factor)), out + channel, head_width - channel);
-}
-
-inline void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
-                         std::size_t count, std::size_t head_width, float* out) {
-  const auto* bytes = static_cast<const std::byte*>(values);
-  if (format == CacheFormat::f32) {
-    weighted_sum_of<F32Row>(weights, factor, bytes, stride, count, head_width, out);
-  } else {
-    weighted_sum_of<F16Row>(weights, factor, bytes, stride, count, head_width, out);
-  }
 }
 
 inline void to_half(const float* x, std::size_t n, std::uint16_t* out) {

@@ -70,7 +70,7 @@ Kernels make_table() {
                    .rotate = rotate,
                    .scores = scores,
                    .softmax = softmax,
-                   .weighted_sum = weighted_sum,
+                   .weighted_sums = weighted_sums,
                    .to_half = to_half,
                    .exact = {},
                    .dot_exact = dot_exact,

@@ -14,10 +14,11 @@
 namespace assay::kernels::scalar {
 namespace {
 
-/// Element `i` of a row of the cache.
-float cached(const void* cache, CacheFormat format, std::size_t i) {
-  return format == CacheFormat::f32 ? static_cast<const float*>(cache)[i]
-                                    : quant::half_to_float(static_cast<const std::uint16_t*>(cache)[i]);
+/// Value `i` of row `row`.
+float cached(const CacheRows& rows, std::size_t row, std::size_t i) {
+  const std::size_t at = row * rows.stride + i;
+  return rows.format == CacheFormat::f32 ? static_cast<const float*>(rows.data)[at]
+                                         : quant::half_to_float(static_cast<const std::uint16_t*>(rows.data)[at]);
 }
 
 /// The 16-bit integers of one block and their scale; returns 1 / d, or 0 where all integers are 0.
@@ -114,12 +115,14 @@ void rotate(float* x, const float* cosines, const float* sines, std::size_t n, s
   }
 }
 
-void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
-            std::size_t head_width, float scale, float* scores) {
-  for (std::size_t j = 0; j < count; ++j) {
-    Lanes lanes;
-    for (std::size_t i = 0; i < head_width; ++i) lanes.add_product(i, q[i], cached(keys, format, j * stride + i));
-    scores[j] = scale * lanes.total();
+void scores(const float* q, std::size_t queries, const CacheRows& keys, float scale, float* scores,
+            std::size_t score_stride) {
+  for (std::size_t query = 0; query < queries; ++query) {
+    for (std::size_t j = 0; j < keys.count; ++j) {
+      Lanes lanes;
+      for (std::size_t i = 0; i < keys.width; ++i) lanes.add_product(i, q[query * keys.width + i], cached(keys, j, i));
+      scores[query * score_stride + j] = scale * lanes.total();
+    }
   }
 }
 
@@ -134,12 +137,15 @@ float softmax(float* x, std::size_t count) {
   return 1.0F / sum.total();
 }
 
-void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
-                  std::size_t count, std::size_t head_width, float* out) {
-  for (std::size_t i = 0; i < head_width; ++i) {
-    float sum = 0;
-    for (std::size_t j = 0; j < count; ++j) sum = std::fma(weights[j], cached(values, format, j * stride + i), sum);
-    out[i] = sum * factor;
+void weighted_sums(const float* weights, std::size_t weight_stride, std::size_t queries, const CacheRows& values,
+                   float* out) {
+  for (std::size_t query = 0; query < queries; ++query) {
+    for (std::size_t i = 0; i < values.width; ++i) {
+      float sum = 0;
+      for (std::size_t j = 0; j < values.count; ++j)
+        sum = std::fma(weights[query * weight_stride + j], cached(values, j, i), sum);
+      out[query * values.width + i] = sum;
+    }
   }
 }
 

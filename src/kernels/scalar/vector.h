@@ -18,11 +18,11 @@ void soft_cap(const float* x, float cap, std::size_t n, float* out);
 void add(const float* a, const float* b, std::size_t n, float* out);
 void rotate(float* x, const float* cosines, const float* sines, std::size_t n, std::size_t pair_step,
             std::size_t pair_gap);
-void scores(const float* q, const void* keys, CacheFormat format, std::size_t stride, std::size_t count,
-            std::size_t head_width, float scale, float* scores);
+void scores(const float* q, std::size_t queries, const CacheRows& keys, float scale, float* scores,
+            std::size_t score_stride);
 float softmax(float* x, std::size_t count);
-void weighted_sum(const float* weights, float factor, const void* values, CacheFormat format, std::size_t stride,
-                  std::size_t count, std::size_t head_width, float* out);
+void weighted_sums(const float* weights, std::size_t weight_stride, std::size_t queries, const CacheRows& values,
+                   float* out);
 void to_half(const float* x, std::size_t n, std::uint16_t* out);
 
 }  // namespace assay::kernels::scalar
