@@ -1,5 +1,7 @@
 #include "cli/conversation.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -60,11 +62,27 @@ void Conversation::load(const std::filesystem::path& path) {
   messages_ = messages;
 }
 
-tokenizer::ChatTemplate read_chat_template(const gguf::File& file) {
-  const auto source = file.get_string("tokenizer.chat_template");
+void Conversation::load_tools(const std::filesystem::path& path) {
+  const Json tools = Json::parse(read_file(path, kMaxFileBytes), nullptr, false);
+  const auto is_object = [](const Json& tool) { return tool.is_object(); };
+  if (!tools.is_array() || !std::all_of(tools.begin(), tools.end(), is_object)) {
+    throw Error(ErrorKind::input, fmt::format("{}: not a list of tools", path.string()),
+                R"(It should hold [{"type": "function", "function": {"name": "...", "parameters": {...}}}].)");
+  }
+  tools_ = tools;
+}
+
+tokenizer::ChatTemplate read_chat_template(const gguf::File& file, bool with_tools) {
+  const auto general = file.get_string("tokenizer.chat_template");
+  const auto special = with_tools ? file.get_string("tokenizer.chat_template.tool_use") : std::nullopt;
+  const auto source = special ? special : general;
   if (!source) {
     throw Error(ErrorKind::unsupported, fmt::format("{} has no chat template: it only continues texts", file.name()),
                 "Use `assay run` without --chat, or a chat model: assay chat smollm2");
+  }
+  if (with_tools && source->find("tools") == std::string_view::npos) {
+    throw Error(ErrorKind::unsupported, fmt::format("the chat template of {} has no place for tools", file.name()),
+                "leave out --tools, and describe them in --system if the model knows how to call them");
   }
   return tokenizer::ChatTemplate(std::string(*source));
 }
@@ -76,6 +94,7 @@ std::vector<tokenizer::Token> render(const tokenizer::ChatTemplate& chat_templat
   const auto eos = tokenizer.eos();
   context["bos_token"] = bos ? tokenizer.text(*bos) : "";
   context["eos_token"] = eos ? tokenizer.text(*eos) : "";
+  if (!conversation.tools().is_null()) context["tools"] = conversation.tools();
   std::vector<tokenizer::Token> ids = tokenizer.encode(chat_template.render(context), {.add_special = false});
   if (bos && tokenizer.adds_bos() && (ids.empty() || ids[0] != *bos)) ids.insert(ids.begin(), *bos);
   return ids;

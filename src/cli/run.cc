@@ -24,6 +24,7 @@ struct Options {
   engine::SamplerOptions sampler;
   PromptOptions prompt;
   std::string system;
+  std::string tools;
   long long max_tokens = 256;
   bool chat = false;
   bool no_special = false;
@@ -37,13 +38,15 @@ std::vector<tokenizer::Token> prompt_ids(const Options& options, const Session& 
     Conversation conversation;
     conversation.set_system(options.system);
     conversation.add("user", text);
-    return render(read_chat_template(session.model.file), tokenizer, conversation);
+    if (!options.tools.empty()) conversation.load_tools(options.tools);
+    return render(read_chat_template(session.model.file, !options.tools.empty()), tokenizer, conversation);
   }
   return encode_prompt(tokenizer, text, !options.no_special, session.model.file.name());
 }
 
 int execute(const Options& options) {
   if (!options.system.empty() && !options.chat) throw Error(ErrorKind::usage, "--system needs --chat");
+  if (!options.tools.empty() && !options.chat) throw Error(ErrorKind::usage, "--tools needs --chat");
   const auto limit = length_limit(options.max_tokens);
   const std::string text = read_prompt(options.prompt);
   const auto session = open_session(options.engine);
@@ -107,6 +110,7 @@ Action setup(CLI::App& app) {
   add_length_option(app, options->max_tokens);
   app.add_flag("--chat", options->chat, "Answer the text as a chat message, by the model's template");
   app.add_option("--system", options->system, "The system message, with --chat");
+  app.add_option("--tools", options->tools, "File with a JSON list of functions that the model may call, with --chat");
   app.add_flag("--no-special", options->no_special, "No BOS, and special tokens in the prompt are plain text");
   add_sampler_options(app, options->sampler);
   app.add_flag("--stats", options->stats, "Speed, on standard error");
@@ -120,6 +124,7 @@ extern const Command kRun = {"run", "Continue a text, or answer one message",
                              "  assay run -p \"In the beginning\"\n"
                              "  assay run model.gguf -f prompt.txt -n 64 --temp 0\n"
                              "  assay run smollm2 --chat -p \"Why is the sky blue?\"\n"
+                             "  assay run qwen3.gguf --chat --tools tools.json -p \"What is the weather in Bern?\"\n"
                              "  printf 'The king' | assay run --temp 0 --json | jq .tokens",
                              setup};
 

@@ -13,8 +13,10 @@ import time
 import pytest
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
+from tests.tokenizer import peers
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
-TEMPLATE = ("{% for message in messages %}{{ '[' + message['role'] + '] ' + message['content'] + ' ' }}{% endfor %}"
+TEMPLATE = ("{% if tools %}{{ '[tools] ' + tools|tojson }}{% endif %}{% for message in messages %}{{ '[' + message['role'] + '] ' + message['content'] + ' ' }}{% endfor %}"
             "{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}")
 
 
@@ -57,6 +59,34 @@ def test_the_template_is_applied(model):
     chat = subprocess.run([os.environ["ASSAY_BINARY"], "run", model, "--temp", "0", "-n", "12", "--json", "--chat", "--system",
                            "Be brief.", "-p", "Who is the king?"], capture_output=True, timeout=60)
     assert json.loads(chat.stdout)["prompt_tokens"] == json.loads(run.stdout)["prompt_tokens"]
+
+
+def run_with_tools(model, tools, tmp_path):
+    (tmp_path / "tools.json").write_text(tools)
+    return subprocess.run([os.environ["ASSAY_BINARY"], "run", model, "-n", "0", "--json", "--chat", "-p", "Go", "--tools",
+                           tmp_path / "tools.json"], capture_output=True, text=True, timeout=60)
+
+
+def test_tools_reach_the_template(model, tmp_path):
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"z": 1, "a": "ä"}}}
+    with_tools = run_with_tools(model, json.dumps([tool]), tmp_path)
+    text = "[tools] " + json.dumps([tool], ensure_ascii=False) + "[user] Go [assistant]"
+    plain = subprocess.run([os.environ["ASSAY_BINARY"], "run", model, "-n", "0", "--json", "-p", text], capture_output=True, timeout=60)
+    assert json.loads(with_tools.stdout)["prompt_tokens"] == json.loads(plain.stdout)["prompt_tokens"]
+    for wrong in ["{}", "[1]", "[", '"tools"']:
+        refused = run_with_tools(model, wrong, tmp_path)
+        assert refused.returncode == 2 and "tools.json: not a list of tools" in refused.stderr
+
+
+def test_tools_need_a_place(tmp_path):
+    template = peers.string_pair("tokenizer.chat_template", "{{ messages[0].content }}")
+    source = ROOT / "models" / "kingjames-7m.f16.gguf"
+    none = run_with_tools(peers.with_pairs(source, tmp_path / "none.gguf", [template]), "[]", tmp_path)
+    assert none.returncode == 2 and "has no place for tools" in none.stderr
+    special = peers.string_pair("tokenizer.chat_template.tool_use", "{{ tools|length }} tools")
+    own = run_with_tools(peers.with_pairs(source, tmp_path / "own.gguf", [template, special]), "[{}, {}]", tmp_path)
+    plain = subprocess.run([os.environ["ASSAY_BINARY"], "run", "-n", "0", "--json", "-p", "2 tools"], capture_output=True, timeout=60)
+    assert json.loads(own.stdout)["prompt_tokens"] == json.loads(plain.stdout)["prompt_tokens"]
 
 
 def test_only_what_is_new_is_evaluated(model):
