@@ -8,6 +8,7 @@
 //
 //   value = d * (2 * scale + 1) * (codebook value (-1, 0 or 1) + 1/8, or - 1/8)
 #include "quant/grid_block.h"
+#include "quant/iq1_search.h"
 
 namespace assay::quant {
 namespace {
@@ -27,8 +28,24 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const Iq1Block& found, std::byte* block) {
+  for (int j = 0; j < 32; ++j) {
+    const int nibble = found.entry[j] >> 8 | (found.is_down[j] ? 8 : 0);
+    as_bytes(block)[j] = static_cast<std::uint8_t>(found.entry[j]);
+    as_bytes(block + 32)[j / 2] |= static_cast<std::uint8_t>(nibble << (4 * (j % 2)));
+  }
+  const std::uint32_t d = float_to_half(found.d);
+  for (int w = 0; w < 4; ++w) {
+    std::uint32_t word = (d >> (4 * w) & 15) << 12;
+    for (int j = 0; j < 4; ++j) word |= static_cast<std::uint32_t>(found.scale[4 * w + j]) << (3 * j);
+    const auto packed = static_cast<std::uint16_t>(word);
+    std::memcpy(block + 48 + 2 * w, &packed, sizeof packed);
+  }
+}
+
 }  // namespace
 
-extern constinit const Type iq1_m = quantized_type<take_apart, 256, 56>(29, "IQ1_M", nullptr);
+extern constinit const Type iq1_m =
+    quantized_type<take_apart, 256, 56>(29, "IQ1_M", encode_iq1_blocks<encode_iq1_m_block, put_together, 56>);
 
 }  // namespace assay::quant

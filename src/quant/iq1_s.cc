@@ -7,6 +7,7 @@
 //
 //   value = d * (2 * scale + 1) * (codebook value (-1, 0 or 1) + 1/8, or - 1/8)
 #include "quant/grid_block.h"
+#include "quant/iq1_search.h"
 
 namespace assay::quant {
 namespace {
@@ -23,8 +24,24 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const Iq1Block& found, std::byte* block) {
+  store_half(found.d, block);
+  for (int group = 0; group < 8; ++group) {
+    std::uint32_t word =
+        static_cast<std::uint32_t>(found.scale[group]) << 12 | (found.is_down[4 * group] ? 0x8000U : 0U);
+    for (int j = 0; j < 4; ++j) {
+      const std::uint32_t entry = found.entry[4 * group + j];
+      as_bytes(block + 2 + 4 * group)[j] = static_cast<std::uint8_t>(entry);
+      word |= entry >> 8 << (3 * j);
+    }
+    const auto packed = static_cast<std::uint16_t>(word);
+    std::memcpy(block + 34 + 2 * group, &packed, sizeof packed);
+  }
+}
+
 }  // namespace
 
-extern constinit const Type iq1_s = quantized_type<take_apart, 256, 50>(19, "IQ1_S", nullptr);
+extern constinit const Type iq1_s =
+    quantized_type<take_apart, 256, 50>(19, "IQ1_S", encode_iq1_blocks<encode_iq1_s_block, put_together, 50>);
 
 }  // namespace assay::quant

@@ -8,6 +8,7 @@
 //
 //   value = d / 8 * (2 * scale + 1) * codebook value (8, 25 or 43) * sign
 #include "quant/grid_block.h"
+#include "quant/grid_search.h"
 
 namespace assay::quant {
 namespace {
@@ -22,8 +23,32 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const GridBlock& grid, std::byte* block) {
+  store_half(grid.d, block);
+  for (int j = 0; j < 32; ++j) {
+    as_bytes(block + 2)[j] = static_cast<std::uint8_t>(grid.entry[j]);
+    as_bytes(block + 34)[j] = grid.signs[j];
+    as_bytes(block + 66)[j / 4] |= static_cast<std::uint8_t>(grid.entry[j] >> 8 << (2 * (j % 4)));
+  }
+  pack_nibble_pairs(grid.scale, 16, block + 74);
+}
+
+GridDigits make_digits() { return {kIq2SGrid, 1}; }
+
+constexpr GridRule kRule = {.group_values = 16,
+                            .step = 0.1F,
+                            .steps = 9,
+                            .least = 1e-8F,
+                            .variance = 2,
+                            .plain_share = 0.25F,
+                            .factor = 0.9875F,
+                            .has_seven_signs = false,
+                            .starts_fitted = false,
+                            .refit = GridRule::Refit::off_grid};
+
 }  // namespace
 
-extern constinit const Type iq2_s = quantized_type<take_apart, 256, 82>(22, "IQ2_S", nullptr);
+extern constinit const Type iq2_s =
+    quantized_type<take_apart, 256, 82>(22, "IQ2_S", encode_grid_blocks<make_digits, put_together, kRule, 82>);
 
 }  // namespace assay::quant

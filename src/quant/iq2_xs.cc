@@ -8,6 +8,7 @@
 //
 //   value = d / 8 * (2 * scale + 1) * codebook value (8, 25 or 43) * sign
 #include "quant/grid_block.h"
+#include "quant/grid_search.h"
 
 namespace assay::quant {
 namespace {
@@ -22,8 +23,31 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const GridBlock& grid, std::byte* block) {
+  store_half(grid.d, block);
+  for (int j = 0; j < 32; ++j) {
+    const auto word = static_cast<std::uint16_t>(grid.entry[j] | (grid.signs[j] & 127) << 9);
+    std::memcpy(block + 2 + 2 * j, &word, sizeof word);
+  }
+  pack_nibble_pairs(grid.scale, 16, block + 66);
+}
+
+GridDigits make_digits() { return {kIq2XsGrid, 2}; }
+
+constexpr GridRule kRule = {.group_values = 16,
+                            .step = 0.1F,
+                            .steps = 9,
+                            .least = kNothing,
+                            .variance = 1,
+                            .plain_share = 0,
+                            .factor = 1,
+                            .has_seven_signs = true,
+                            .starts_fitted = false,
+                            .refit = GridRule::Refit::off_grid};
+
 }  // namespace
 
-extern constinit const Type iq2_xs = quantized_type<take_apart, 256, 74>(17, "IQ2_XS", nullptr);
+extern constinit const Type iq2_xs =
+    quantized_type<take_apart, 256, 74>(17, "IQ2_XS", encode_grid_blocks<make_digits, put_together, kRule, 74>);
 
 }  // namespace assay::quant

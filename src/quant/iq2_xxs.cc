@@ -6,6 +6,7 @@
 //
 //   value = d / 8 * (2 * scale + 1) * codebook value (8, 25 or 43) * sign
 #include "quant/grid_block.h"
+#include "quant/grid_search.h"
 
 namespace assay::quant {
 namespace {
@@ -23,8 +24,33 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const GridBlock& grid, std::byte* block) {
+  store_half(grid.d, block);
+  for (int group = 0; group < 8; ++group) {
+    std::uint32_t word = static_cast<std::uint32_t>(grid.scale[group]) << 28;
+    for (int j = 0; j < 4; ++j) word |= (grid.signs[4 * group + j] & 127U) << (7 * j);
+    std::byte* field = block + 2 + 8 * group;
+    for (int j = 0; j < 4; ++j) as_bytes(field)[j] = static_cast<std::uint8_t>(grid.entry[4 * group + j]);
+    std::memcpy(field + 4, &word, sizeof word);
+  }
+}
+
+GridDigits make_digits() { return {kIq2XxsGrid, 2}; }
+
+constexpr GridRule kRule = {.group_values = 32,
+                            .step = 0.1F,
+                            .steps = 6,
+                            .least = kNothing,
+                            .variance = 1,
+                            .plain_share = 0,
+                            .factor = 1,
+                            .has_seven_signs = true,
+                            .starts_fitted = true,
+                            .refit = GridRule::Refit::all};
+
 }  // namespace
 
-extern constinit const Type iq2_xxs = quantized_type<take_apart, 256, 66>(16, "IQ2_XXS", nullptr);
+extern constinit const Type iq2_xxs =
+    quantized_type<take_apart, 256, 66>(16, "IQ2_XXS", encode_grid_blocks<make_digits, put_together, kRule, 66>);
 
 }  // namespace assay::quant

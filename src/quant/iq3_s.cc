@@ -8,6 +8,7 @@
 //
 //   value = d * (2 * scale + 1) * codebook value (1, 3, 5, 7, 9, 11, 13 or 15) * sign
 #include "quant/grid_block.h"
+#include "quant/grid_search.h"
 
 namespace assay::quant {
 namespace {
@@ -23,8 +24,32 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const GridBlock& grid, std::byte* block) {
+  store_half(grid.d, block);
+  for (int j = 0; j < 64; ++j) {
+    as_bytes(block + 2)[j] = static_cast<std::uint8_t>(grid.entry[j]);
+    as_bytes(block + 66)[j / 8] |= static_cast<std::uint8_t>(grid.entry[j] >> 8 << (j % 8));
+  }
+  std::copy_n(grid.signs, 32, as_bytes(block + 74));
+  pack_nibble_pairs(grid.scale, 8, block + 106);
+}
+
+GridDigits make_digits() { return {kIq3SGrid, 3}; }
+
+constexpr GridRule kRule = {.group_values = 32,
+                            .step = 0.2F,
+                            .steps = 9,
+                            .least = 0x1p-149F,
+                            .variance = 2,
+                            .plain_share = 0,
+                            .factor = 1.033F,
+                            .has_seven_signs = false,
+                            .starts_fitted = false,
+                            .refit = GridRule::Refit::all_if_off_grid};
+
 }  // namespace
 
-extern constinit const Type iq3_s = quantized_type<take_apart, 256, 110>(21, "IQ3_S", nullptr);
+extern constinit const Type iq3_s =
+    quantized_type<take_apart, 256, 110>(21, "IQ3_S", encode_grid_blocks<make_digits, put_together, kRule, 110>);
 
 }  // namespace assay::quant

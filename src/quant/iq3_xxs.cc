@@ -8,6 +8,7 @@
 //
 //   value = d / 4 * (2 * scale + 1) * codebook value (4, 12, 20, 28, 36, 44, 52 or 62) * sign
 #include "quant/grid_block.h"
+#include "quant/grid_search.h"
 
 namespace assay::quant {
 namespace {
@@ -24,8 +25,32 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   }
 }
 
+void put_together(const GridBlock& grid, std::byte* block) {
+  store_half(grid.d, block);
+  for (int group = 0; group < 8; ++group) {
+    std::uint32_t word = static_cast<std::uint32_t>(grid.scale[group]) << 28;
+    for (int j = 0; j < 4; ++j) word |= (grid.signs[4 * group + j] & 127U) << (7 * j);
+    std::memcpy(block + 66 + 4 * group, &word, sizeof word);
+  }
+  for (int j = 0; j < 64; ++j) as_bytes(block + 2)[j] = static_cast<std::uint8_t>(grid.entry[j]);
+}
+
+GridDigits make_digits() { return {kIq3XxsGrid, 2}; }
+
+constexpr GridRule kRule = {.group_values = 32,
+                            .step = 0.2F,
+                            .steps = 15,
+                            .least = 1e-8F,
+                            .variance = 2,
+                            .plain_share = 0,
+                            .factor = 1.0125F,
+                            .has_seven_signs = true,
+                            .starts_fitted = false,
+                            .refit = GridRule::Refit::off_grid};
+
 }  // namespace
 
-extern constinit const Type iq3_xxs = quantized_type<take_apart, 256, 98>(18, "IQ3_XXS", nullptr);
+extern constinit const Type iq3_xxs =
+    quantized_type<take_apart, 256, 98>(18, "IQ3_XXS", encode_grid_blocks<make_digits, put_together, kRule, 98>);
 
 }  // namespace assay::quant

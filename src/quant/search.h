@@ -182,7 +182,8 @@ Real search_affine(const Real* x, const Real* weight, int most, const AffineStep
   return select(is_flat, Real{}, scale);
 }
 
-/// x ~ scale * quant for values that are not negative, quant 0 .. most: the scales of a super-block's groups.
+/// x ~ scale * quant for values that are not negative, quant 0 .. most: the scales of a super-block's groups. Quants of
+/// negative values are kept modulo 256, as the reference does.
 template <int kCount>
 float search_positive(const float* x, const float* weight, int most, std::uint8_t* quant) {
   float largest = 0;
@@ -192,21 +193,22 @@ float search_positive(const float* x, const float* weight, int most, std::uint8_
     return 0;
   }
   const auto quantize = [&](float value, float inverse) { return std::min(nearest_int(inverse * value), most); };
-  const auto error_of = [&](float inverse) {
+  const auto error_of = [&](float inverse, auto quant_of) {
     const float scale = 1.0F / inverse;
     float sum = 0;
     for (int i = 0; i < kCount; ++i) {
-      const float difference = x[i] - scale * static_cast<float>(quantize(x[i], inverse));
+      const float difference = x[i] - scale * static_cast<float>(quant_of(x[i], inverse));
       sum += weight[i] * difference * difference;
     }
     return sum;
   };
   float chosen = static_cast<float>(most) / largest;
-  float best = error_of(chosen);
+  float best = error_of(
+      chosen, [](float value, float inverse) { return static_cast<std::uint8_t>(nearest_int(inverse * value)); });
   for (int step = -4; step <= 4; ++step) {
     if (step == 0) continue;
     const float inverse = (0.1F * static_cast<float>(step) + static_cast<float>(most)) / largest;
-    const float error = error_of(inverse);
+    const float error = error_of(inverse, quantize);
     if (error < best) {
       best = error;
       chosen = inverse;
@@ -215,8 +217,9 @@ float search_positive(const float* x, const float* weight, int most, std::uint8_
   float products = 0;
   float squares = 0;
   for (int i = 0; i < kCount; ++i) {
-    quant[i] = static_cast<std::uint8_t>(quantize(x[i], chosen));
-    const float q = quant[i];
+    const int rounded = quantize(x[i], chosen);
+    quant[i] = static_cast<std::uint8_t>(rounded);
+    const auto q = static_cast<float>(rounded);
     products += weight[i] * x[i] * q;
     squares += weight[i] * q * q;
   }

@@ -34,8 +34,18 @@ constexpr std::array kMixes = {
     Mix{"Q3_K_L", 13, "Q3_K", "4 bits: Q3_K, attn_v, attn_output and ffn_down in Q5_K"},
     Mix{"Q3_K_M", 12, "Q3_K", "3.7 bits: Q3_K, attn_v, attn_output and ffn_down in Q4_K"},
     Mix{"Q3_K_S", 11, "Q3_K", "3.4 bits"},
+    Mix{"IQ3_M", 27, "IQ3_S", "3.7 bits: IQ3_S, attn_v, attn_output and some ffn_down in Q4_K"},
+    Mix{"IQ3_S", 26, "IQ3_S", "3.4 bits, a codebook of entries of four values"},
+    Mix{"IQ3_XS", 22, "IQ3_S", "3.3 bits: IQ3_S, attn_k, attn_q and most of ffn_gate and ffn_up in IQ3_XXS"},
+    Mix{"IQ3_XXS", 23, "IQ3_XXS", "3.1 bits: IQ3_XXS, attn_k and attn_q in IQ2_S"},
     Mix{"Q2_K", 10, "Q2_K", "3 bits: Q2_K, attn_v, attn_output and ffn_down in Q3_K"},
     Mix{"Q2_K_S", 21, "Q2_K", "2.7 bits; needs an importance matrix"},
+    Mix{"IQ2_M", 29, "IQ2_S", "2.7 bits: IQ2_S, attn_v and attn_output in IQ3_S"},
+    Mix{"IQ2_S", 28, "IQ2_XS", "2.5 bits: IQ2_XS, attn_v and attn_output in IQ3_S"},
+    Mix{"IQ2_XS", 20, "IQ2_XS", "2.3 bits, a codebook of entries of eight values; needs an importance matrix"},
+    Mix{"IQ2_XXS", 19, "IQ2_XXS", "2.1 bits; needs an importance matrix"},
+    Mix{"IQ1_M", 31, "IQ1_M", "1.8 bits; needs an importance matrix"},
+    Mix{"IQ1_S", 24, "IQ1_S", "1.6 bits; needs an importance matrix"},
     Mix{"TQ2_0", 37, "TQ2_0", "2.1 bits, for models trained with ternary weights"},
     Mix{"TQ1_0", 36, "TQ1_0", "1.7 bits, for models trained with ternary weights"},
     Mix{"MXFP4_MOE", 38, "MXFP4", "4.25 bits for experts, Q8_0 for the rest"},
@@ -48,7 +58,7 @@ std::string upper(std::string_view text) {
 }
 
 /// What a tensor is to the rules.
-enum class Part { output, embedding, attn_v, attn_k, attn_q, attn_output, ffn_down, other };
+enum class Part { output, embedding, attn_v, attn_k, attn_q, attn_output, ffn_up, ffn_gate, ffn_down, other };
 
 Part part_of(std::string_view name) {
   const auto has = [&](std::string_view piece) { return name.find(piece) != std::string_view::npos; };
@@ -58,7 +68,8 @@ Part part_of(std::string_view name) {
   if (has("attn_k.weight")) return Part::attn_k;
   if (has("attn_q.weight")) return Part::attn_q;
   if (has("attn_output.weight")) return Part::attn_output;
-  if (has("ffn_up") || has("ffn_gate")) return Part::other;
+  if (has("ffn_up")) return Part::ffn_up;
+  if (has("ffn_gate")) return Part::ffn_gate;
   return has("ffn_down") ? Part::ffn_down : Part::other;
 }
 
@@ -185,14 +196,20 @@ class Chooser {
       case Part::output:
         return for_output(tensor);
       case Part::embedding:
-        if (is_tied_) return for_output(tensor);
-        return is_mix({"TQ1_0", "TQ2_0"}) ? "Q4_K" : base_;
+        return is_tied_ ? for_output(tensor) : for_embedding();
       case Part::attn_v:
         return for_values();
       case Part::attn_k:
-        return shape_.experts == 8 ? "Q8_0" : base_;
+        if (shape_.experts == 8) return is_low() ? "Q4_K" : "Q8_0";
+        return for_queries_and_keys();
+      case Part::attn_q:
+        return for_queries_and_keys();
       case Part::attn_output:
         return for_attention_output();
+      case Part::ffn_up:
+        return for_up(layer_of_part(tensor, ups_seen_));
+      case Part::ffn_gate:
+        return for_up(layer_of_part(tensor, gates_seen_));
       case Part::ffn_down:
         return for_down(tensor);
       default:
@@ -200,14 +217,42 @@ class Chooser {
     }
   }
 
+  /// Mixes below three bits have rules of their own.
+  bool is_low() const { return is_mix({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M"}); }
+  bool is_upper_low() const { return is_mix({"IQ2_S", "IQ2_M"}); }
+
   std::string_view for_output(const gguf::Tensor& tensor) const {
     const bool fits = tensor.row_values() % quant::find_type(base_)->block_values == 0;
-    return fits && base_ != "Q8_0" && !shape_.is_falcon ? "Q6_K" : "Q8_0";
+    if (!fits || base_ == "Q8_0" || shape_.is_falcon) return "Q8_0";
+    return is_low() || mix_ == "IQ3_XXS" ? "Q5_K" : "Q6_K";
+  }
+
+  std::string_view for_embedding() const {
+    if (is_upper_low() || mix_ == "IQ3_XXS") return "IQ3_S";
+    if (is_low()) return "Q2_K";
+    return is_mix({"TQ1_0", "TQ2_0"}) ? "Q4_K" : base_;
+  }
+
+  std::string_view for_queries_and_keys() const {
+    if (mix_ == "IQ3_XS") return "IQ3_XXS";
+    return mix_ == "IQ3_XXS" ? "IQ2_S" : base_;
+  }
+
+  std::string_view for_up(std::size_t layer) const {
+    const std::size_t layers = shape_.layers;
+    return mix_ == "IQ3_XS" && layer >= layers / 8 && layer < 7 * layers / 8 ? "IQ3_XXS" : base_;
   }
 
   std::string_view for_values() {
     const std::size_t layer = values_seen_++;
     std::string_view type = base_;
+    if (is_low()) {
+      if (shape_.heads_a_group >= 4 || shape_.experts >= 4) return "Q4_K";
+      return is_upper_low() ? "IQ3_S" : "Q2_K";
+    }
+    if (mix_ == "IQ3_XXS") type = shape_.heads_a_group >= 4 ? "Q4_K" : has_importance_ ? "IQ3_XXS" : "IQ3_S";
+    if (is_mix({"IQ3_XS", "IQ3_S"}) && shape_.heads_a_group >= 4) type = "Q4_K";
+    if (mix_ == "IQ3_M") type = "Q4_K";
     if (mix_ == "Q2_K") type = shape_.heads_a_group >= 4 ? "Q4_K" : "Q3_K";
     if (mix_ == "Q2_K_S" && shape_.heads_a_group >= 4) type = "Q4_K";
     if (mix_ == "Q3_K_M") type = layer < 2 ? "Q5_K" : "Q4_K";
@@ -223,18 +268,30 @@ class Chooser {
   std::string_view for_attention_output() const {
     if (shape_.is_falcon) return mix_ == "Q3_K_L" ? "Q4_K" : base_;
     if (shape_.experts == 8) {
-      return is_mix({"Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "IQ4_NL", "IQ4_XS"}) ? "Q5_K" : base_;
+      const bool is_more = is_mix(
+          {"Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M", "IQ4_NL", "IQ4_XS"});
+      return is_more || is_low() ? "Q5_K" : base_;
     }
+    if (is_mix({"IQ1_S", "IQ1_M"})) return "IQ2_XXS";
+    if (is_upper_low() || mix_ == "IQ3_XXS") return "IQ3_S";
     if (mix_ == "Q2_K") return "Q3_K";
-    if (mix_ == "Q3_K_M") return "Q4_K";
+    if (is_mix({"Q3_K_M", "IQ3_M"})) return "Q4_K";
     return mix_ == "Q3_K_L" ? "Q5_K" : base_;
   }
 
+  /// Where a layer has a tensor an expert, counting tensors is no counting of layers.
+  std::size_t layer_of_part(const gguf::Tensor& tensor, std::size_t& seen) const {
+    const std::size_t counted = seen++;
+    return shape_.experts > 1 ? static_cast<std::size_t>(layer_of(tensor.name)) : counted;
+  }
+
   std::string_view for_down(const gguf::Tensor& tensor) {
-    // Where a layer has a tensor an expert, counting tensors is no counting of layers.
-    const std::size_t seen = downs_seen_++;
-    const std::size_t layer = shape_.experts > 1 ? static_cast<std::size_t>(layer_of(tensor.name)) : seen;
     const std::size_t layers = shape_.layers;
+    if (is_low()) {
+      if (downs_seen_++ >= layers / 8) return base_;
+      return is_upper_low() ? "IQ3_S" : "Q2_K";
+    }
+    const std::size_t layer = layer_of_part(tensor, downs_seen_);
     const bool is_early = layer < layers / 8;
     if (shape_.is_falcon) {
       const bool is_more = uses_more_bits(layer, layers);
@@ -243,12 +300,14 @@ class Chooser {
       if (mix_ == "Q4_K_M") return layer < layers / 16 ? "Q6_K" : is_more ? "Q5_K" : "Q4_K";
       if (mix_ == "Q4_K_S") return base_;
     }
+    if (mix_ == "IQ3_XXS" && !has_importance_) return is_early ? "Q4_K" : "Q3_K";
+    if (mix_ == "IQ3_M" && shape_.experts == 8 && uses_more_bits(layer, layers)) return "Q4_K";
     if (mix_ == "Q2_K") return "Q3_K";
     if (mix_ == "Q3_K_M") return layer < layers / 16 ? "Q5_K" : "Q4_K";
     if (mix_ == "Q3_K_L") return "Q5_K";
     if (is_mix({"Q4_K_M", "Q5_K_M"})) return uses_more_bits(layer, layers) ? "Q6_K" : base_;
     if (!is_early) return base_;
-    if (mix_ == "Q2_K_S") return "Q4_K";
+    if (is_mix({"Q2_K_S", "IQ3_M"})) return "Q4_K";
     if (mix_ == "Q4_K_S") return "Q5_K";
     if (is_mix({"IQ4_NL", "IQ4_XS"}) && !has_importance_) return "Q5_K";
     if (mix_ == "Q4_0" && has_importance_) return "Q4_1";
@@ -257,14 +316,21 @@ class Chooser {
 
   /// The type, or for rows that its block does not divide the nearest one with blocks of 32 values, or F16.
   static Choice fitting(const gguf::Tensor& tensor, const quant::Type& type) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFallbacks = {{{"Q2_K", "Q4_0"},
-                                                                                          {"Q3_K", "Q4_0"},
-                                                                                          {"Q4_K", "Q5_0"},
-                                                                                          {"Q5_K", "Q5_1"},
-                                                                                          {"Q6_K", "Q8_0"},
-                                                                                          {"IQ4_XS", "IQ4_NL"},
-                                                                                          {"TQ1_0", "Q4_0"},
-                                                                                          {"TQ2_0", "Q4_0"}}};
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kFallbacks = {{{"Q2_K", "Q4_0"},
+                                                                                           {"IQ1_S", "IQ4_NL"},
+                                                                                           {"IQ1_M", "IQ4_NL"},
+                                                                                           {"IQ2_XXS", "IQ4_NL"},
+                                                                                           {"IQ2_XS", "IQ4_NL"},
+                                                                                           {"IQ2_S", "IQ4_NL"},
+                                                                                           {"IQ3_XXS", "IQ4_NL"},
+                                                                                           {"IQ3_S", "IQ4_NL"},
+                                                                                           {"Q3_K", "Q4_0"},
+                                                                                           {"Q4_K", "Q5_0"},
+                                                                                           {"Q5_K", "Q5_1"},
+                                                                                           {"Q6_K", "Q8_0"},
+                                                                                           {"IQ4_XS", "IQ4_NL"},
+                                                                                           {"TQ1_0", "Q4_0"},
+                                                                                           {"TQ2_0", "Q4_0"}}};
     if (tensor.row_values() % type.block_values == 0) return {&type};
     for (const auto& [from, to] : kFallbacks) {
       const quant::Type* fallback = quant::find_type(to);
@@ -280,17 +346,11 @@ class Chooser {
   std::string_view base_;
   std::size_t value_tensors_ = 0;
   std::size_t values_seen_ = 0;
+  std::size_t ups_seen_ = 0;
+  std::size_t gates_seen_ = 0;
   std::size_t downs_seen_ = 0;
   bool is_tied_ = true;
 };
-
-/// A type or mix of ggml's that is not written here, in capitals.
-void refuse_codebooks(std::string_view name) {
-  if (!name.starts_with("IQ1") && !name.starts_with("IQ2") && !name.starts_with("IQ3")) return;
-  throw Error(ErrorKind::unsupported, fmt::format("{} is not written here", printable(name)),
-              "IQ1, IQ2 and IQ3 types need an importance matrix and ggml's codebooks. Q2_K_S --imatrix FILE is the "
-              "smallest that Assay writes.");
-}
 
 void check_override(const Override& override, std::span<const gguf::Tensor* const> tensors) {
   std::vector<std::string> names;
@@ -313,7 +373,6 @@ const Mix& find_mix(std::string_view name) {
   if (wanted == "Q3_K" || wanted == "Q4_K" || wanted == "Q5_K") wanted += "_M";
   for (const Mix& mix : kMixes)
     if (mix.name == wanted) return mix;
-  refuse_codebooks(wanted);
   std::string names;
   for (const Mix& mix : kMixes) names += fmt::format("{}{}", names.empty() ? "" : ", ", mix.name);
   throw Error(ErrorKind::usage, fmt::format("'{}' is no type to quantize to", printable(name)),
@@ -331,7 +390,6 @@ Override parse_override(std::string_view text) {
     throw Error(ErrorKind::usage, fmt::format("'{}' is not PATTERN=TYPE", printable(text)),
                 "For example --tensor-type attn_v=Q8_0 or --tensor-type 'blk.0.*=Q6_K'.");
   }
-  refuse_codebooks(upper(text.substr(equals + 1)));
   const quant::Type* type = quant::find_type(text.substr(equals + 1));
   if (type == nullptr || !type->is_encodable()) {
     std::string names;

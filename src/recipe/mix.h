@@ -24,8 +24,7 @@ struct Mix {
 
 std::span<const Mix> all_mixes();
 
-/// Without regard to case; "Q3_K", "Q4_K" and "Q5_K" are the _M mixes. Throws Error{usage} for an unknown name, and for
-/// one that cannot be written here says why.
+/// Without regard to case; "Q3_K", "Q4_K" and "Q5_K" are the _M mixes. Throws Error{usage} for an unknown name.
 const Mix& find_mix(std::string_view name);
 
 /// "PATTERN=TYPE": a type for the tensors whose whole name matches the pattern (`*`, `?`) or, for a pattern without
@@ -36,7 +35,7 @@ struct Override {
 
   bool matches(std::string_view tensor_name) const;
 };
-/// Throws Error{usage}, and for a type that cannot be written here says why.
+/// Throws Error{usage}.
 Override parse_override(std::string_view text);
 
 /// What a tensor becomes.

@@ -205,6 +205,16 @@ bool find_importance(const gguf::File& file, const gguf::Tensor& tensor, const I
               "The importance matrix is of another model.");
 }
 
+/// Types that few bits have left too coarse for weights that all count the same. The first and the last matrix are
+/// seldom in an importance matrix: they only need one where the search knows no other way.
+bool needs_importance(std::string_view tensor, std::string_view type, const ChoiceRules& rules) {
+  if (type == "IQ1_S" || type == "IQ2_XXS" || type == "IQ2_XS") return true;
+  if (tensor == "token_embd.weight" || tensor == "per_layer_token_embd.weight" || tensor == "output.weight")
+    return false;
+  if (type == "IQ1_M" || type == "IQ2_S" || type == "IQ3_XXS") return true;
+  return type == "Q2_K" && rules.mix->name == "Q2_K_S";
+}
+
 void check_item(const gguf::File& file, const Item& item, const ChoiceRules& rules, bool may_requantize) {
   if (item.is_copied()) return;
   const gguf::Tensor& tensor = *item.tensor;
@@ -217,10 +227,11 @@ void check_item(const gguf::File& file, const Item& item, const ChoiceRules& rul
                 fmt::format("{}: tensor '{}' is {} already", file.name(), printable(tensor.name), tensor.type->name),
                 "Start from the F16, BF16 or F32 file, or pass --allow-requantize: the errors of both types add up.");
   }
-  const bool is_first_or_last = tensor.name == "token_embd.weight" || tensor.name == "output.weight";
-  if (rules.mix->name == "Q2_K_S" && item.type->name == "Q2_K" && !is_first_or_last && !item.has_importance) {
+  if (needs_importance(tensor.name, item.type->name, rules) && !item.has_importance) {
     throw Error(
-        ErrorKind::usage, fmt::format("Q2_K_S: no importance for tensor '{}'", printable(tensor.name)),
+        ErrorKind::usage,
+        fmt::format("{}: no importance for tensor '{}', which becomes {}", rules.mix->name, printable(tensor.name),
+                    item.type->name),
         "Make one: assay imatrix MODEL --text FILE -o imatrix.gguf, then --imatrix imatrix.gguf. Or take Q2_K.");
   }
 }

@@ -19,7 +19,12 @@ KINGJAMES = pathlib.Path(__file__).parents[2] / "models" / "kingjames-7m.f16.ggu
 # general.file_type
 MIXES = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12,
          "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "BF16": 32, "F32": 0, "Q2_K_S": 21,
-         "IQ4_NL": 25, "IQ4_XS": 30, "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38}
+         "IQ2_XXS": 19, "IQ2_XS": 20, "IQ3_XS": 22, "IQ3_XXS": 23, "IQ1_S": 24, "IQ3_S": 26, "IQ3_M": 27, "IQ2_S": 28,
+         "IQ2_M": 29, "IQ1_M": 31, "IQ4_NL": 25, "IQ4_XS": 30, "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38}
+
+
+# Mixes that llama.cpp makes with an importance matrix only.
+NEED_IMPORTANCE = ["Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS"]
 
 
 def ours(source, target, mix, *options):
@@ -167,25 +172,42 @@ def test_kingjames_is_llama_cpps_file(mix, tmp_path):
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
 
 
-@pytest.mark.parametrize("mix", [mix for mix in MIXES if mix != "Q2_K_S"])
+@pytest.mark.parametrize("mix", [mix for mix in MIXES if mix not in NEED_IMPORTANCE])
 def test_rows_that_no_super_block_divides(mix, odd, tmp_path):
     ours(odd, tmp_path / "ours.gguf", mix)
     theirs(odd, tmp_path / "theirs.gguf", MIXES[mix])
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
 
 
-@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_L", "Q4_K_S", "IQ4_XS", "TQ1_0"])
+@pytest.mark.parametrize("mix", ["Q2_K", "Q3_K_L", "Q4_K_S", "IQ3_M", "IQ4_XS", "TQ1_0"])
 def test_heads_in_groups_and_an_output_of_its_own(mix, grouped, tmp_path):
     ours(grouped, tmp_path / "ours.gguf", mix)
     theirs(grouped, tmp_path / "theirs.gguf", MIXES[mix])
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
 
 
-@pytest.mark.parametrize("mix", ["MXFP4_MOE", "Q2_K", "Q3_K_M", "Q4_K_M", "IQ4_NL"])
+@pytest.mark.parametrize("mix", ["MXFP4_MOE", "Q2_K", "Q3_K_M", "Q4_K_M", "IQ3_S", "IQ3_M", "IQ4_NL"])
 def test_experts(mix, experts, tmp_path):
     ours(experts, tmp_path / "ours.gguf", mix)
     theirs(experts, tmp_path / "theirs.gguf", MIXES[mix])
     check_same(tmp_path / "ours.gguf", tmp_path / "theirs.gguf")
+
+
+# llama.cpp works ten seconds on the codebooks of these before it writes the first block.
+SLOW = ["IQ1_S", "IQ1_M", "IQ2_M", "IQ3_XXS"]
+
+
+@pytest.mark.parametrize("mix", [mix for mix in NEED_IMPORTANCE if mix != "Q2_K_S"])
+@pytest.mark.parametrize("model", ["odd", "grouped", "experts"])
+def test_mixes_that_need_an_importance_matrix(mix, model, request, tmp_path):
+    if (mix in SLOW or model == "grouped") and "ASSAY_SLOW_TESTS" not in os.environ:
+        pytest.skip("slow: set ASSAY_SLOW_TESTS")
+    source = request.getfixturevalue(model)
+    importance = importance_of(source)
+    write_importance(tmp_path / "imatrix", importance)
+    ours(source, tmp_path / "ours.gguf", mix, "--imatrix", tmp_path / "imatrix")
+    theirs(source, tmp_path / "theirs.gguf", MIXES[mix], importance)
+    assert tensors(tmp_path / "ours.gguf") == tensors(tmp_path / "theirs.gguf")
 
 
 def test_experts_with_an_importance_matrix(experts, tmp_path):
