@@ -83,6 +83,12 @@ lm|tojson(indent=1, separators=(' ,', ' : ')) ;; [[], {}, [[]]]|tojson(indent=2)
 STATEMENTS = [
     "{% for x in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.depth }}{{ loop.depth0 }};{% endfor %}",
     "{% for x in l %}{{ loop.cycle('a', 'b') }}{{ loop.changed(x > 1) }}{{ loop }}{% endfor %}",
+    "{% for u in us recursive %}{{ u.name }}{{ loop.depth }}{{ loop.depth0 }}{% if u.x %}[{{ loop(us[:1]) if loop.depth < 4 }}]{% endif %}{% endfor %}",
+    "{% for x in [1, [2, [3, []], 4]] recursive %}{{ loop.index }}{{ '(' ~ loop(x) ~ ')' if x is iterable else x }}{% else %}-{% endfor %}",
+    "{% for x in [1, [2, 3]] if x != 2 recursive %}{% set y = x %}{% if x is iterable %}{{ loop(x)|length }}{% else %}{{ y }}{% if x == 1 %}{% continue %}{% endif %}{% endif %};{% endfor %}",
+    "{% set a = 1 %}{% for x in [[1, 2]] recursive %}{{ a }}{{ b }}{% set b = 5 %}{{ b }}{% if x is iterable %}{{ loop(x) }}{% endif %}{% endfor %}",
+    "{% for x in l recursive %}{{ loop() }}{% endfor %}", "{% for x in l recursive %}{{ loop(l, l) }}{% endfor %}", "{% for x in l %}{{ loop([]) }}{% endfor %}",
+    "{% for x in l recursive %}{{ loop(5) }}{% endfor %}", "{% for x in l recursive %}{{ loop([x]) }}{% endfor %}", "{% for x in [[1], [2]] recursive %}{% for y in l %}{{ loop.index }}{% endfor %}{% endfor %}",
     "{% for x in l %}{{ loop.cycle() }}{% endfor %}", "{% for x in el %}a{% else %}none{% endfor %}", "{% for x in y %}a{% else %}none{% endfor %}",
     "{% for k, v in d.items() %}{{ k }}={{ v }},{% endfor %}", "{% for k in d %}{{ k }}{% endfor %}", "{% for k, v in d|dictsort %}{{ k }}{{ v }}{% endfor %}",
     "{% for a, b in [(1, 2), [3, 4], 'xy'] %}{{ a }}{{ b }}{% endfor %}", "{% for a, b in [(1, 2, 3)] %}{% endfor %}", "{% for a, b in [(1,)] %}{% endfor %}", "{% for a, b in [1] %}{% endfor %}",

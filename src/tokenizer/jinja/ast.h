@@ -205,6 +205,10 @@ struct For final : Statement {
   Target target;
   ExpressionPtr items, condition;  ///< condition may be absent
   Block body, otherwise;
+  bool is_recursive = false;  ///< loop(other items) runs the body over them, and is the text it prints
+
+ private:
+  Flow repeat(Interpreter& interpreter, const Value& source, std::size_t depth) const;
 };
 
 struct Set final : Statement {

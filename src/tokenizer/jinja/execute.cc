@@ -23,8 +23,10 @@ Flow If::execute(Interpreter& interpreter) const {
   return interpreter.execute(otherwise);
 }
 
-Flow For::execute(Interpreter& interpreter) const {
-  Value all = iterate(interpreter.budget(), interpreter.evaluate(*items));
+Flow For::execute(Interpreter& interpreter) const { return repeat(interpreter, interpreter.evaluate(*items), 0); }
+
+Flow For::repeat(Interpreter& interpreter, const Value& source, std::size_t depth) const {
+  Value all = iterate(interpreter.budget(), source);
   if (condition != nullptr) {
     ListBuilder chosen(interpreter.budget());
     for (const Value& item : all.items()) {
@@ -34,8 +36,14 @@ Flow For::execute(Interpreter& interpreter) const {
     }
     all = chosen.finish();
   }
-  const auto loop = std::make_shared<Loop>(interpreter.budget(), all);
-  // It may hold itself through loop.changed(loop).
+  const auto loop = std::make_shared<Loop>(interpreter.budget(), all, depth);
+  if (is_recursive) {
+    loop->recurse = [this, &interpreter, depth, scope = interpreter.scope()](const Value& others) {
+      const Interpreter::Inner inner(interpreter, scope);
+      return interpreter.capture([&] { repeat(interpreter, others, depth + 1); });
+    };
+  }
+  // It may hold itself through loop.changed(loop), and a namespace may hold it.
   struct Clear {
     Loop& loop;
     ~Clear() { loop.clear(); }

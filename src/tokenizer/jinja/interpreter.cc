@@ -141,11 +141,15 @@ void Interpreter::assign(const Target& target, const Value& value) {
 void Interpreter::write(const Value& value) { print(budget_, value, *out_); }
 
 Value Interpreter::capture(const Block& block) {
+  return capture([&] { execute(block); });
+}
+
+Value Interpreter::capture(const std::function<void()>& print) {
   const Inner inner(*this);
   Builder text(budget_);
   Builder* const before = std::exchange(out_, &text);
   try {
-    execute(block);
+    print();
   } catch (...) {
     out_ = before;
     throw;

@@ -1,6 +1,7 @@
 // Runs a syntax tree over a context. One interpreter serves one render.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,8 +43,10 @@ class Interpreter {
   void set(std::string_view name, Value value);
   void write(std::string_view text) { out_->append(text); }
   void write(const Value& value);
-  /// The text a block prints, in a scope of its own.
+  /// The text that a block, or whatever `print` executes, prints in a scope of its own.
   Value capture(const Block& block);
+  Value capture(const std::function<void()>& print);
+  const std::shared_ptr<Scope>& scope() const { return scope_; }
   Value apply_to_text(const ExpressionPtr& filter, Value text);
   const Value& block_text() const { return block_text_; }
   std::shared_ptr<Object> make_macro(const MacroDefinition& definition);

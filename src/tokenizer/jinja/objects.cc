@@ -36,7 +36,8 @@ constexpr std::array kCyclerMethods = {
 };
 
 template <class Table>
-std::optional<Value> bind(Budget& budget, const Table& table, std::shared_ptr<Object> self, std::string_view name) {
+std::optional<Value> bound_method(Budget& budget, const Table& table, std::shared_ptr<Object> self,
+                                  std::string_view name) {
   const Operation* operation = find_operation(table, name);
   if (operation == nullptr) return std::nullopt;
   return Value(std::make_shared<BoundMethod>(budget, Value(std::move(self)), *operation));
@@ -170,7 +171,7 @@ void Namespace::set(Budget& budget, std::string_view name, Value value) {
 
 std::optional<Value> Cycler::attribute(Budget& budget, std::string_view name) {
   if (name == "current") return current();
-  return bind(budget, kCyclerMethods, shared_from_this(), name);
+  return bound_method(budget, kCyclerMethods, shared_from_this(), name);
 }
 
 Value Cycler::next() {
@@ -199,13 +200,22 @@ std::optional<Value> Loop::attribute(Budget& budget, std::string_view name) {
   if (name == "length") return number(items.size());
   if (name == "first") return Value(index_ == 0);
   if (name == "last") return Value(index_ + 1 == items.size());
-  if (name == "depth") return number(1);  // more only in recursive loops
-  if (name == "depth0") return number(0);
+  if (name == "depth") return number(recursion_ + 1);
+  if (name == "depth0") return number(recursion_);
   if (name == "previtem") return index_ == 0 ? undefined(budget, "there is no previous item") : items[index_ - 1];
   if (name == "nextitem") {
     return index_ + 1 == items.size() ? undefined(budget, "there is no next item") : items[index_ + 1];
   }
-  return bind(budget, kLoopMethods, shared_from_this(), name);
+  return bound_method(budget, kLoopMethods, shared_from_this(), name);
+}
+
+Value Loop::call(Runtime& runtime, Arguments arguments) {
+  if (recurse == nullptr) throw Failure("the loop must have the 'recursive' marker to be called recursively");
+  if (arguments.positional.size() != 1 || !arguments.keyword.empty()) throw Failure("loop() takes the items alone");
+  const auto level = runtime.budget.call();
+  // The call outlives what it is called through.
+  const auto self = recurse;
+  return self(arguments.positional[0]);
 }
 
 Value Loop::cycle(const std::vector<Value>& values) const {

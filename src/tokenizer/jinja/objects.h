@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -147,8 +148,10 @@ class Joiner final : public Object {
 /// The variable `loop`.
 class Loop final : public Object, public std::enable_shared_from_this<Loop> {
  public:
-  Loop(Budget& budget, Value items)
-      : Object(&budget, sizeof(Loop), depth_around(budget, items.depth())), items_(std::move(items)) {}
+  Loop(Budget& budget, Value items, std::size_t recursion)
+      : Object(&budget, sizeof(Loop), depth_around(budget, items.depth())),
+        items_(std::move(items)),
+        recursion_(recursion) {}
   std::string_view type_name() const override { return "LoopContext"; }
   void print(Budget& budget, Builder& out) const override;
   std::optional<Value> attribute(Budget& budget, std::string_view name) override;
@@ -157,10 +160,19 @@ class Loop final : public Object, public std::enable_shared_from_this<Loop> {
   void advance(std::size_t index) { index_ = index; }
   Value cycle(const std::vector<Value>& values) const;
   bool changed(Budget& budget, const std::vector<Value>& values);
-  void clear() { last_changed_.reset(); }
+  void clear() {
+    last_changed_.reset();
+    recurse = nullptr;
+  }
+
+  bool callable() const override { return true; }
+  Value call(Runtime& runtime, Arguments arguments) override;
+  /// What loop(items) does, where the loop is recursive and runs.
+  std::function<Value(const Value& items)> recurse;
 
  private:
   Value items_;
+  std::size_t recursion_;  ///< how deep, of loops inside one another by loop(items)
   std::size_t index_ = 0;
   std::optional<Value> last_changed_;
 };

@@ -182,7 +182,7 @@ std::unique_ptr<Statement> Parser::parse_for() {
   expect_name("in");
   node->items = parse_tuple(false);
   if (skip_name("if")) node->condition = parse_expression();
-  if (is_name("recursive")) fail_at(peek().at, "recursive loops", ErrorKind::unsupported);
+  node->is_recursive = skip_name("recursive");
   ++loops_;
   node->body = parse_body({"else", "endfor"});
   --loops_;
