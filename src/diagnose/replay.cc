@@ -30,6 +30,15 @@ class Overlaid final : public Values {
   const std::map<model::ValueId, Matrix>& above_;
 };
 
+/// In which order a token's experts stand is the engine's own affair: rows of the same ones get the order given.
+void put_in_order_of(const trace::ForeignTap& given, Matrix& chosen) {
+  for (std::size_t i = 0; i < given.rows.size(); ++i) {
+    const double* theirs = given.values.data() + i * chosen.width;
+    double* ours = chosen.row(given.rows[i]);
+    if (std::is_permutation(ours, ours + chosen.width, theirs)) std::copy_n(theirs, chosen.width, ours);
+  }
+}
+
 }  // namespace
 
 Replay::Replay(const model::Model& model, const trace::ForeignTrace& trace, Passage passage, int threads)
@@ -74,7 +83,13 @@ void Replay::settle(std::size_t step, Matrix computed) {
   computed_[step] = std::move(computed);
 }
 
-void Replay::advance(std::size_t step) { settle(step, run(step, *this, passage_)); }
+void Replay::advance(std::size_t step) {
+  Matrix computed = run(step, *this, passage_);
+  if (whole_[step] && std::holds_alternative<model::TopK>(plan().steps[step].operation)) {
+    put_in_order_of(*given_[step], computed);
+  }
+  settle(step, std::move(computed));
+}
 
 std::vector<std::size_t> Replay::region(std::size_t step, bool pass_seen_right) const {
   std::vector<bool> in(step + 1);

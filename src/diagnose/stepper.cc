@@ -55,7 +55,8 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
 
   engine::oracle::RoundedInputs rounded;
   if (arithmetic != Arithmetic::f64) rounded.reserve(rows, widest);
-  const bool multiplies = std::holds_alternative<model::Linear>(operation);
+  const bool multiplies = !inputs.empty() && (std::holds_alternative<model::Linear>(operation) ||
+                                              std::holds_alternative<model::ExpertLinear>(operation));
   const bool attends = kv_width > 0;
   const int threads = threads_for(rows * output.width * (multiplies ? inputs[0]->width : attends ? rows : 1));
   std::vector<double> own(static_cast<std::size_t>(threads) * (longest + scratch));

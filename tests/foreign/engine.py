@@ -327,8 +327,10 @@ class Engine:
         return x / x.sum(axis=1, keepdims=True)
 
     def expert_linear(self, x, chosen, weight, bias):
+        return self.multiply_experts(x, chosen, self.model.weight(weight), weight, bias)
+
+    def multiply_experts(self, x, chosen, matrices, weight, bias):
         """One product for each token and each expert that it chose, one after another."""
-        matrices = self.model.weight(weight)
         vectors = self.activations(x, weight).reshape(len(x), -1, matrices.shape[2])
         rows = []
         for token, experts in enumerate(chosen.astype(int)):

@@ -13,11 +13,11 @@ import math
 
 import numpy as np
 
-from tests.foreign import attend, weight_faults
+from tests.foreign import attend, expert_faults, weight_faults
 from tests.foreign.engine import ACTIVATIONS, rope_frequencies, sigmoid
 from tests.foreign.planting import FAULTS, FaultyEngine, Planted, choices, fault, split_tap, unlike
 
-__all__ = ["FAULTS", "FaultyEngine", "Planted", "split_tap", "weight_faults"]
+__all__ = ["FAULTS", "FaultyEngine", "Planted", "expert_faults", "split_tap", "weight_faults"]
 
 
 # Rotation and position.

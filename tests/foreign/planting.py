@@ -43,9 +43,11 @@ class Call:
         return operation(*(inputs or self.inputs), **{**self.step.parameters, **changes})
 
     def multiply(self, matrix):
-        """The right step with this weight."""
+        """The right step with this weight, of experts [experts, outputs, inputs]."""
         if self.step.operation == "embed":
             return matrix[self.inputs[0]]
+        if self.step.operation == "expert_linear":
+            return self.engine.multiply_experts(*self.inputs, matrix, **self.step.parameters)
         bias = self.step.parameters["bias"]
         x = self.engine.activations(self.inputs[0], self.step.parameters["weight"])
         return x @ matrix.T + (0 if bias is None else self.engine.model.weight(bias))

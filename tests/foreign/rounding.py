@@ -76,6 +76,16 @@ class RoundedEngine(Engine):
             return x
         return quantized_by_256(x) if kind.endswith("_K") else quantized_by_32(x)
 
+    def multiply_experts(self, x, chosen, matrices, weight, bias):
+        if self.arithmetic != "f16 sums":
+            return super().multiply_experts(x, chosen, matrices, weight, bias)
+        vectors = x.reshape(len(x), -1, matrices.shape[2])
+        chosen = chosen.astype(int)
+        total = np.zeros((*chosen.shape, matrices.shape[1]))
+        for column in range(matrices.shape[2]):
+            total = to_f16(total + to_f16(vectors[:, :, column:column + 1] * matrices[chosen][..., column]))
+        return (total + (0 if bias is None else self.model.weight(bias)[chosen])).reshape(len(x), -1)
+
     def linear(self, x, weight, bias):
         if self.arithmetic != "f16 sums":
             return super().linear(x, weight, bias)

@@ -98,6 +98,10 @@ FAULTY = {
     "qwen2": "--architecture qwen2 --type F16 --rope-base 1000000 --tied",
     "qwen3": "--architecture qwen3 --type Q4_0,F16 --rope-base 1000000 --head-width 32",
     "gemma2": f"{CAPPED} --type Q8_0,F16,Q4_1 --window 7 --blocks 3 --head-width 32",
+    "qwen2moe": "--architecture qwen2moe --type F32,Q8_0,F16 --experts 6 --used-experts 3 --feed-forward 32 "
+                "--shared-expert 64",
+    "qwen3moe": "--architecture qwen3moe --type Q4_0,F16 --experts 5 --used-experts 2 --feed-forward 64 "
+                "--head-width 32",
 }
 # Sums of some thousands: activations beyond what float16 has.
 LARGE_VALUES = "--type F16 --norm-mean 300"

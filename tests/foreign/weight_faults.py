@@ -8,11 +8,12 @@ from tests.foreign import misread
 from tests.foreign.planting import FAULTS, Fault, choices, fault, split_tap
 
 
-@fault("linear embed")
+@fault("linear embed expert_linear")
 def weight_transposed(call):
     """Flat data that is [outputs, inputs] read as [inputs, outputs]; for the table a token is an output."""
     right = call.engine.model.weight(call.step.parameters["weight"])
-    return call.multiply(right.reshape(right.shape[::-1]).T)
+    *experts, outputs, inputs = right.shape
+    return call.multiply(right.reshape(*experts, inputs, outputs).swapaxes(-1, -2))
 
 
 def other_heads(engine, step):
@@ -32,7 +33,8 @@ def siblings(engine, step):
     right, (layer, name) = step.parameters["weight"], split_tap(step.tap)
     if layer is None:
         return []
-    beside = [other for group in (("attn_q", "attn_k", "attn_v"), ("ffn_gate", "ffn_up")) for other in group
+    beside = [other for group in (("attn_q", "attn_k", "attn_v"), ("ffn_gate", "ffn_up"), ("ffn_gate_exps", "ffn_up_exps"),
+                                ("ffn_gate_shexp", "ffn_up_shexp")) for other in group
               if right.split(".")[2] in group and other != right.split(".")[2]]
     names = [f"blk.{layer}.{other}.weight" for other in beside]
     names += [right.replace(f"blk.{layer}.", f"blk.{other}.") for other in (layer - 1, layer + 1)]
@@ -41,7 +43,7 @@ def siblings(engine, step):
                                if name in engine.model.tensors and engine.model.weight(name).shape == shape))
 
 
-@fault("linear", siblings, everywhere=False)
+@fault("linear expert_linear", siblings, everywhere=False)
 def wrong_tensor(call, tensor):
     return call.multiply(call.engine.model.weight(tensor))
 
@@ -63,7 +65,7 @@ def add_misreading(name, types, parameters):
         values = misread.misread(name, tensor.tensor_type.name, tensor.data, given)
         return call.multiply(values.reshape(call.engine.model.weight(weight).shape))
 
-    FAULTS[name] = Fault(run, ("linear", "embed"), variants, True)
+    FAULTS[name] = Fault(run, ("linear", "embed", "expert_linear"), variants, True)
 
 
 for misreading, (kinds, _, tried) in misread.MISREADINGS.items():
@@ -77,13 +79,14 @@ def quantized(engine, step):
     return choices("of", "row", "tensor") if tensor.shape[0] > values else []
 
 
-@fault("linear embed", quantized)
+@fault("linear embed expert_linear", quantized)
 def only_first_block(call, of):
     weight = call.step.parameters["weight"]
     cut = call.engine.model.weight(weight).copy()
-    cut[:, misread.BLOCK_VALUES[call.engine.model.tensors[weight].tensor_type.name]:] = 0
+    rows = cut.reshape(-1, cut.shape[-1])
+    rows[:, misread.BLOCK_VALUES[call.engine.model.tensors[weight].tensor_type.name]:] = 0
     if of == "tensor":
-        cut[1:] = 0
+        rows[1:] = 0
     return call.multiply(cut)
 
 
@@ -92,7 +95,7 @@ def stale(engine, step):
     return choices("row", "before", "first") + ([{"layer": "before"}] if layer else [])
 
 
-@fault("rms_norm linear rope attention gated_activation add", stale, everywhere=False)
+@fault("rms_norm linear rope attention gated_activation add expert_linear weighted_sum", stale, everywhere=False)
 def stale_value(call, row=None, layer=None):
     """The output is that of the row before, of the first row, or of the same step in the layer before."""
     if layer:
@@ -115,6 +118,6 @@ def f16_overflow(call, becomes):
     return np.where(np.abs(right) > 65504, np.copysign(limit, right), right)
 
 
-@fault("rms_norm linear rope attention gated_activation", choices("factor", 2.0, 0.5, 1.37, -1.0), everywhere=False)
+@fault("rms_norm linear rope attention gated_activation expert_linear weighted_sum", choices("factor", 2.0, 0.5, 1.37, -1.0), everywhere=False)
 def scale(call, factor):
     return factor * call.run()

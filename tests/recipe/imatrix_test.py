@@ -9,6 +9,8 @@ import subprocess
 import gguf
 import numpy as np
 
+from tests.foreign import tiny
+
 ASSAY = os.environ["ASSAY_BINARY"]
 DUMP_TAPS = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "dump_taps"
 KINGJAMES = pathlib.Path(__file__).parents[2] / "models" / "kingjames-7m.f16.gguf"
@@ -63,6 +65,26 @@ def test_sums_are_the_squares_of_each_matrixs_inputs(tmp_path):
         for name, (sums, counts) in found.items():
             assert counts == [CONTEXT * CHUNKS]
             assert np.linalg.norm(sums - expected[name]) <= tolerance * np.linalg.norm(expected[name]), name
+
+
+def test_each_expert_has_the_sums_of_its_own_tokens(tmp_path):
+    model = tiny.make(tmp_path, "--experts 5 --feed-forward 32 --blocks 1")
+    subprocess.run([ASSAY, "imatrix", model, "--text", write_text(tmp_path), "--ctx", "64", "--chunks", "1", "-o",
+                    tmp_path / "imatrix.gguf", "--engine", "oracle"], check=True, capture_output=True)
+    run = subprocess.run([ASSAY, "tokenize", model, "-p", write_text(tmp_path).read_text(), "--json"], check=True,
+                         capture_output=True, text=True)
+    taps = tmp_path / "taps"
+    subprocess.run([DUMP_TAPS, model, "oracle", taps, *map(str, json.loads(run.stdout)["ids"][:64])], check=True)
+    chosen = np.load(taps / "blk.0.ffn_experts.npy").astype(int)
+    one, each = np.load(taps / "blk.0.ffn_norm.npy"), np.load(taps / "blk.0.ffn_expert_act.npy").reshape(64, 2, 32)
+    found = read(tmp_path / "imatrix.gguf")
+    assert found["blk.0.ffn_gate_inp.weight"][1] == [64]
+    for expert in range(5):
+        rows, slots = np.nonzero(chosen == expert)
+        for name, x in (("gate", one[rows]), ("up", one[rows]), ("down", each[rows, slots])):
+            sums, counts = found[f"blk.0.ffn_{name}_exps.weight"]
+            assert counts[expert] == len(rows)
+            assert np.allclose(sums.reshape(5, -1)[expert], (x ** 2).sum(axis=0), rtol=1e-5), (name, expert)
 
 
 def test_both_formats_say_the_same(tmp_path):

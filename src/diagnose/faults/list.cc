@@ -40,6 +40,15 @@ constexpr std::array kAll = {
     &kGateUpSwapped,
     &kGateProductMissing,
     &kActivationFunction,
+    // Mixtures of experts.
+    &kRouterFunction,
+    &kRouterChoice,
+    &kRouterWeights,
+    &kExpertChoice,
+    &kExpertLayout,
+    &kExpertSum,
+    &kExpertsUsed,
+    &kSharedExpertGate,
     // Norms.
     &kNormMissing,
     &kNormLayer,

@@ -5,6 +5,8 @@
 #include <variant>
 
 #include "base/threads.h"
+#include "diagnose/faults/experts.h"
+#include "engine/experts.h"
 #include "kernels/kernels.h"
 
 namespace assay::diagnose {
@@ -36,6 +38,7 @@ void read_blocks(const gguf::Tensor& tensor, std::size_t index, Misread misread,
 const gguf::Tensor* matrix_of(const Site& site) {
   if (const auto* linear = site.operation<model::Linear>()) return &site.tensor(linear->weight);
   if (const auto* embed = site.operation<model::Embed>()) return &site.tensor(embed->table);
+  if (const auto* experts = site.operation<model::ExpertLinear>()) return &site.tensor(experts->weight);
   return nullptr;
 }
 
@@ -58,6 +61,7 @@ Matrix run_with_rows(const Site& site, const ReadRow& read) {
     }
     return output;
   }
+  if (site.operation<model::ExpertLinear>() != nullptr) return run_experts_with_rows(site, read);
   const Matrix& x = site.input(0);
   const kernels::Kernels& kernels = kernels::kernels();
   const int threads = site.stepper.threads_for(x.rows * tensor.values());
@@ -76,6 +80,15 @@ Matrix run_with_rows(const Site& site, const ReadRow& read) {
 }
 
 void add_bias(const Site& site, Matrix& output) {
+  const auto* experts = site.operation<model::ExpertLinear>();
+  if (experts != nullptr && experts->bias != model::kNoWeight) {
+    const Matrix biases = site.stepper.decode(experts->bias);
+    for (std::size_t i = 0; i < output.values.size(); ++i) {
+      const std::size_t slot = i % output.width / experts->outputs;
+      const std::size_t expert = engine::index_of(site.input(1).row(i / output.width)[slot], experts->experts);
+      if (expert < experts->experts) output.values[i] += biases.row(expert)[i % experts->outputs];
+    }
+  }
   const auto* linear = site.operation<model::Linear>();
   if (linear == nullptr || linear->bias == model::kNoWeight) return;
   const Matrix bias = site.stepper.decode(linear->bias);
@@ -95,6 +108,7 @@ Matrix run_with_weight(const Site& site, model::WeightId weight) {
   model::Step changed = site.step();
   if (auto* embed = std::get_if<model::Embed>(&changed.operation)) embed->table = weight;
   if (auto* linear = std::get_if<model::Linear>(&changed.operation)) linear->weight = weight;
+  if (auto* experts = std::get_if<model::ExpertLinear>(&changed.operation)) experts->weight = weight;
   return site.run(changed);
 }
 

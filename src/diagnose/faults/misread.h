@@ -15,7 +15,7 @@
 
 namespace assay::diagnose {
 
-/// The matrix of a linear step or the table of an embedding; null for other steps.
+/// The matrix of a linear step, the matrices of one of experts, or the table of an embedding; null for other steps.
 const gguf::Tensor* matrix_of(const Site& site);
 
 /// `types` are names separated by spaces: "Q4_K Q5_K".
@@ -27,7 +27,7 @@ using ReadRow = std::function<void(const gguf::Tensor& tensor, std::size_t index
 /// The step's output if the rows of its matrix are read so; the bias is added as it is. For steps with a matrix.
 Matrix run_with_rows(const Site& site, const ReadRow& read);
 
-/// Adds the bias of a linear step, if it has one, to every row.
+/// Adds the bias of a linear step, if it has one, to every row; of one of experts that of each slot's expert.
 void add_bias(const Site& site, Matrix& output);
 
 /// A block taken apart rightly, and what it was made of.

@@ -20,7 +20,7 @@ std::vector<Usual> usual_factors(const Site& site) {
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.given == nullptr) return;
+  if (site.given == nullptr || site.operation<model::TopK>() != nullptr) return;
   const Matrix right = site.exact();
   double square = 0;
   double product = 0;

@@ -58,9 +58,38 @@ Matrix multiply_transposed(const Site& site) {
   return output;
 }
 
+/// The same for the matrix of each expert.
+Matrix multiply_experts_transposed(const Site& site) {
+  const auto& linear = *site.operation<model::ExpertLinear>();
+  const gguf::Tensor& weight = *matrix_of(site);
+  const Matrix& x = site.input(0);
+  const Matrix& chosen = site.input(1);
+  const auto inputs = static_cast<std::size_t>(weight.row_values());
+  const std::size_t size = inputs * linear.outputs;
+  Matrix output(x.rows, chosen.width * linear.outputs);
+  std::vector<double> room(size + std::size_t{2} * quant::kMaxBlockValues);
+  for (std::size_t expert = 0; expert < linear.experts; ++expert) {
+    const double* flat = nullptr;
+    for (std::size_t place = 0; place < chosen.values.size(); ++place) {
+      if (chosen.values[place] != static_cast<double>(expert)) continue;
+      if (flat == nullptr) flat = decode_flat(weight, expert * size, size, room.data());
+      const std::size_t slot = place % chosen.width;
+      const double* vector = x.row(place / chosen.width) + (x.width == inputs ? 0 : slot * inputs);
+      double* out = output.row(place / chosen.width) + slot * linear.outputs;
+      for (std::size_t i = 0; i < inputs; ++i) {
+        for (std::size_t o = 0; o < linear.outputs; ++o) out[o] += vector[i] * flat[i * linear.outputs + o];
+      }
+    }
+  }
+  add_bias(site, output);
+  return output;
+}
+
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (matrix_of(site) == nullptr) return;
   hypotheses.push_back({{}, [](const Site& here) {
+                          if (here.operation<model::ExpertLinear>() != nullptr)
+                            return multiply_experts_transposed(here);
                           return here.operation<model::Embed>() != nullptr ? embed_transposed(here)
                                                                            : multiply_transposed(here);
                         }});

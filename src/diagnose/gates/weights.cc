@@ -399,6 +399,9 @@ bool reads(const model::Plan& plan, const model::Step& step, std::string_view we
   };
   if (const auto* linear = std::get_if<model::Linear>(&step.operation))
     return is_it(linear->weight) || is_it(linear->bias);
+  if (const auto* experts = std::get_if<model::ExpertLinear>(&step.operation)) {
+    return is_it(experts->weight) || is_it(experts->bias);
+  }
   if (const auto* norm = std::get_if<model::RmsNorm>(&step.operation)) return is_it(norm->weight);
   const auto* embed = std::get_if<model::Embed>(&step.operation);
   return embed != nullptr && is_it(embed->table);
