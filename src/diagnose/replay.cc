@@ -175,6 +175,11 @@ double Replay::expected(std::size_t step, engine::Arithmetic arithmetic) {
   const bool all_known = std::all_of(here.inputs.begin(), here.inputs.end(),
                                      [&](model::ValueId input) { return whole_[step_of_[at(input)]]; });
   if (all_known && std::holds_alternative<model::Linear>(here.operation)) return expected_of_sample(step, arithmetic);
+  if (all_known && std::holds_alternative<model::TopK>(here.operation)) {
+    // Choosing rounds nothing: scores that were given with all their digits leave one choice.
+    const gguf::Dtype dtype = given_[step_of_[at(here.inputs[0])]]->dtype;
+    if (dtype != gguf::Dtype::f16 && dtype != gguf::Dtype::bf16) return 0;
+  }
   std::vector<const Matrix*> inputs;
   for (const model::ValueId input : here.inputs) inputs.push_back(&rounded(input, arithmetic));
   const Matrix rounded = stepper_.run(here, passage_, inputs, arithmetic);

@@ -37,6 +37,10 @@ const std::set<std::string_view> kNames = {
     "bias",
     "decode_position",
     "embedding_scale",
+    "expert_choice",
+    "expert_layout",
+    "expert_sum",
+    "experts_used",
     "gate_product_missing",
     "gate_up_swapped",
     "logits_soft_cap",
@@ -62,6 +66,10 @@ const std::set<std::string_view> kNames = {
     "rope_pairing",
     "rope_scaling_ignored",
     "rope_twice",
+    "router_choice",
+    "router_function",
+    "router_weights",
+    "shared_expert_gate",
 };
 
 std::string text(std::string_view fault, const Site& site, const Hypothesis& hypothesis) {
@@ -80,7 +88,8 @@ std::vector<TinyModel> models() {
   TinyModel& factors = all.emplace_back();
   factors.tensors["rope_freqs.weight"] = {{3}, {1, 2, 8}};
   all.emplace_back().keys["llama.rope.dimension_count"] = 4U;
-  for (const char* architecture : {"qwen2", "qwen3", "gemma2"}) all.emplace_back().become(architecture);
+  for (const char* architecture : {"qwen2", "qwen3", "gemma2", "qwen2moe", "qwen3moe"})
+    all.emplace_back().become(architecture);
   return all;
 }
 

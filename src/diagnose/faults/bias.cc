@@ -1,11 +1,27 @@
 #include <utility>
 
 #include "diagnose/faults/faults.h"
+#include "diagnose/faults/misread.h"
 
 namespace assay::diagnose {
 namespace {
 
+void propose_for_experts(const Site& site, std::vector<Hypothesis>& hypotheses) {
+  if (site.operation<model::ExpertLinear>()->bias == model::kNoWeight) return;
+  hypotheses.push_back({{{"rule", "dropped"}}, [](const Site& here) {
+                          model::Step changed = here.step();
+                          std::get<model::ExpertLinear>(changed.operation).bias = model::kNoWeight;
+                          return here.run(changed);
+                        }});
+  hypotheses.push_back({{{"rule", "twice"}}, [](const Site& here) {
+                          Matrix output = here.exact();
+                          add_bias(here, output);
+                          return output;
+                        }});
+}
+
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
+  if (site.operation<model::ExpertLinear>() != nullptr) return propose_for_experts(site, hypotheses);
   const auto* linear = site.operation<model::Linear>();
   if (linear == nullptr || linear->bias == model::kNoWeight) return;
   hypotheses.push_back({{{"rule", "dropped"}}, [](const Site& here) {

@@ -36,6 +36,7 @@ Matrix choose(const Site& site, Rule rule) {
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.operation<model::ExpertLinear>() == nullptr) return;
   const auto add = [&](const char* name, Rule rule) {
+    if (choose(site, rule).values == site.input(1).values) return;
     hypotheses.push_back(
         {{{"rule", name}}, [rule](const Site& here) { return run_with_choice(here, choose(here, rule)); }});
   };

@@ -8,16 +8,14 @@
 namespace assay::diagnose {
 namespace {
 
-Matrix run_with(const Site& site, const Matrix& weights) {
-  return site.run(site.step(), std::array<const Matrix*, 2>{&site.input(0), &weights});
-}
+enum class Rule { sorted_by_expert, none, equal };
 
 /// The weights as they stand when the experts are sorted by their indices.
 Matrix sorted_by_expert(const Site& site) {
-  const model::ValueId experts = site.sibling("ffn_experts");
-  if (experts < 0) return site.exact();
-  const Matrix& chosen = site.values.value(experts);
   Matrix weights = site.input(1);
+  const model::ValueId experts = site.sibling("ffn_experts");
+  if (experts < 0) return weights;
+  const Matrix& chosen = site.values.value(experts);
   std::vector<std::size_t> order(weights.width);
   for (std::size_t i = 0; i < weights.rows; ++i) {
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -25,26 +23,29 @@ Matrix sorted_by_expert(const Site& site) {
               [&](std::size_t a, std::size_t b) { return chosen.row(i)[a] < chosen.row(i)[b]; });
     for (std::size_t slot = 0; slot < weights.width; ++slot) weights.row(i)[slot] = site.input(1).row(i)[order[slot]];
   }
-  return run_with(site, weights);
+  return weights;
 }
 
-Matrix unweighted(const Site& site) {
+Matrix wrong_weights(const Site& site, Rule rule) {
+  if (rule == Rule::sorted_by_expert) return sorted_by_expert(site);
   Matrix weights = site.input(1);
-  std::fill(weights.values.begin(), weights.values.end(), 1.0);
-  return run_with(site, weights);
-}
-
-Matrix mean(const Site& site) {
-  Matrix weights = site.input(1);
-  std::fill(weights.values.begin(), weights.values.end(), 1 / static_cast<double>(weights.width));
-  return run_with(site, weights);
+  const double all = rule == Rule::none ? 1 : 1 / static_cast<double>(weights.width);
+  std::fill(weights.values.begin(), weights.values.end(), all);
+  return weights;
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.operation<model::WeightedSum>() == nullptr) return;
-  hypotheses.push_back({{{"weights", "sorted_by_expert"}}, sorted_by_expert});
-  hypotheses.push_back({{{"weights", "none"}}, unweighted});
-  hypotheses.push_back({{{"weights", "equal"}}, mean});
+  const auto add = [&](const char* name, Rule rule) {
+    if (wrong_weights(site, rule).values == site.input(1).values) return;
+    hypotheses.push_back({{{"weights", name}}, [rule](const Site& here) {
+                            const Matrix weights = wrong_weights(here, rule);
+                            return here.run(here.step(), std::array<const Matrix*, 2>{&here.input(0), &weights});
+                          }});
+  };
+  add("sorted_by_expert", Rule::sorted_by_expert);
+  add("none", Rule::none);
+  add("equal", Rule::equal);
 }
 
 }  // namespace

@@ -35,9 +35,13 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.operation<model::TopK>() == nullptr) return;
   const std::size_t experts = site.plan().values[static_cast<std::size_t>(site.step().inputs[0])].width;
   if (site.width() >= experts) return;
-  hypotheses.push_back({{{"rule", "one_late"}}, [](const Site& here) { return ranked(here, 1); }});
-  hypotheses.push_back({{{"rule", "smallest"}}, smallest});
-  hypotheses.push_back({{{"rule", "first_ones"}}, first_ones});
+  const Matrix right = ranked(site, 0);
+  const auto add = [&](const char* name, Matrix (*choose)(const Site&)) {
+    if (choose(site).values != right.values) hypotheses.push_back({{{"rule", name}}, choose});
+  };
+  add("one_late", [](const Site& here) { return ranked(here, 1); });
+  add("smallest", smallest);
+  add("first_ones", first_ones);
 }
 
 }  // namespace

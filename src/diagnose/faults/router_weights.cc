@@ -37,6 +37,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (!is_normalized(site)) {
     hypotheses.push_back({{{"rule", "normalised"}}, [](const Site& here) { return normalized(here.exact()); }});
   }
+  const model::ValueId router = site.sibling("ffn_router");
+  if (router < 0 || router == site.step().inputs[0]) return;
   hypotheses.push_back({{{"rule", "scores"}}, [](const Site& here) {
                           const model::ValueId scores = here.sibling("ffn_router");
                           if (scores < 0) return here.exact();
