@@ -1,5 +1,5 @@
-// Any text on several vocabularies, and any vocabulary on a text: encoding never fails, decoding gives the bytes back,
-// and a stream is well-formed in every chunk. The first byte of the input chooses.
+// Any text on several vocabularies, any vocabulary on a text, and any normalisation: encoding never fails, decoding
+// gives the bytes back, and a stream is well-formed in every chunk. The first byte of the input chooses.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "tests/tokenizer/made_vocabulary.h"
+#include "tokenizer/charsmap.h"
 #include "tokenizer/tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes);
@@ -50,8 +51,8 @@ MadeVocabulary spm(bool spans_words) {
 const std::vector<MadeTokenizer>& tokenizers() {
   static const std::vector<MadeTokenizer> made = [] {
     std::vector<MadeTokenizer> all;
-    for (const char* pre :
-         {"default", "gpt-2", "llama-bpe", "smollm", "qwen2", "falcon", "starcoder", "deepseek-llm"}) {
+    for (const char* pre : {"default", "gpt-2", "llama-bpe", "smollm", "qwen2", "falcon", "gpt-4o", "deepseek-llm",
+                            "kimi-k2", "superbpe", "tiny_aya", "exaone-moe"}) {
       all.emplace_back(bpe(pre).writer());
     }
     all.emplace_back(spm(false).writer());
@@ -97,6 +98,18 @@ void any_vocabulary(bool is_bpe, std::string_view lines) {
   }
 }
 
+/// Any bytes as a compiled normalisation, of themselves.
+void any_charsmap(std::string_view blob) {
+  try {
+    const CharsMap map(blob);
+    for (std::size_t at = 0; at < blob.size(); ++at) {
+      if (const auto match = map.find(blob, at)) require(match->size > 0 && match->size <= blob.size() - at);
+    }
+  } catch (const Error& error) {
+    require(error.kind() == ErrorKind::input);
+  }
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
@@ -106,6 +119,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
   const bool flag = data[0] >= 128;
   if (choice < tokenizers().size()) {
     any_text(*tokenizers()[choice], flag, text);
+  } else if (choice == tokenizers().size()) {
+    any_charsmap(text);
   } else {
     any_vocabulary(flag, text);
   }
