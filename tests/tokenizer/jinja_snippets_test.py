@@ -52,6 +52,7 @@ s.partition(', ') | s.partition('zz') | s.rpartition('o') | s.rpartition('zz') |
 l.count(1) | (1, 2).index(2) | (1, 1).count(1) | l.append(4) | l.append | l.pop() | l.sort() | d.update({}) | d.pop('a') | d.clear() | d.setdefault('q', 1) | s.__class__ | s.nope() | l.nope() | d.nope() | x.nope() | s.upper(1) | l.copy()
 "%s is %d" % ('x', 5) | '%s' % 'a' | '%s' % l | '%5.2f|%-5s|%05d|%+d|% d' % (f, 'a', 3, 4, 5) | '%x %X %o %#x' % (255, 255, 8, 255) | '%e %g %G' % (12345.678, 0.00001, 1e20) | '%r' % s | '%c%c' % (65, 'é') | '%%' % () | '%(a)s' % {'a': 1} | '%d' % 'x'
 '%d' % 2.9 | '%s' % (1, 2) | '%s %s' % 1 | '%z' % 1 | '%' % 1 | '%.2s' % 'abc' | '%*d' % (5, 3) | '%s' % x | 5 % 'a' | '%i' % t | '%.3d' % 7 | '%s' % d | 'x' % {} | 'x' % l | '%(a)s %(b)s' % {'a': 1}
+[1] <= [1] | [1, 2] <= [1] | [1] <= [1, 2] | [1, 3] >= [1, 2] | (1,) >= (1, 0) | [1] < [1] | [] <= [] | [2] > [1, 5] | (1, 'a') < (1, 'b') | [1] >= [1]
 """
 
 FILTERS = r"""
@@ -78,6 +79,7 @@ el|batch(2)|list ;; s|wordcount ;; u|wordcount ;; i|wordcount ;; e|wordcount ;; 
 d|tojson ;; lm|tojson ;; u|tojson ;; q|tojson ;; '\x00\x1f\x7f\u2028\b\f'|tojson ;; u|tojson(ensure_ascii=true) ;; '\x7f'|tojson(true) ;; d|tojson(indent=2) ;; d|tojson(indent='\t') ;; d|tojson(indent=0) ;; {'b': 1, 'a': {'d': 1, 'c': 2}}|tojson(sort_keys=true) ;; d|tojson(separators=(',', ':')) ;; [1, 2]|tojson(separators=[' ; ', '='])
 lm|tojson(indent=1, separators=(' ,', ' : ')) ;; [[], {}, [[]]]|tojson(indent=2) ;; 1.0|tojson ;; 1e100|tojson ;; ('inf'|float)|tojson ;; ('nan'|float)|tojson ;; none|tojson ;; true|tojson ;; (1, 2)|tojson ;; {1: 2, none: 3, true: 4, 1.5: 5}|tojson ;; {(1, 2): 3}|tojson ;; x|tojson ;; range(2)|tojson ;; d.items()|tojson ;; [x]|tojson
 (l|map('string'))|tojson ;; {'a': 1, 2: 3}|tojson(sort_keys=true) ;; s|tojson(nope=1) ;; strftime_now('%Y-%m-%d %H:%M %d %b %B %A %%') ;; strftime_now('') ;; strftime_now() ;; strftime_now(5) ;; raise_exception('no: ' ~ s) ;; raise_exception(5) ;; raise_exception() ;; raise_exception("a\nb ü")
+us|groupby('age') ;; us|groupby('name') ;; us|groupby('name', case_sensitive=true) ;; us|groupby('nope', default='-') ;; us|groupby('nope') ;; us|groupby ;; l|groupby('x') ;; el|groupby('x') ;; (us|groupby('age'))[0].grouper ;; (us|groupby('age')|first).list|length ;; us|groupby('name')|map(attribute='grouper')|list ;; us|groupby('age')|map(attribute='list')|map('length')|list ;; (1, 2).list ;; (us|groupby('age')|last)[1] ;; [{'k': 'b'}, {'k': 'B'}, {'k': 'a'}]|groupby('k') ;; us|groupby('x.y', '?')
 """
 
 STATEMENTS = [
@@ -87,6 +89,7 @@ STATEMENTS = [
     "{% for x in [1, [2, [3, []], 4]] recursive %}{{ loop.index }}{{ '(' ~ loop(x) ~ ')' if x is iterable else x }}{% else %}-{% endfor %}",
     "{% for x in [1, [2, 3]] if x != 2 recursive %}{% set y = x %}{% if x is iterable %}{{ loop(x)|length }}{% else %}{{ y }}{% if x == 1 %}{% continue %}{% endif %}{% endif %};{% endfor %}",
     "{% set a = 1 %}{% for x in [[1, 2]] recursive %}{{ a }}{{ b }}{% set b = 5 %}{{ b }}{% if x is iterable %}{{ loop(x) }}{% endif %}{% endfor %}",
+    "{% for g in us|groupby('age') %}{{ g.grouper }}:{{ g.list|map(attribute='name')|join }} {% endfor %}{% for a, b in us|groupby('name') %}{{ a }}{{ b|length }}{% endfor %}",
     "{% for x in l recursive %}{{ loop() }}{% endfor %}", "{% for x in l recursive %}{{ loop(l, l) }}{% endfor %}", "{% for x in l %}{{ loop([]) }}{% endfor %}",
     "{% for x in l recursive %}{{ loop(5) }}{% endfor %}", "{% for x in l recursive %}{{ loop([x]) }}{% endfor %}", "{% for x in [[1], [2]] recursive %}{% for y in l %}{{ loop.index }}{% endfor %}{% endfor %}",
     "{% for x in l %}{{ loop.cycle() }}{% endfor %}", "{% for x in el %}a{% else %}none{% endfor %}", "{% for x in y %}a{% else %}none{% endfor %}",

@@ -152,6 +152,26 @@ Value sort(Runtime& runtime, const Value& subject, P parameters) {
   return sorted(budget, iterate(budget, subject), key, parameters.truth(0, false));
 }
 
+// Runs of equal keys behind a sort; the first of a run gives the grouper's spelling.
+Value group_by(Runtime& runtime, const Value& subject, P parameters) {
+  Budget& budget = runtime.budget;
+  const bool case_sensitive = parameters.truth(2, false);
+  const auto spelling = [&](const Value& item) { return attribute_path(budget, item, parameters[0], parameters[1]); };
+  const auto key = [&](const Value& item) {
+    return case_sensitive ? spelling(item) : ignore_case(budget, spelling(item));
+  };
+  const Value all = sorted(budget, iterate(budget, subject), key, false);
+  ListBuilder groups(budget);
+  for (std::size_t begin = 0, end = 0; begin < all.items().size(); begin = end) {
+    const Value its_key = key(all.items()[begin]);
+    ListBuilder members(budget);
+    while (end < all.items().size() && equals(budget, key(all.items()[end]), its_key)) members.add(all.items()[end++]);
+    if (end == begin) members.add(all.items()[end++]);  // NaN is not even equal to itself
+    groups.add(group(budget, spelling(all.items()[begin]), members.finish()));
+  }
+  return groups.finish();
+}
+
 Value sort_dict(Runtime& runtime, const Value& subject, P parameters) {
   Budget& budget = runtime.budget;
   const bool case_sensitive = parameters.truth(0, false);
@@ -275,6 +295,7 @@ const std::vector<Operation>& sequence_filters() {
       {"default", fallback, "default_value? boolean?"},
       {"dictsort", sort_dict, "case_sensitive? by? reverse?"},
       {"first", first, ""},
+      {"groupby", group_by, "attribute default? case_sensitive?"},
       {"items", items, ""},
       {"last", last, ""},
       {"length", count, ""},

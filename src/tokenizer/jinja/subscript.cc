@@ -26,6 +26,7 @@ std::optional<Value> member(Budget& budget, const Value& value, std::string_view
   if (name.size() > 4 && name.substr(0, 2) == "__" && name.substr(name.size() - 2) == "__") return unsafe();
   if (changes_value(value.kind(), name)) return unsafe();
   if (value.is(Kind::object)) return value.object().attribute(budget, name);
+  if (value.is_group() && (name == "grouper" || name == "list")) return value.items()[name == "list" ? 1 : 0];
   if (const Operation* method = find_method(value.kind(), name)) {
     return Value(std::make_shared<BoundMethod>(budget, value, *method));
   }

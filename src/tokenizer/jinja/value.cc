@@ -36,6 +36,7 @@ Value::Value(std::shared_ptr<Object> object) : kind_(Kind::object), node_(std::m
 const Text& Value::text() const { return static_cast<const Text&>(*node_); }
 std::string_view Value::bytes() const { return text().bytes; }
 const std::vector<Value>& Value::items() const { return static_cast<const Sequence&>(*node_).items; }
+bool Value::is_group() const noexcept { return is(Kind::tuple) && static_cast<const Sequence&>(*node_).is_group; }
 const Dict& Value::dict() const { return static_cast<const Dict&>(*node_); }
 Object& Value::object() const { return static_cast<Object&>(*node_); }
 
@@ -144,6 +145,13 @@ Value tuple(Budget& budget, std::vector<Value> items) {
   auto sequence = std::make_shared<Sequence>(&budget, std::move(items));
   depth_around(budget, sequence->depth - 1);
   return {Kind::tuple, std::move(sequence)};
+}
+
+Value group(Budget& budget, Value grouper, Value members) {
+  const auto sequence = std::make_shared<Sequence>(&budget, std::vector<Value>{std::move(grouper), std::move(members)});
+  depth_around(budget, sequence->depth - 1);
+  sequence->is_group = true;
+  return {Kind::tuple, sequence};
 }
 
 Value from_json(Budget& budget, const nlohmann::ordered_json& json, int level) {

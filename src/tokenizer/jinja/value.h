@@ -63,6 +63,7 @@ class Value {
   const Text& text() const;  ///< of a string; of an undefined value, why it is undefined
   std::string_view bytes() const;
   const std::vector<Value>& items() const;  ///< of a list or tuple
+  bool is_group() const noexcept;
   const Dict& dict() const;
   Object& object() const;
   /// The object if it is a T, else nullptr.
@@ -96,6 +97,7 @@ struct Text final : Node {
 struct Sequence final : Node {
   Sequence(Budget* budget, std::vector<Value> values);
   std::vector<Value> items;
+  bool is_group = false;  ///< groupby's tuple, whose parts have the names `grouper` and `list`
 };
 
 /// Keeps the order in which keys came.
@@ -141,6 +143,7 @@ Value undefined(Budget& budget, const std::string& why);
 Value string(Budget* budget, std::string bytes, bool markup = false);
 Value list(Budget& budget, std::vector<Value> items);
 Value tuple(Budget& budget, std::vector<Value> items);
+Value group(Budget& budget, Value grouper, Value members);
 
 /// Fails if a container around something so deep would be too deep.
 int depth_around(const Budget& budget, int depth);
