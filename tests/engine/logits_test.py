@@ -21,6 +21,8 @@ TRAINED = {
 }
 # Other architectures in F32, and one of them quantized; the one with a vocabulary below 300 is left out.
 ARCHITECTURES = {name: arguments for name, arguments in (tiny.QWEN | tiny.GEMMA | tiny.EXPERTS).items() if "27B" not in name}
+# A rotation that also scales.
+ARCHITECTURES["yarn"] = tiny.ROPE["yarn, attention factor"]
 ARCHITECTURES["gemma2 Q4_K"] = tiny.CAPPED + " --window 5 --type Q4_K --width 256 --feed-forward 512 --head-width 64"
 # Experts of both sizes of blocks, more of them than one call multiplies together.
 ARCHITECTURES["mixtral Q4_K"] = "--experts 4 --type Q4_K,Q6_K --width 256 --heads 4 --feed-forward 256"
