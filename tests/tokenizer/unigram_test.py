@@ -60,7 +60,7 @@ def fixture_trained(request, tmp_path_factory):
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(corpus), model_writer=raw, model_type="unigram", vocab_size=2600, hard_vocab_limit=False,
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, control_symbols=["<mark>"], user_defined_symbols=["<user>"],
-        character_coverage=0.98, num_threads=2, minloglevel=2, **options)
+        character_coverage=0.98, num_threads=1, minloglevel=2, **options)
     processor = sentencepiece.SentencePieceProcessor(model_proto=raw.getvalue())
     spec = dict(protobuf_fields(dict(protobuf_fields(raw.getvalue()))[3]))
     ids = range(processor.get_piece_size())
@@ -91,7 +91,7 @@ def test_sentencepiece(trained):
         theirs = processor.encode(text)
         if answer["ids"] != theirs:  # It adds scores in float32: a tie of two ways there is none here.
             gain = sum(map(processor.get_score, answer["ids"])) - sum(map(processor.get_score, theirs))
-            assert 0 <= gain < 1e-4 and len(answer["ids"]) == len(theirs), repr(text)
+            assert -1e-9 < gain < 1e-4 and answer["ids"].count(2) == theirs.count(2), repr(text)
     assert sum(2 in answer["ids"] for answer in answers) > 50 or processor.is_byte(5)
 
 
