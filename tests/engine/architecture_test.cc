@@ -162,11 +162,20 @@ TEST(Gelu, BothFormsInEveryArithmetic) {
   }
 }
 
-/// Writes what no router says in the place of two tokens' experts.
+/// Writes what no router says in the place of two tokens' experts, and looks at what those make of it.
 class Garbler final : public Observer {
  public:
-  bool wants(const model::Value& value) const override { return value.tap == "blk.0.ffn_experts"; }
-  void observe(const model::Value&, const TapRows& rows) override {
+  bool wants(const model::Value& value) const override {
+    return value.tap == "blk.0.ffn_experts" || value.tap == "blk.0.ffn_expert_gate";
+  }
+  void observe(const model::Value& value, const TapRows& rows) override {
+    if (value.tap == "blk.0.ffn_expert_gate") {
+      for (std::size_t i = 0; i < rows.count * rows.width; ++i) {
+        const double here = rows.f32 != nullptr ? static_cast<double>(rows.f32[i]) : rows.f64[i];
+        EXPECT_EQ(std::isnan(here), i / rows.width == 2 || i / rows.width == 3) << "token " << i / rows.width;
+      }
+      return;
+    }
     const std::array<double, 4> garbage = {1.5, -1, std::numeric_limits<double>::quiet_NaN(), 5};
     for (std::size_t i = 0; i < garbage.size(); ++i) {
       if (rows.f32 != nullptr) rows.f32[2 * rows.width + i] = static_cast<float>(garbage[i]);
