@@ -79,8 +79,9 @@ inline Int bit_xor(Int a, Int b) { return {_mm256_xor_si256(a.low, b.low), _mm25
 inline Int add_bytes(Int a, Int b) { return {_mm256_add_epi8(a.low, b.low), _mm256_add_epi8(a.high, b.high)}; }
 inline __m256i times_half_bytes(__m256i a, __m256i b) {
   const __m256i even = _mm256_mullo_epi16(a, b);
-  const __m256i odd = _mm256_mullo_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
-  return _mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16(static_cast<short>(0xFF00)));
+  const __m256i upper = _mm256_set1_epi16(static_cast<short>(0xFF00));
+  const __m256i odd = _mm256_mullo_epi16(_mm256_and_si256(a, upper), _mm256_srli_epi16(b, 8));
+  return _mm256_blendv_epi8(even, odd, upper);
 }
 inline Int times_bytes(Int a, Int b) { return {times_half_bytes(a.low, b.low), times_half_bytes(a.high, b.high)}; }
 inline Int ones_from(Int a, int threshold) {
@@ -111,6 +112,13 @@ inline Int nibbles_by_lane(const void* p) {
   const Lane second = load_lane(static_cast<const std::uint8_t*>(p) + 16);
   return {_mm256_set_m128i(shifted_bytes<4>(first, 15), shifted_bytes<0>(first, 15)),
           _mm256_set_m128i(shifted_bytes<4>(second, 15), shifted_bytes<0>(second, 15))};
+}
+template <int kBytes>
+inline std::uint64_t top_nibbles(const void* p) {
+  const auto* bytes = static_cast<const std::uint8_t*>(p);
+  std::uint64_t nibbles = 0;
+  for (int i = 0; i < 8; ++i) nibbles |= std::uint64_t{bytes[kBytes * i + kBytes - 1]} >> 4 << (8 * i);
+  return nibbles;
 }
 template <typename Index>
 inline Int gather_eights(const std::uint64_t* entries, Index index) {

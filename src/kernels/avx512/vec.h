@@ -61,8 +61,8 @@ inline Int subtract_bytes(Int a, Int b) { return _mm512_sub_epi8(a, b); }
 /// The low bytes of products of bytes.
 inline Int times_bytes(Int a, Int b) {
   const Int even = _mm512_mullo_epi16(a, b);
-  const Int odd = _mm512_mullo_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
-  return _mm512_mask_blend_epi8(0xAAAAAAAAAAAAAAAAU, even, _mm512_slli_epi16(odd, 8));
+  const Int odd = _mm512_mullo_epi16(_mm512_and_si512(a, all_words(0xFF00)), _mm512_srli_epi16(b, 8));
+  return _mm512_mask_blend_epi8(0xAAAAAAAAAAAAAAAAU, even, odd);
 }
 /// 1 for each unsigned byte from `threshold` on, 0 for the others.
 inline Int ones_from(Int a, int threshold) {
@@ -81,6 +81,18 @@ inline Int nibbles_by_lane(const void* p) {
   const Int twice = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3), packed);
   const Int counts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
   return bit_and(_mm512_srlv_epi64(twice, counts), all_bytes(15));
+}
+/// The upper nibbles of eight fields of kBytes bytes.
+template <int kBytes>
+inline std::uint64_t top_nibbles(const void* p) {
+  static_assert(kBytes == 4 || kBytes == 8);
+  __m128i nibbles;
+  if constexpr (kBytes == 8) {
+    nibbles = _mm512_cvtepi64_epi8(_mm512_srli_epi64(load(p), 60));
+  } else {
+    nibbles = _mm256_cvtepi32_epi8(_mm256_srli_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)), 28));
+  }
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(nibbles));
 }
 /// Eight entries of eight bytes, number index(i) of a table.
 template <typename Index>

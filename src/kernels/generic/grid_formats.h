@@ -27,9 +27,7 @@ struct GridFormat {
 
   /// Bits 0-27 of two words: four times seven signs each, of eight values, the last of which makes their number even.
   static std::uint64_t signs_of_sevens(std::uint32_t first, std::uint32_t second) {
-    const std::uint64_t both = first | std::uint64_t{second} << 32;
-    return with_eighths((both & 0x0000007F0000007FU) | (both << 1 & 0x00007F0000007F00U) |
-                        (both << 2 & 0x007F0000007F0000U) | (both << 3 & 0x7F0000007F000000U));
+    return with_eighths(bytes_of_sevens((first & 0x0FFFFFFFU) | std::uint64_t{second} << 28));
   }
   /// Of eight bytes of seven signs.
   static std::uint64_t with_eighths(std::uint64_t sevens) {
@@ -48,13 +46,15 @@ struct GridFormat {
   static Lane odd_nibbles(std::uint64_t packed) {
     return lane_of_turns((packed & kNibbles) << 1 | kOnes, (packed >> 4 & kNibbles) << 1 | kOnes);
   }
-  /// Bits 28-31 of the last word of eight fields that stand kStep bytes apart.
-  template <std::size_t kStep>
-  static Lane odd_tops(const Byte* last_byte) {
-    std::uint64_t scales = 0;
-    for (std::size_t i = 0; i < 8; ++i) scales |= std::uint64_t{last_byte[kStep * i]} >> 4 << (8 * i);
-    return odd_pairs(scales);
-  }
+
+  /// Eight numbers of entries of which the lower bytes stand at `low`, and the upper ones in the words.
+  struct Numbers {
+    std::uint64_t words[2];
+    Numbers(const Byte* low, std::uint64_t first_upper, std::uint64_t second_upper)
+        : words{words_of_bytes(load_double_word(low)) | first_upper,
+                words_of_bytes(load_double_word(low + 4)) | second_upper} {}
+    std::size_t operator()(std::size_t i) const { return words[i / 4] >> (16 * (i % 4)) & 0xFFFF; }
+  };
 };
 
 struct Iq2Xxs : GridFormat {
@@ -69,7 +69,7 @@ struct Iq2Xxs : GridFormat {
     return with_signs(gather_eights(kIq2XxsEntries, number),
                       signs_of_sevens(load_double_word(fields + 4), load_double_word(fields + 12)));
   }
-  static Lane scales(const Byte* block) { return odd_tops<8>(block + 9); }
+  static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<8>(block + 2)); }
 };
 
 struct Iq2Xs : GridFormat {
@@ -80,9 +80,10 @@ struct Iq2Xs : GridFormat {
   template <int kQuarter>
   static Int quants(const Byte* block) {
     const Byte* words = block + 2 + 16 * kQuarter;
-    const auto number = [&](std::size_t i) { return load_word(words + 2 * i) & 511U; };
-    std::uint64_t sevens = 0;
-    for (std::size_t i = 0; i < 8; ++i) sevens |= std::uint64_t{words[2 * i + 1]} >> 1 << (8 * i);
+    const std::uint64_t first = load_quad_word(words);
+    const std::uint64_t second = load_quad_word(words + 8);
+    const auto number = [&](std::size_t i) { return (i < 4 ? first : second) >> (16 * (i % 4)) & 511; };
+    const std::uint64_t sevens = bytes_of_upper_sevens(first, second);
     return with_signs(gather_eights(kIq2XsEntries, number), with_eighths(sevens));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 66)); }
@@ -96,8 +97,8 @@ struct Iq2S : GridFormat {
   template <int kQuarter>
   static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
-    const std::size_t high = load_word(block + 66 + 2 * kQuarter);
-    const auto number = [&](std::size_t i) { return low[i] | (high >> (2 * i) & 3) << 8; };
+    const Byte* high = block + 66 + 2 * kQuarter;
+    const Numbers number(low, upper_bytes_of_words<2>(high[0]), upper_bytes_of_words<2>(high[1]));
     return with_signs(gather_eights(kIq2SEntries, number), load_quad_word(block + 34 + 8 * kQuarter));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 74)); }
@@ -115,7 +116,7 @@ struct Iq3Xxs : GridFormat {
     return with_signs(gather_fours(kIq3XxsEntries, [&](std::size_t i) { return numbers[i]; }),
                       signs_of_sevens(load_double_word(words), load_double_word(words + 4)));
   }
-  static Lane scales(const Byte* block) { return odd_tops<4>(block + 69); }
+  static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<4>(block + 66)); }
 };
 
 struct Iq3S : GridFormat {
@@ -147,16 +148,12 @@ struct Iq1S : GridFormat {
   static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
     const std::uint32_t words = load_double_word(block + 34 + 4 * kQuarter);
-    const auto number = [&](std::size_t i) { return low[i] | (words >> (3 * i + (i < 4 ? 0 : 4)) & 7) << 8; };
+    const Numbers number(low, upper_bytes_of_words<3>(words), upper_bytes_of_words<3>(words >> 16));
     const std::uint64_t is_down =
         ((words & 0x8000U) != 0 ? 0x00000000FFFFFFFFU : 0) | ((words & 0x80000000U) != 0 ? 0xFFFFFFFF00000000U : 0);
     return shifted(gather_eights(kIq1Entries, number), is_down);
   }
-  static Lane scales(const Byte* block) {
-    std::uint64_t scales = 0;
-    for (std::size_t i = 0; i < 8; ++i) scales |= std::uint64_t{block[35 + 2 * i]} >> 4 << (8 * i);
-    return odd_pairs(scales & 7 * kOnes);
-  }
+  static Lane scales(const Byte* block) { return odd_pairs(top_nibbles_of_words(block + 34) & 7 * kOnes); }
 };
 
 struct Iq1M : GridFormat {
@@ -167,7 +164,9 @@ struct Iq1M : GridFormat {
   static Int quants(const Byte* block) {
     const Byte* low = block + 8 * kQuarter;
     const std::uint32_t high = load_double_word(block + 32 + 4 * kQuarter);
-    const auto number = [&](std::size_t i) { return low[i] | (high >> (4 * i) & 7) << 8; };
+    constexpr std::uint64_t kThreeBits = 0x0700070007000700U;
+    const Numbers number(low, upper_bytes_of_words<4>(high) & kThreeBits,
+                         upper_bytes_of_words<4>(high >> 16) & kThreeBits);
     // Bit 3 of each nibble for eight values.
     std::uint64_t is_down = high >> 3;
     is_down = (is_down | is_down << 16) & 0x0000FFFF0000FFFFU;

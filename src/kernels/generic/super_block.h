@@ -5,7 +5,8 @@
 // of values,
 //   H = sum s * (u * hi - b * hi) and L = sum s * (lo * (u - b)), the parentheses being sums of two products in 16
 //   bits; the remainders are summed as hi is.
-// Wide quants (b = 128) fill their byte: products are summed in 32 bits, four at a time, before the sub-scale.
+// Wide quants (b = 128) fill their byte: products are summed in 32 bits, four at a time, before the sub-scale. A whole
+// block has no sub-scales: all its products are summed so.
 //
 // Nothing overflows. 16 bits, where vpmaddubsw would saturate at 32767: u <= 127, b <= 64, |u - b| <= 63, |hi| <= 128
 // and lo <= 255: 2 * 127 * 128 = 32512, 2 * 64 * 128 = 16384, 2 * 255 * 63 = 32130; what is left without the bias is at
@@ -36,16 +37,20 @@ struct SuperBlockProduct {
   static constexpr std::size_t kValues = 256;
   static constexpr bool kIsBiased = Format::kBias != 0;
   static constexpr bool kIsWide = Format::kBias == 128;
+  static constexpr bool kIsWhole = Format::kGroupValues == 128;
 
-  /// b * hi (or b * r) of a block, in pairs; of wide quants what sums of four begin at, -b * hi.
+  /// b * hi (or b * r) of a block, in pairs; of wide quants and whole blocks what sums of four begin at, -b * hi.
   struct Bias {
     Int quarter[4];
   };
+  static Int dot_quants(Int sum, Int unsigned_bytes, Int signed_bytes) {
+    return kIsWide ? dot_wide_bytes(sum, unsigned_bytes, signed_bytes) : dot_bytes(sum, unsigned_bytes, signed_bytes);
+  }
   static Bias bias_of(const std::int8_t* plane) {
     Bias bias = {};
     for (std::size_t i = 0; i < 4 && kIsBiased; ++i) {
-      if constexpr (kIsWide) {
-        bias.quarter[i] = subtract_ints(zero(), dot_wide_bytes(zero(), all_bytes(Format::kBias), load(plane + 64 * i)));
+      if constexpr (kIsWide || kIsWhole) {
+        bias.quarter[i] = subtract_ints(zero(), dot_quants(zero(), all_bytes(Format::kBias), load(plane + 64 * i)));
       } else {
         bias.quarter[i] = multiply_bytes(all_bytes(Format::kBias), load(plane + 64 * i));
       }
@@ -92,7 +97,9 @@ struct SuperBlockProduct {
   static Int signed_sum(const Unpacked& weights, const std::int8_t* plane, const Bias& bias) {
     Int sum = zero();
     for (std::size_t i = 0; i < 4; ++i) {
-      if constexpr (kIsWide) {
+      if constexpr (kIsWhole) {
+        sum = add_ints(dot_quants(sum, weights.quants[i], load(plane + 64 * i)), bias.quarter[i]);
+      } else if constexpr (kIsWide) {
         const Int products = dot_wide_bytes(bias.quarter[i], weights.quants[i], load(plane + 64 * i));
         sum = add_ints(sum, multiply_ints(products, weights.scales[i]));
       } else {
@@ -106,7 +113,9 @@ struct SuperBlockProduct {
   static Int unsigned_sum(const Unpacked& weights, const std::uint8_t* plane) {
     Int sum = zero();
     for (std::size_t i = 0; i < 4; ++i) {
-      if constexpr (kIsWide) {
+      if constexpr (kIsWhole) {
+        sum = dot_quants(sum, load(plane + 64 * i), weights.signed_quants[i]);
+      } else if constexpr (kIsWide) {
         const Int products = dot_wide_bytes(zero(), load(plane + 64 * i), weights.signed_quants[i]);
         sum = add_ints(sum, multiply_ints(products, weights.scales[i]));
       } else {

@@ -50,6 +50,35 @@ inline Lane shifted_bytes(Lane a, int mask) {
   return vandq_u8(a, vdupq_n_u8(static_cast<std::uint8_t>(mask)));
 }
 inline Lane subtract_from_bytes(Lane a, int value) { return vsubq_u8(a, vdupq_n_u8(static_cast<std::uint8_t>(value))); }
+inline std::uint64_t words_of_bytes(std::uint32_t bytes) {
+  return vgetq_lane_u64(vreinterpretq_u64_u16(vmovl_u8(vcreate_u8(bytes))), 0);
+}
+template <int kBits>
+inline std::uint64_t upper_bytes_of_words(std::uint64_t fields) {
+  std::uint64_t words = 0;
+  for (int i = 0; i < 4; ++i) words |= (fields >> (kBits * i) & ((1U << kBits) - 1)) << (16 * i + 8);
+  return words;
+}
+inline std::uint64_t bytes_of_sevens(std::uint64_t fields) {
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < 8; ++i) bytes |= (fields >> (7 * i) & 127) << (8 * i);
+  return bytes;
+}
+inline std::uint64_t bytes_of_upper_sevens(std::uint64_t first, std::uint64_t second) {
+  const uint16x8_t words = vreinterpretq_u16_u8(lane_of(first, second));
+  return vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vshrq_n_u16(words, 9))), 0);
+}
+inline std::uint64_t top_nibbles_of_words(const void* p) {
+  return vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vshrq_n_u16(vreinterpretq_u16_u8(load_lane(p)), 12))), 0);
+}
+/// The upper nibbles of eight fields of kBytes bytes.
+template <int kBytes>
+inline std::uint64_t top_nibbles(const void* p) {
+  const auto* bytes = static_cast<const std::uint8_t*>(p);
+  std::uint64_t nibbles = 0;
+  for (int i = 0; i < 8; ++i) nibbles |= std::uint64_t{bytes[kBytes * i + kBytes - 1]} >> 4 << (8 * i);
+  return nibbles;
+}
 inline float float_of_half(std::uint16_t half) {
   return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
 }

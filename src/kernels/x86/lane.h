@@ -26,6 +26,30 @@ inline Lane shifted_bytes(Lane a, int mask) {
   return _mm_and_si128(_mm_srli_epi16(a, kCount), _mm_set1_epi8(static_cast<char>(mask)));
 }
 inline Lane subtract_from_bytes(Lane a, int value) { return _mm_sub_epi8(a, _mm_set1_epi8(static_cast<char>(value))); }
+
+// Packed fields to bytes and words of 64 bits.
+
+/// Four bytes to four words.
+inline std::uint64_t words_of_bytes(std::uint32_t bytes) { return _pdep_u64(bytes, 0x00FF00FF00FF00FFU); }
+/// Four fields of kBits bits each to the upper bytes of four words.
+template <int kBits>
+inline std::uint64_t upper_bytes_of_words(std::uint64_t fields) {
+  constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
+  return _pdep_u64(fields, kMask << 8 | kMask << 24 | kMask << 40 | kMask << 56);
+}
+/// Eight fields of seven bits to eight bytes.
+inline std::uint64_t bytes_of_sevens(std::uint64_t fields) { return _pdep_u64(fields, 0x7F7F7F7F7F7F7F7FU); }
+/// Bits 9-15 of two times four words to eight bytes.
+inline std::uint64_t bytes_of_upper_sevens(std::uint64_t first, std::uint64_t second) {
+  constexpr std::uint64_t kUpper = 0xFE00FE00FE00FE00U;
+  return bytes_of_sevens(_pext_u64(first, kUpper) | _pext_u64(second, kUpper) << 28);
+}
+/// The upper nibbles of eight words to eight bytes.
+inline std::uint64_t top_nibbles_of_words(const void* p) {
+  const __m128i nibbles = _mm_srli_epi16(load_lane(p), 12);
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_packus_epi16(nibbles, nibbles)));
+}
+
 inline float float_of_half(std::uint16_t half) { return _cvtsh_ss(half); }
 
 /// Lanes i + (i + 4), then + (i + 2), then + (i + 1).
