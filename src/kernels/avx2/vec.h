@@ -120,19 +120,23 @@ inline std::uint64_t top_nibbles(const void* p) {
   for (int i = 0; i < 8; ++i) nibbles |= std::uint64_t{bytes[kBytes * i + kBytes - 1]} >> 4 << (8 * i);
   return nibbles;
 }
-template <typename Index>
-inline Int gather_eights(const std::uint64_t* entries, Index index) {
-  const auto entry = [&](std::size_t i) { return static_cast<long long>(entries[index(i)]); };
-  return {_mm256_setr_epi64x(entry(0), entry(1), entry(2), entry(3)),
-          _mm256_setr_epi64x(entry(4), entry(5), entry(6), entry(7))};
-}
-template <typename Index>
-inline Int gather_fours(const std::uint32_t* entries, Index index) {
-  const auto four = [&](std::size_t i) {
-    const auto entry = [&](std::size_t at) { return static_cast<int>(entries[index(4 * i + at)]); };
-    return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
+inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
+  const auto first = static_cast<std::uint64_t>(_mm_cvtsi128_si64(numbers));
+  const auto second = static_cast<std::uint64_t>(_mm_extract_epi64(numbers, 1));
+  const auto entry = [&](std::uint64_t words, int i) {
+    return static_cast<long long>(entries[words >> (16 * i) & 0xFFFF]);
   };
-  return join_lanes(four(0), four(1), four(2), four(3));
+  return {_mm256_setr_epi64x(entry(first, 0), entry(first, 1), entry(first, 2), entry(first, 3)),
+          _mm256_setr_epi64x(entry(second, 0), entry(second, 1), entry(second, 2), entry(second, 3))};
+}
+inline Lane gather_four(const std::uint32_t* entries, const std::uint8_t* low, std::uint32_t upper) {
+  const auto entry = [&](int i) { return static_cast<int>(entries[low[i] | (upper >> i & 1) << 8]); };
+  return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
+}
+inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+  const auto* bytes = static_cast<const std::uint8_t*>(low);
+  return join_lanes(gather_four(entries, bytes, upper), gather_four(entries, bytes + 4, upper >> 4),
+                    gather_four(entries, bytes + 8, upper >> 8), gather_four(entries, bytes + 12, upper >> 12));
 }
 inline Int subtract_bytes(Int a, Int b) { return {_mm256_sub_epi8(a.low, b.low), _mm256_sub_epi8(a.high, b.high)}; }
 inline Int subtract_words(Int a, Int b) { return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)}; }

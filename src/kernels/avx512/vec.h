@@ -94,20 +94,15 @@ inline std::uint64_t top_nibbles(const void* p) {
   }
   return static_cast<std::uint64_t>(_mm_cvtsi128_si64(nibbles));
 }
-/// Eight entries of eight bytes, number index(i) of a table.
-template <typename Index>
-inline Int gather_eights(const std::uint64_t* entries, Index index) {
-  const auto entry = [&](std::size_t i) { return static_cast<long long>(entries[index(i)]); };
-  return _mm512_setr_epi64(entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7));
+/// Eight entries of eight bytes, by eight words that number them.
+inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
+  return _mm512_i32gather_epi64(_mm256_cvtepu16_epi32(numbers), entries, 8);
 }
-/// Sixteen entries of four bytes.
-template <typename Index>
-inline Int gather_fours(const std::uint32_t* entries, Index index) {
-  const auto four = [&](std::size_t i) {
-    const auto entry = [&](std::size_t at) { return static_cast<int>(entries[index(4 * i + at)]); };
-    return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
-  };
-  return join_lanes(four(0), four(1), four(2), four(3));
+/// Sixteen entries of four bytes; number i is byte i at `low` and, as bit 8, bit i of `upper`.
+inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+  const Int bytes = _mm512_cvtepu8_epi32(load_lane(low));
+  return _mm512_i32gather_epi32(_mm512_mask_or_epi32(bytes, static_cast<__mmask16>(upper), bytes, all_ints(256)),
+                                entries, 4);
 }
 inline Int subtract_words(Int a, Int b) { return _mm512_sub_epi16(a, b); }
 inline Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }

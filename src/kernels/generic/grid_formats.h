@@ -47,14 +47,11 @@ struct GridFormat {
     return lane_of_turns((packed & kNibbles) << 1 | kOnes, (packed >> 4 & kNibbles) << 1 | kOnes);
   }
 
-  /// Eight numbers of entries of which the lower bytes stand at `low`, and the upper ones in the words.
-  struct Numbers {
-    std::uint64_t words[2];
-    Numbers(const Byte* low, std::uint64_t first_upper, std::uint64_t second_upper)
-        : words{words_of_bytes(load_double_word(low)) | first_upper,
-                words_of_bytes(load_double_word(low + 4)) | second_upper} {}
-    std::size_t operator()(std::size_t i) const { return words[i / 4] >> (16 * (i % 4)) & 0xFFFF; }
-  };
+  /// Eight words that number entries: the lower bytes stand at `low`, the upper ones in two times four words.
+  static Lane numbers(const Byte* low, std::uint64_t first_upper, std::uint64_t second_upper) {
+    return lane_of(words_of_bytes(load_double_word(low)) | first_upper,
+                   words_of_bytes(load_double_word(low + 4)) | second_upper);
+  }
 };
 
 struct Iq2Xxs : GridFormat {
@@ -63,10 +60,11 @@ struct Iq2Xxs : GridFormat {
   static constexpr float kScaleFactor = 0.125F;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* fields = block + 2 + 16 * kQuarter;
-    const auto number = [&](std::size_t i) { return fields[i < 4 ? i : i + 4]; };
-    return with_signs(gather_eights(kIq2XxsEntries, number),
+    const Lane entries =
+        lane_of(words_of_bytes(load_double_word(fields)), words_of_bytes(load_double_word(fields + 8)));
+    return with_signs(gather_eights(kIq2XxsEntries, entries),
                       signs_of_sevens(load_double_word(fields + 4), load_double_word(fields + 12)));
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<8>(block + 2)); }
@@ -78,13 +76,14 @@ struct Iq2Xs : GridFormat {
   static constexpr float kScaleFactor = 0.125F;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* words = block + 2 + 16 * kQuarter;
     const std::uint64_t first = load_quad_word(words);
     const std::uint64_t second = load_quad_word(words + 8);
-    const auto number = [&](std::size_t i) { return (i < 4 ? first : second) >> (16 * (i % 4)) & 511; };
+    constexpr std::uint64_t kNineBits = 0x01FF01FF01FF01FFU;
+    const Lane entries = lane_of(first & kNineBits, second & kNineBits);
     const std::uint64_t sevens = bytes_of_upper_sevens(first, second);
-    return with_signs(gather_eights(kIq2XsEntries, number), with_eighths(sevens));
+    return with_signs(gather_eights(kIq2XsEntries, entries), with_eighths(sevens));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 66)); }
 };
@@ -95,11 +94,11 @@ struct Iq2S : GridFormat {
   static constexpr float kScaleFactor = 0.125F;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
     const Byte* high = block + 66 + 2 * kQuarter;
-    const Numbers number(low, upper_bytes_of_words<2>(high[0]), upper_bytes_of_words<2>(high[1]));
-    return with_signs(gather_eights(kIq2SEntries, number), load_quad_word(block + 34 + 8 * kQuarter));
+    const Lane entries = numbers(low, upper_bytes_of_words<2>(high[0]), upper_bytes_of_words<2>(high[1]));
+    return with_signs(gather_eights(kIq2SEntries, entries), load_quad_word(block + 34 + 8 * kQuarter));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 74)); }
 };
@@ -110,10 +109,10 @@ struct Iq3Xxs : GridFormat {
   static constexpr float kScaleFactor = 0.25F;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* numbers = block + 2 + 16 * kQuarter;
     const Byte* words = block + 66 + 8 * kQuarter;
-    return with_signs(gather_fours(kIq3XxsEntries, [&](std::size_t i) { return numbers[i]; }),
+    return with_signs(gather_fours(kIq3XxsEntries, numbers, 0),
                       signs_of_sevens(load_double_word(words), load_double_word(words + 4)));
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<4>(block + 66)); }
@@ -124,11 +123,10 @@ struct Iq3S : GridFormat {
   static constexpr std::size_t kGroupValues = 32;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 16 * kQuarter;
-    const std::size_t high = load_word(block + 66 + 2 * kQuarter);
-    const auto number = [&](std::size_t i) { return low[i] | (high >> i & 1) << 8; };
-    return with_signs(gather_fours(kIq3SEntries, number), load_quad_word(block + 74 + 8 * kQuarter));
+    return with_signs(gather_fours(kIq3SEntries, low, load_word(block + 66 + 2 * kQuarter)),
+                      load_quad_word(block + 74 + 8 * kQuarter));
   }
   static Lane scales(const Byte* block) {
     // Eight nibbles to eight bytes.
@@ -145,13 +143,13 @@ struct Iq1S : GridFormat {
   static constexpr float kScaleFactor = 0.125F;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
     const std::uint32_t words = load_double_word(block + 34 + 4 * kQuarter);
-    const Numbers number(low, upper_bytes_of_words<3>(words), upper_bytes_of_words<3>(words >> 16));
+    const Lane entries = numbers(low, upper_bytes_of_words<3>(words), upper_bytes_of_words<3>(words >> 16));
     const std::uint64_t is_down =
         ((words & 0x8000U) != 0 ? 0x00000000FFFFFFFFU : 0) | ((words & 0x80000000U) != 0 ? 0xFFFFFFFF00000000U : 0);
-    return shifted(gather_eights(kIq1Entries, number), is_down);
+    return shifted(gather_eights(kIq1Entries, entries), is_down);
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles_of_words(block + 34) & 7 * kOnes); }
 };
@@ -161,18 +159,18 @@ struct Iq1M : GridFormat {
   static constexpr std::size_t kGroupValues = 16;
 
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 8 * kQuarter;
     const std::uint32_t high = load_double_word(block + 32 + 4 * kQuarter);
     constexpr std::uint64_t kThreeBits = 0x0700070007000700U;
-    const Numbers number(low, upper_bytes_of_words<4>(high) & kThreeBits,
-                         upper_bytes_of_words<4>(high >> 16) & kThreeBits);
+    const Lane entries =
+        numbers(low, upper_bytes_of_words<4>(high) & kThreeBits, upper_bytes_of_words<4>(high >> 16) & kThreeBits);
     // Bit 3 of each nibble for eight values.
     std::uint64_t is_down = high >> 3;
     is_down = (is_down | is_down << 16) & 0x0000FFFF0000FFFFU;
     is_down = (is_down | is_down << 8) & 0x00FF00FF00FF00FFU;
     is_down = (is_down | is_down << 4) & kOnes;
-    return shifted(gather_eights(kIq1Entries, number), is_down * 255);
+    return shifted(gather_eights(kIq1Entries, entries), is_down * 255);
   }
   static Lane scales(const Byte* block) {
     const std::uint64_t words = load_quad_word(block + 48);

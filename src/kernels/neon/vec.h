@@ -138,14 +138,15 @@ inline Int nibbles_by_lane(const void* p) {
   const Lane mask = vdupq_n_u8(15);
   return {{vandq_u8(first, mask), vshrq_n_u8(first, 4), vandq_u8(second, mask), vshrq_n_u8(second, 4)}};
 }
-template <typename Index>
-inline Int gather_eights(const std::uint64_t* entries, Index index) {
-  return by_parts<Int>([&](std::size_t i) { return lane_of(entries[index(2 * i)], entries[index(2 * i + 1)]); });
+inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
+  std::uint16_t words[8];
+  vst1q_u16(words, vreinterpretq_u16_u8(numbers));
+  return by_parts<Int>([&](std::size_t i) { return lane_of(entries[words[2 * i]], entries[words[2 * i + 1]]); });
 }
-template <typename Index>
-inline Int gather_fours(const std::uint32_t* entries, Index index) {
-  return by_parts<Int>([&](std::size_t i) {
-    const auto entry = [&](std::size_t at) { return entries[index(4 * i + at)]; };
+inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+  const auto* bytes = static_cast<const std::uint8_t*>(low);
+  return by_parts<Int>([&](std::size_t part) {
+    const auto entry = [&](std::size_t i) { return entries[bytes[4 * part + i] | (upper >> (4 * part + i) & 1) << 8]; };
     return vreinterpretq_u8_u32(uint32x4_t{entry(0), entry(1), entry(2), entry(3)});
   });
 }
