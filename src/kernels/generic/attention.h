@@ -16,6 +16,8 @@ namespace {
 /// Keys are read in so many places at once: that is what memory delivers fastest.
 inline constexpr std::size_t kStreams = 4;
 inline constexpr std::size_t kStreamKeys = kLanes / kStreams;
+/// More queries of a tile load more of themselves than they save of the keys.
+inline constexpr std::size_t kScoreQueries = kDotRowsAlone < 2 ? kDotRowsAlone : 2;
 
 /// Sixteen keys: of each stream kStreamKeys, from `first` of its stream_keys on. Keys from key_count on do not count.
 struct KeyTile {
@@ -88,7 +90,7 @@ inline void scores_of(const float* q, std::size_t queries, const CacheRows& keys
       const std::size_t row = key < keys.count ? key : keys.count - 1;
       tile.keys[i] = static_cast<const std::byte*>(keys.data) + row * keys.stride * Row::kBytes;
     }
-    score_keys<Row, kDotRowsAlone>(tile, q, queries, scores);
+    score_keys<Row, kScoreQueries>(tile, q, queries, scores);
   }
 }
 
