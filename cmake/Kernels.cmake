@@ -1,6 +1,9 @@
 # The kernels room: one object library per instruction set, with its own flags.
 # The objects export one table each and nothing else; tests/repository/isa_objects_test holds them to it with nm.
-set(ASSAY_KERNEL_FLAGS -O3 -fno-exceptions -fno-rtti -fno-lto)
+set(ASSAY_KERNEL_FLAGS -fno-exceptions -fno-rtti -fno-lto)
+if(NOT ASSAY_SANITIZE)
+  list(APPEND ASSAY_KERNEL_FLAGS -O3)  # sanitized, it takes minutes to compile
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12's AVX-512 headers read deliberately undefined registers.
   list(APPEND ASSAY_KERNEL_FLAGS -Wno-uninitialized -Wno-maybe-uninitialized)
