@@ -147,6 +147,16 @@ struct Kernels {
   /// lane[i + 8], 4, 2, 1.
   double (*dot_exact)(const double* a, const double* b, std::size_t count);
 
+  /// out[i * out_stride + r] = dot_exact(row r, x i): rows and x of `width` values stand row_stride and x_stride apart.
+  void (*product_exact)(const double* rows, std::size_t row_stride, std::size_t row_count, const double* x,
+                        std::size_t x_stride, std::size_t x_count, std::size_t width, double* out,
+                        std::size_t out_stride);
+
+  /// out[c] = sum over j ascending of weights[j] * rows[j * stride + c], `width` of them; each product and each sum is
+  /// rounded.
+  void (*weighted_sum_exact)(const double* weights, const double* rows, std::size_t stride, std::size_t count,
+                             std::size_t width, double* out);
+
   /// Sums in the order of dot_exact; extremes start at infinity and -infinity. Values that are not finite make the sum
   /// of squares infinite or NaN; with a NaN among them min
   /// and max mean nothing. Zeros of either sign are equal.

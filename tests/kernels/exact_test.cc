@@ -73,6 +73,39 @@ TEST_P(EveryExact, RowsHaveTheSpecifiedBits) {
   }
 }
 
+TEST_P(EveryExact, ProductsAndWeightedSumsAreThoseDeclared) {
+  for (const std::size_t width : {1, 16, 31, 64, 200, 512, 530, 1040}) {
+    for (const std::size_t count : {1, 2, 3, 5, 9}) {
+      for (const std::size_t x_count : {1, 2, 33}) {
+        const std::size_t stride = width + 3;
+        const auto rows = random_doubles(count * stride, random_);
+        const auto x = random_doubles(x_count * stride, random_);
+        std::vector<double> out(x_count * (count + 1), 7.0);
+        kernels_->product_exact(rows.data(), stride, count, x.data(), stride, x_count, width, out.data(), count + 1);
+        for (std::size_t i = 0; i < x_count; ++i) {
+          EXPECT_EQ(out[i * (count + 1) + count], 7.0) << "written between the rows";
+          const std::vector<double> one(x.data() + i * stride, x.data() + i * stride + width);
+          for (std::size_t r = 0; r < count; ++r) {
+            ASSERT_TRUE(same_bits(out[i * (count + 1) + r], declared_dot(one, rows.data() + r * stride)))
+                << width << ", row " << r << " of " << count << ", x " << i;
+          }
+        }
+      }
+      const std::size_t stride = width + 5;
+      const auto rows = random_doubles(count * stride, random_);
+      const auto weights = random_doubles(count, random_);
+      std::vector<double> sums(width + 1, 7.0);
+      kernels_->weighted_sum_exact(weights.data(), rows.data(), stride, count, width, sums.data());
+      EXPECT_EQ(sums.back(), 7.0) << "written past the row";
+      for (std::size_t c = 0; c < width; ++c) {
+        double sum = 0;
+        for (std::size_t j = 0; j < count; ++j) sum += weights[j] * rows[j * stride + c];
+        ASSERT_TRUE(same_bits(sums[c], sum)) << width << ", channel " << c << ", rows " << count;
+      }
+    }
+  }
+}
+
 TEST_P(EveryExact, ATypeWithAProductHasRows) {
   const Kernels& scalar = *find_kernels("scalar");
   for (std::uint32_t id = 0; id < kMaxTypes; ++id) {

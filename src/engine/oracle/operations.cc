@@ -18,6 +18,16 @@ void decode_row(const Call& call, const gguf::Tensor& tensor, std::size_t index,
   call.kernels.exact[tensor.type->id].decode(tensor.row(index).data(), tensor.row_values(), values);
 }
 
+/// The first `count` rows of call.weights times all rows of the input, call.width apart in `out`.
+void multiply(const Call& call, std::size_t count, double* out) {
+  const Input& x = call.inputs[0];
+  const bool is_whole = x.pick == nullptr;
+  const std::size_t at_once = is_whole ? call.rows : 1;
+  for (std::size_t i = 0; i < call.rows; i += at_once)
+    call.kernels.product_exact(call.weights, x.width, count, x.row(i), x.width, at_once, x.width, out + i * call.width,
+                               call.width);
+}
+
 double silu(double x) { return x / (1 + portable_exp(-x)); }
 double gelu(double x) {
   constexpr double kHalfRoot = 0.70710678118654752440;  // sqrt(1 / 2)
@@ -87,15 +97,20 @@ void run(const model::Linear& linear, const Call& call) {
   const bool biased = linear.bias != model::kNoWeight;
   if (biased) decode_row(call, weight(call, linear.bias), 0, call.scratch);
   const auto [begin, end] = call.team.share(call.width);
-  for (std::size_t r = begin; r < end; ++r) {
-    // A row is decoded once for all tokens; for one alone it need not be written down.
-    const bool alone = call.rows == 1;
-    if (!alone) decode_row(call, matrix, r, call.weights);
+  for (std::size_t r = begin; r < end; r += kRowsDecoded) {
+    const std::size_t count = std::min(kRowsDecoded, end - r);
+    double* out = call.output + r;
+    if (call.rows == 1) {
+      // A row for one token alone need not be written down.
+      for (std::size_t j = 0; j < count; ++j)
+        out[j] = call.kernels.exact[matrix.type->id].dot(matrix.row(r + j).data(), call.inputs[0].row(0), inputs);
+    } else {
+      for (std::size_t j = 0; j < count; ++j) decode_row(call, matrix, r + j, call.weights + j * inputs);
+      multiply(call, count, out);
+    }
+    if (!biased) continue;
     for (std::size_t i = 0; i < call.rows; ++i) {
-      const double* x = call.inputs[0].row(i);
-      const double sum = alone ? call.kernels.exact[matrix.type->id].dot(matrix.row(r).data(), x, inputs)
-                               : call.kernels.dot_exact(call.weights, x, inputs);
-      call.output[i * call.width + r] = biased ? sum + call.scratch[r] : sum;
+      for (std::size_t j = 0; j < count; ++j) out[i * call.width + j] += call.scratch[r + j];
     }
   }
 }
@@ -130,17 +145,13 @@ void run(const model::Rope& rope, const Call& call) {
 void run(const model::Attention& attention, const Call& call) {
   double* scores = call.scratch;
   for_each_head(attention, call, [&](const Head& head) {
+    call.kernels.product_exact(head.keys, head.kv_width, head.seen, head.q, 0, 1, attention.head_width, scores, 0);
     for (std::size_t p = 0; p < head.seen; ++p) {
-      const double* key = head.keys + p * head.kv_width;
-      scores[p] = call.kernels.dot_exact(head.q, key, attention.head_width) * attention.scale;
+      scores[p] *= attention.scale;
       if (attention.soft_cap != 0) scores[p] = soft_capped(scores[p], attention.soft_cap);
     }
     const double sum = exponentials(scores, head.seen);
-    std::fill_n(head.out, attention.head_width, 0.0);
-    for (std::size_t p = 0; p < head.seen; ++p) {
-      const double* value = head.values + p * head.kv_width;
-      for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] += scores[p] * value[c];
-    }
+    call.kernels.weighted_sum_exact(scores, head.values, head.kv_width, head.seen, attention.head_width, head.out);
     for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] /= sum;
   });
 }

@@ -25,6 +25,9 @@ struct Input {
   const double* row(std::size_t i) const { return data + (pick == nullptr ? i : pick[i]) * width; }
 };
 
+/// Rows of a weight that are decoded together, for all tokens of a batch.
+inline constexpr std::size_t kRowsDecoded = 4;
+
 /// What an operation needs besides its own parameters. The output is [rows, width].
 struct Call {
   const kernels::Kernels& kernels;
@@ -38,7 +41,7 @@ struct Call {
   double* output;
 
   // This thread's own memory.
-  double* weights;  ///< as long as the longest row of a weight
+  double* weights;  ///< as long as kRowsDecoded of the longest row of a weight
   double* scratch;  ///< as long as the widest value and as the longest sequence
 };
 

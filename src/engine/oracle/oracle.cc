@@ -105,7 +105,7 @@ class Oracle final : public Engine {
       slots_[slot].resize(width * (only_outputs ? batch.outputs.size() : batch.tokens.size()));
     }
     for (Worker& worker : workers_) {
-      worker.weights.resize(longest_row_);
+      worker.weights.resize(oracle::kRowsDecoded * longest_row_);
       worker.scratch.resize(std::max(widest_, longest));
     }
     if (!precision_.is_exact()) rounded_.reserve(batch.tokens.size(), widest_input_);

@@ -24,6 +24,8 @@ inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
 inline constexpr std::size_t kPanelTokens = 2;
+// Sums in float64 that its registers hold.
+inline constexpr std::size_t kExactRows = 2;
 
 inline Int zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 inline Int all_bytes(int value) {
@@ -364,17 +366,18 @@ inline Doubles load_doubles(const double* p) {
 inline void store_doubles(const Doubles& a, double* p) {
   for (int i = 0; i < 4; ++i) _mm256_storeu_pd(p + 4 * i, a.part[i]);
 }
-inline Doubles add(Doubles a, const Doubles& b) {
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_add_pd(a.part[i], b.part[i]);
-  return a;
+// Without loops: an array that is indexed by a variable is kept in memory.
+inline Doubles add(const Doubles& a, const Doubles& b) {
+  return {{_mm256_add_pd(a.part[0], b.part[0]), _mm256_add_pd(a.part[1], b.part[1]),
+           _mm256_add_pd(a.part[2], b.part[2]), _mm256_add_pd(a.part[3], b.part[3])}};
 }
-inline Doubles multiply(Doubles a, const Doubles& b) {
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_mul_pd(a.part[i], b.part[i]);
-  return a;
+inline Doubles multiply(const Doubles& a, const Doubles& b) {
+  return {{_mm256_mul_pd(a.part[0], b.part[0]), _mm256_mul_pd(a.part[1], b.part[1]),
+           _mm256_mul_pd(a.part[2], b.part[2]), _mm256_mul_pd(a.part[3], b.part[3])}};
 }
-inline Doubles fused_subtract(Doubles a, const Doubles& b, const Doubles& c) {
-  for (int i = 0; i < 4; ++i) a.part[i] = _mm256_fmsub_pd(a.part[i], b.part[i], c.part[i]);
-  return a;
+inline Doubles fused_subtract(const Doubles& a, const Doubles& b, const Doubles& c) {
+  return {{_mm256_fmsub_pd(a.part[0], b.part[0], c.part[0]), _mm256_fmsub_pd(a.part[1], b.part[1], c.part[1]),
+           _mm256_fmsub_pd(a.part[2], b.part[2], c.part[2]), _mm256_fmsub_pd(a.part[3], b.part[3], c.part[3])}};
 }
 inline Doubles doubles_of_ints(__m256i low, __m256i high) {
   return {{_mm256_cvtepi32_pd(_mm256_castsi256_si128(low)), _mm256_cvtepi32_pd(_mm256_extracti128_si256(low, 1)),

@@ -22,6 +22,8 @@ inline constexpr std::size_t kDotRows = 4;
 inline constexpr std::size_t kDotTokens = 6;
 /// Tokens that share a vector of a panel's weights (generic/panel.h).
 inline constexpr std::size_t kPanelTokens = 8;
+// Sums in float64 that its registers hold.
+inline constexpr std::size_t kExactRows = 4;
 
 inline Int zero() { return _mm512_setzero_si512(); }
 inline Int all_bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }

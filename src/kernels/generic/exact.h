@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/generic/block_scale.h"
 #include "kernels/generic/dot.h"
@@ -88,13 +89,13 @@ struct ExactSum {
   Doubles lanes = all_doubles(0.0);
 
   /// Products with zeros change no lane: none is -0, because all begin at +0.
-  void add_products(Doubles a, Doubles b) { lanes = add(lanes, multiply(a, b)); }
+  [[gnu::always_inline]] void add_products(const Doubles& a, const Doubles& b) { lanes = add(lanes, multiply(a, b)); }
   double total() const { return kernels::total(lanes); }
 };
 
 template <typename Row>
 inline void decode_exact(const std::byte* row, std::size_t width, double* values) {
-  Row::read(reinterpret_cast<const Byte*>(row), width / Row::kBlockValues, [&](std::size_t i, Doubles sixteen) {
+  Row::read(reinterpret_cast<const Byte*>(row), width / Row::kBlockValues, [&](std::size_t i, const Doubles& sixteen) {
     if (i + kLanes <= width) {
       store_doubles(sixteen, values + i);
       return;
@@ -109,7 +110,7 @@ template <typename Row>
 inline double row_dot_exact(const std::byte* row, const double* x, std::size_t width) {
   ExactSum sum;
   Row::read(reinterpret_cast<const Byte*>(row), width / Row::kBlockValues,
-            [&](std::size_t i, Doubles sixteen) { sum.add_products(sixteen, load_some(x + i, width - i)); });
+            [&](std::size_t i, const Doubles& sixteen) { sum.add_products(sixteen, load_some(x + i, width - i)); });
   return sum.total();
 }
 
@@ -123,6 +124,91 @@ inline double dot_exact(const double* a, const double* b, std::size_t count) {
   for (std::size_t i = 0; i < count; i += kLanes)
     sum.add_products(load_some(a + i, count - i), load_some(b + i, count - i));
   return sum.total();
+}
+
+/// What product_exact works on.
+struct ExactTile {
+  const double* rows;
+  std::size_t row_stride;
+  const double* x;
+  std::size_t x_stride;
+  std::size_t width;
+  double* out;
+  std::size_t out_stride;
+};
+
+// So much of each row is multiplied with all x before the next: with the rows' sums it stays in the first cache.
+constexpr std::size_t kExactColumns = 512;
+constexpr std::size_t kExactTokens = 32;
+
+/// kRows rows times x_count (at most kExactTokens) x.
+template <std::size_t kRows>
+inline void multiply_exact(const ExactTile& tile, std::size_t x_count) {
+  Doubles sums[kExactTokens][kRows];
+  for (std::size_t begin = 0; begin == 0 || begin < tile.width; begin += kExactColumns) {
+    const std::size_t end = begin + kExactColumns < tile.width ? begin + kExactColumns : tile.width;
+    for (std::size_t t = 0; t < x_count; ++t) {
+      const double* x = tile.x + t * tile.x_stride;
+      ExactSum running[kRows];
+      if (begin != 0) {
+        for (std::size_t r = 0; r < kRows; ++r) running[r].lanes = sums[t][r];
+      }
+      std::size_t i = begin;
+      for (; i + kLanes <= end; i += kLanes) {
+        const Doubles values = load_doubles(x + i);
+        for (std::size_t r = 0; r < kRows; ++r)
+          running[r].add_products(load_doubles(tile.rows + r * tile.row_stride + i), values);
+      }
+      if (i < end) {
+        const Doubles values = load_some(x + i, end - i);
+        for (std::size_t r = 0; r < kRows; ++r)
+          running[r].add_products(load_some(tile.rows + r * tile.row_stride + i, end - i), values);
+      }
+      for (std::size_t r = 0; r < kRows; ++r) sums[t][r] = running[r].lanes;
+    }
+  }
+  for (std::size_t t = 0; t < x_count; ++t) {
+    for (std::size_t r = 0; r < kRows; ++r) tile.out[t * tile.out_stride + r] = total(sums[t][r]);
+  }
+}
+
+inline void product_exact(const double* rows, std::size_t row_stride, std::size_t row_count, const double* x,
+                          std::size_t x_stride, std::size_t x_count, std::size_t width, double* out,
+                          std::size_t out_stride) {
+  for (std::size_t t = 0; t < x_count; t += kExactTokens) {
+    const std::size_t here = x_count - t < kExactTokens ? x_count - t : kExactTokens;
+    ExactTile tile = {rows, row_stride, x + t * x_stride, x_stride, width, out + t * out_stride, out_stride};
+    std::size_t r = 0;
+    const auto take = [&](auto kRows) {
+      for (; r + kRows <= row_count; r += kRows) {
+        multiply_exact<kRows>(tile, here);
+        tile.rows += kRows * row_stride;
+        tile.out += kRows;
+      }
+    };
+    take(std::integral_constant<std::size_t, kExactRows>());
+    take(std::integral_constant<std::size_t, 1>());
+  }
+}
+
+inline void weighted_sum_exact(const double* weights, const double* rows, std::size_t stride, std::size_t count,
+                               std::size_t width, double* out) {
+  // Channels whose sums stay in registers.
+  constexpr std::size_t kChannels = kExactRows * kLanes;
+  for (std::size_t c = 0; c < width; c += kChannels) {
+    Doubles sums[kExactRows];
+    for (Doubles& sum : sums) sum = all_doubles(0.0);
+    const std::size_t here = width - c < kChannels ? width - c : kChannels;
+    for (std::size_t j = 0; j < count; ++j) {
+      const Doubles weight = all_doubles(weights[j]);
+      const double* row = rows + j * stride + c;
+      for (std::size_t i = 0; i < kExactRows && i * kLanes < here; ++i)
+        sums[i] = add(sums[i], multiply(weight, load_some(row + i * kLanes, here - i * kLanes)));
+    }
+    double values[kChannels];
+    for (std::size_t i = 0; i < kExactRows; ++i) store_doubles(sums[i], values + i * kLanes);
+    __builtin_memcpy(out + c, values, here * sizeof(double));
+  }
 }
 
 }  // namespace

@@ -57,6 +57,8 @@ constexpr Kernels make_table(const char* isa) {
                    .to_half = to_half,
                    .exact = {},
                    .dot_exact = dot_exact,
+                   .product_exact = product_exact,
+                   .weighted_sum_exact = weighted_sum_exact,
                    .row_sums = row_sums};
   set_float<F32Row>(table, 0);
   set_float<F16Row>(table, 1);

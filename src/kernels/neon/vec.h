@@ -24,6 +24,8 @@ inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
 /// Tokens that share a vector of a panel's weights (generic/panel.h): 16 registers hold their sums.
 inline constexpr std::size_t kPanelTokens = 4;
+// Sums in float64 that its registers hold.
+inline constexpr std::size_t kExactRows = 2;
 
 /// A vector made of its parts by function(part number).
 template <typename Vector, typename Function>

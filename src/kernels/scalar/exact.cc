@@ -35,6 +35,22 @@ double dot_exact(const double* a, const double* b, std::size_t count) {
   return lanes.total();
 }
 
+void product_exact(const double* rows, std::size_t row_stride, std::size_t row_count, const double* x,
+                   std::size_t x_stride, std::size_t x_count, std::size_t width, double* out, std::size_t out_stride) {
+  for (std::size_t i = 0; i < x_count; ++i) {
+    for (std::size_t r = 0; r < row_count; ++r)
+      out[i * out_stride + r] = dot_exact(rows + r * row_stride, x + i * x_stride, width);
+  }
+}
+
+void weighted_sum_exact(const double* weights, const double* rows, std::size_t stride, std::size_t count,
+                        std::size_t width, double* out) {
+  std::fill_n(out, width, 0.0);
+  for (std::size_t j = 0; j < count; ++j) {
+    for (std::size_t c = 0; c < width; ++c) out[c] += weights[j] * rows[j * stride + c];
+  }
+}
+
 double row_dot_exact(const quant::Type& type, const std::byte* row, const double* x, std::size_t width) {
   // A whole number of blocks of every type.
   constexpr std::size_t kChunk = quant::kMaxBlockValues;

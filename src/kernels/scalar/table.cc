@@ -74,6 +74,8 @@ Kernels make_table() {
                    .to_half = to_half,
                    .exact = {},
                    .dot_exact = dot_exact,
+                   .product_exact = product_exact,
+                   .weighted_sum_exact = weighted_sum_exact,
                    .row_sums = row_sums};
   set_types(table, std::make_integer_sequence<std::uint32_t, kMaxTypes>());
   return table;
