@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/generic/block_scale.h"
 #include "kernels/generic/dot.h"
@@ -172,22 +171,25 @@ inline void multiply_exact(const ExactTile& tile, std::size_t x_count) {
   }
 }
 
+/// kRows rows at a time, as long as there are that many; `tile` and `row_count` are what is left.
+template <std::size_t kRows>
+inline void take_rows(ExactTile& tile, std::size_t x_count, std::size_t& row_count) {
+  for (; row_count >= kRows; row_count -= kRows) {
+    multiply_exact<kRows>(tile, x_count);
+    tile.rows += kRows * tile.row_stride;
+    tile.out += kRows;
+  }
+}
+
 inline void product_exact(const double* rows, std::size_t row_stride, std::size_t row_count, const double* x,
                           std::size_t x_stride, std::size_t x_count, std::size_t width, double* out,
                           std::size_t out_stride) {
   for (std::size_t t = 0; t < x_count; t += kExactTokens) {
     const std::size_t here = x_count - t < kExactTokens ? x_count - t : kExactTokens;
     ExactTile tile = {rows, row_stride, x + t * x_stride, x_stride, width, out + t * out_stride, out_stride};
-    std::size_t r = 0;
-    const auto take = [&](auto kRows) {
-      for (; r + kRows <= row_count; r += kRows) {
-        multiply_exact<kRows>(tile, here);
-        tile.rows += kRows * row_stride;
-        tile.out += kRows;
-      }
-    };
-    take(std::integral_constant<std::size_t, kExactRows>());
-    take(std::integral_constant<std::size_t, 1>());
+    std::size_t left = row_count;
+    take_rows<kExactRows>(tile, here, left);
+    take_rows<1>(tile, here, left);
   }
 }
 
