@@ -20,8 +20,10 @@ using Slots = std::array<model::WeightId*, 2>;  // null: the operation has no su
 struct OperationSlots {
   Slots operator()(model::Embed& embed) const { return {&embed.table, nullptr}; }
   Slots operator()(model::RmsNorm& norm) const { return {&norm.weight, nullptr}; }
+  Slots operator()(model::LayerNorm& norm) const { return {&norm.weight, &norm.bias}; }
   Slots operator()(model::Linear& linear) const { return {&linear.weight, &linear.bias}; }
   Slots operator()(model::Rope&) const { return {}; }
+  Slots operator()(model::PositionScale&) const { return {}; }
   Slots operator()(model::Attention&) const { return {}; }
   Slots operator()(model::GatedActivation&) const { return {}; }
   Slots operator()(model::Add&) const { return {}; }
@@ -43,6 +45,12 @@ std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
 struct ParameterDifference {
   std::string operator()(const model::RmsNorm& a, const model::RmsNorm& b) const {
     return a.epsilon == b.epsilon && a.group == b.group ? "" : "another epsilon or group";
+  }
+  std::string operator()(const model::LayerNorm& a, const model::LayerNorm& b) const {
+    return a.epsilon == b.epsilon ? "" : "another epsilon";
+  }
+  std::string operator()(const model::PositionScale& a, const model::PositionScale& b) const {
+    return a.growth == b.growth && a.length == b.length ? "" : "another growth with the position";
   }
   std::string operator()(const model::Rope& a, const model::Rope& b) const {
     if (a.pairing != b.pairing || a.head_width != b.head_width) return "other rotary pairs";

@@ -17,6 +17,7 @@ struct Tensor {
   const quant::Type* type = nullptr;
   std::vector<std::uint64_t> ne;  ///< 1 to 4 dimensions, ne[0] is the row length
   std::span<const std::byte> data;
+  const Tensor* whole = nullptr;  ///< of which these are some rows, under its name; null: it is whole
 
   std::uint64_t row_values() const { return ne[0]; }
   /// Product of ne[1..].

@@ -189,6 +189,9 @@ void read_own(KeyReader& keys, std::span<const OwnKey> own, HyperParameters& hp)
       case OwnKey::Kind::flag:
         value = keys.flag(key.name) ? 1 : 0;
         break;
+      case OwnKey::Kind::present:
+        value = 1;
+        break;
     }
   }
 }

@@ -28,6 +28,7 @@ struct OwnKey {
     positive,      ///< a finite number above 0
     not_negative,  ///< a finite number of at least 0
     flag,          ///< true or false
+    present,       ///< of any kind: 1 when it is there
   };
   std::string_view name;
   Kind kind;
@@ -64,7 +65,7 @@ struct HyperParameters {
   double rope_scaling_yarn_beta_fast;
   double rope_scaling_yarn_beta_slow;
   double rope_scaling_yarn_log_multiplier;
-  std::map<std::string, double, std::less<>> own;  ///< of OwnKeys, those in the file; a flag is 0 or 1
+  std::map<std::string, double, std::less<>> own;  ///< of OwnKeys, those in the file; flags are 0 or 1
 
   std::optional<double> find(std::string_view name) const {
     const auto found = own.find(name);

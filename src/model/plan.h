@@ -7,11 +7,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/math.h"
 #include "gguf/tensor.h"
 
 namespace assay::model {
@@ -38,6 +40,13 @@ struct RmsNorm {
   std::size_t group;
 };
 
+/// out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias. Ba et al. 2016, arXiv 1607.06450.
+struct LayerNorm {
+  WeightId weight;
+  WeightId bias;
+  double epsilon;
+};
+
 /// out = W x (+ bias).
 struct Linear {
   WeightId weight;
@@ -56,6 +65,9 @@ struct Rope {
   std::size_t head_width;
   std::vector<double> frequencies;  // radians a position, one per pair
   double magnitude = 1;
+  // What they were made of, for who looks for mistakes in that.
+  double base = 0;
+  bool is_scaled = true;  ///< by rope.scaling.* and the tensors of factors
 };
 
 /// Causal attention with grouped heads: query head h reads key/value head h / (heads / kv_heads).
@@ -88,7 +100,7 @@ enum class Activation {
 inline constexpr double kGeluRoot = 0.79788456080286535588;  // sqrt(2 / pi)
 inline constexpr double kGeluCubic = 0.044715;
 
-/// out = activation(gate) * up. Inputs: gate, up.
+/// out = activation(gate) * up, or activation(gate) alone. Inputs: gate, up; or gate.
 struct GatedActivation {
   Activation activation;
 };
@@ -99,6 +111,17 @@ struct Add {};
 /// out = factor * x.
 struct Scale {
   double factor;
+};
+
+/// out = (1 + growth * ln(1 + floor(position / length))) * x: queries that grow with the position, lest attention thins
+/// out over long texts. The attention temperature of Llama 4, after Nakanishi 2025, arXiv 2501.19399.
+struct PositionScale {
+  double growth;
+  std::size_t length;
+
+  double factor(std::size_t position) const {
+    return 1 + growth * portable_log(1 + static_cast<double>(position / length));
+  }
 };
 
 /// out = cap * tanh(x / cap): stays within +-cap. Bello et al. 2016, arXiv 1611.09940; Gemma 2, arXiv 2408.00118.
@@ -139,14 +162,17 @@ struct WeightedSum {};
 /// out = x / (1 + e^-s). Inputs: s, one channel; x.
 struct SigmoidGate {};
 
-using Operation = std::variant<Embed, RmsNorm, Linear, Rope, Attention, GatedActivation, Add, Scale, SoftCap, Softmax,
-                               TopK, Pick, Normalize, ExpertLinear, WeightedSum, SigmoidGate>;
+using Operation = std::variant<Embed, RmsNorm, LayerNorm, Linear, Rope, PositionScale, Attention, GatedActivation, Add,
+                               Scale, SoftCap, Softmax, TopK, Pick, Normalize, ExpertLinear, WeightedSum, SigmoidGate>;
 
 /// As reports and precision policies call it: "linear".
 inline std::string_view name_of(const Operation& operation) {
   constexpr std::array<std::string_view, std::variant_size_v<Operation>> kNames = {
-      "embed",    "rms_norm", "linear", "rope", "attention", "gated_activation", "add",          "scale",
-      "soft_cap", "softmax",  "top_k",  "pick", "normalize", "expert_linear",    "weighted_sum", "sigmoid_gate"};
+      "embed",        "rms_norm",       "layer_norm", "linear",
+      "rope",         "position_scale", "attention",  "gated_activation",
+      "add",          "scale",          "soft_cap",   "softmax",
+      "top_k",        "pick",           "normalize",  "expert_linear",
+      "weighted_sum", "sigmoid_gate"};
   return kNames[operation.index()];
 }
 
@@ -161,6 +187,7 @@ struct Plan {
   std::vector<Value> values;
   std::vector<Step> steps;
   std::vector<const gguf::Tensor*> weights;
+  std::vector<std::shared_ptr<const gguf::Tensor>> parts;  ///< those of the weights that are rows of a tensor
   ValueId logits = -1;
 
   std::size_t vocabulary = 0;

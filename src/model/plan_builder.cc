@@ -48,6 +48,26 @@ WeightId PlanBuilder::add_weight(const gguf::Tensor* tensor) {
   return static_cast<WeightId>(known - plan_.weights.begin());
 }
 
+WeightId PlanBuilder::add_part(const gguf::Tensor* tensor, const Part& part) {
+  if (tensor == nullptr) return kNoWeight;
+  // A matrix of rows, or a vector of values. Of a tensor of another shape, which finish() will refuse, take nothing.
+  const std::size_t first = tensor->ne.size() == 1 ? part.first : part.first * tensor->row_values();
+  const std::size_t count = tensor->ne.size() == 1 ? part.count : part.count * tensor->row_values();
+  const quant::Type& type = *tensor->type;
+  if (first + count > tensor->values()) return kNoWeight;
+  if (first % type.block_values != 0 || count % type.block_values != 0) {
+    problems_.push_back(fmt::format("{} is {}, and a part of it ends inside a block", tensor->name, type.name));
+    return kNoWeight;
+  }
+  gguf::Tensor view = *tensor;
+  view.ne.back() = part.count;
+  view.data =
+      tensor->data.subspan(first / type.block_values * type.block_bytes, count / type.block_values * type.block_bytes);
+  view.whole = tensor;
+  plan_.parts.push_back(std::make_shared<const gguf::Tensor>(std::move(view)));
+  return add_weight(plan_.parts.back().get());
+}
+
 WeightId PlanBuilder::matrix(const std::string& tensor, std::size_t inputs, std::size_t outputs) {
   return add_weight(find_checked(tensor, {inputs, outputs}));
 }
@@ -101,11 +121,25 @@ ValueId PlanBuilder::expert_linear(std::string tap, ValueId x, ValueId chosen, c
   return add_step(std::move(tap), width(chosen) * outputs, ExpertLinear{weight, bias, experts, outputs}, {x, chosen});
 }
 
+ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tensor, const Part& part) {
+  const std::string bias = tensor + ".bias";
+  Linear operation{add_part(find_checked(tensor + ".weight", {width(x), part.of}), part)};
+  if (has(bias)) operation.bias = add_part(find_checked(bias, {part.of}), part);
+  return add_step(std::move(tap), part.count, operation, {x});
+}
+
 ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
                               bool only_outputs) {
   const std::size_t channels = width(x);
   return add_step(std::move(tap), channels, RmsNorm{vector(tensor + ".weight", channels), epsilon, channels}, {x},
                   only_outputs);
+}
+
+ValueId PlanBuilder::layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
+                                bool only_outputs) {
+  const std::size_t channels = width(x);
+  const LayerNorm operation{vector(tensor + ".weight", channels), vector(tensor + ".bias", channels), epsilon};
+  return add_step(std::move(tap), channels, operation, {x}, only_outputs);
 }
 
 ValueId PlanBuilder::head_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
@@ -140,7 +174,7 @@ Plan PlanBuilder::finish(std::size_t context_length) {
   }
   plan_.logits = plan_.steps.back().output;
   plan_.vocabulary = width(plan_.logits);
-  plan_.context_length = context_length;
+  plan_.context_length = std::min(context_length, context_limit_);
   return std::move(plan_);
 }
 

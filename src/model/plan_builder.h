@@ -9,9 +9,17 @@
 #include <vector>
 
 #include "gguf/file.h"
+#include "model/hyper_parameters.h"
 #include "model/plan.h"
 
 namespace assay::model {
+
+/// `count` rows from `first` on, of a tensor that has `of`.
+struct Part {
+  std::size_t first;
+  std::size_t count;
+  std::size_t of;
+};
 
 class PlanBuilder {
  public:
@@ -41,12 +49,19 @@ class PlanBuilder {
   /// `chosen` name. `x` is one vector for all slots, or one each.
   ValueId expert_linear(std::string tap, ValueId x, ValueId chosen, const std::string& tensor, std::size_t inputs,
                         std::size_t outputs, std::size_t experts);
+  /// linear() with some of the tensors' rows.
+  ValueId linear(std::string tap, ValueId x, const std::string& tensor, const Part& part);
   /// Over the whole vector, with "<tensor>.weight".
   ValueId rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
+  /// With "<tensor>.weight" and "<tensor>.bias".
+  ValueId layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
   /// Over each head of `head_width` channels, all with the same "<tensor>.weight".
   ValueId head_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, std::size_t head_width);
   /// out = a + b.
   ValueId add(std::string tap, ValueId a, ValueId b);
+
+  /// No positions from `length` on, though the file allows more.
+  void limit_context(std::size_t length) { context_limit_ = length; }
 
   std::size_t width(ValueId value) const { return plan_.values[static_cast<std::size_t>(value)].width; }
 
@@ -60,12 +75,14 @@ class PlanBuilder {
  private:
   const gguf::Tensor* find_checked(const std::string& tensor, const std::vector<std::uint64_t>& ne);
   WeightId add_weight(const gguf::Tensor* tensor);
+  WeightId add_part(const gguf::Tensor* tensor, const Part& part);
 
   const gguf::File& file_;
   Plan plan_;
   std::set<std::string, std::less<>> used_;
   std::vector<std::string> problems_;
   std::vector<std::string> undecodable_;
+  std::size_t context_limit_ = kMaxContextLength;
 };
 
 }  // namespace assay::model

@@ -51,12 +51,14 @@ RopeTable rope_table(const HyperParameters& hp, std::span<const double> factors)
   const bool yarn = hp.rope_scaling_type == "yarn" && hp.rope_scaling_yarn_ext_factor != 0;
   const YarnRamp plain_share(hp);
 
-  RopeTable table{std::vector<double>(pairs), hp.rope_scaling_attn_factor * (yarn ? yarn_magnitude(hp) : 1)};
+  RopeTable table{std::vector<double>(pairs), hp.rope_scaling_attn_factor * (yarn ? yarn_magnitude(hp) : 1),
+                  hp.rope_freq_base, true};
   for (std::size_t pair = 0; pair < pairs; ++pair) {
     const double factor = factors.empty() ? 1 : factors[pair];
     if (!(factor > 0) || !std::isfinite(factor)) {
-      throw Error(ErrorKind::input, fmt::format("{}: value {} of tensor rope_freqs.weight is {}, but must be above 0",
-                                                hp.source, pair, factor));
+      throw Error(ErrorKind::input,
+                  fmt::format("{}: value {} of the tensor of rotary factors is {}, but must be above 0", hp.source,
+                              pair, factor));
     }
     const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(hp.rope_dimension_count);
     const double plain = portable_pow(hp.rope_freq_base, exponent) / factor;
@@ -69,6 +71,16 @@ RopeTable rope_table(const HyperParameters& hp, std::span<const double> factors)
                               hp.source, pair, table.frequencies[pair], hp.context_length));
     }
   }
+  return table;
+}
+
+RopeTable plain_rope_table(const HyperParameters& hyper_parameters, double base) {
+  HyperParameters plain = hyper_parameters;
+  plain.rope_freq_base = base;
+  plain.rope_scaling_type = "none";
+  plain.rope_scaling_attn_factor = 1;
+  RopeTable table = rope_table(plain, {});
+  table.is_scaled = false;
   return table;
 }
 

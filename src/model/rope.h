@@ -23,10 +23,15 @@ namespace assay::model {
 struct RopeTable {
   std::vector<double> frequencies;  ///< rope_dimension_count / 2, radians a position
   double magnitude;
+  double base;
+  bool is_scaled;
 };
 
 /// `factors` is empty or has one value a pair. Throws Error{input} when a factor is not positive, or when a frequency
 /// is so high that positions up to context_length could not be computed (base/math.h).
 RopeTable rope_table(const HyperParameters& hyper_parameters, std::span<const double> factors);
+
+/// The plain frequencies of another base, whatever the file says of scaling: some families' windowed layers.
+RopeTable plain_rope_table(const HyperParameters& hyper_parameters, double base);
 
 }  // namespace assay::model

@@ -15,7 +15,9 @@ std::optional<std::string> find_non_finite_block(const gguf::Tensor& tensor) {
 
 std::optional<std::string> find_non_finite_weight(const Plan& plan) {
   for (const gguf::Tensor* tensor : plan.weights) {
-    if (std::optional<std::string> found = find_non_finite_block(*tensor)) return found;
+    if (std::optional<std::string> found = find_non_finite_block(tensor->whole == nullptr ? *tensor : *tensor->whole)) {
+      return found;
+    }
   }
   return std::nullopt;
 }

@@ -30,6 +30,7 @@ std::string weight_of(const model::Plan& plan, const model::Step& step) {
   model::WeightId weight = model::kNoWeight;
   if (const auto* embed = std::get_if<model::Embed>(&step.operation)) weight = embed->table;
   if (const auto* norm = std::get_if<model::RmsNorm>(&step.operation)) weight = norm->weight;
+  if (const auto* norm = std::get_if<model::LayerNorm>(&step.operation)) weight = norm->weight;
   if (const auto* linear = std::get_if<model::Linear>(&step.operation)) weight = linear->weight;
   if (const auto* experts = std::get_if<model::ExpertLinear>(&step.operation)) weight = experts->weight;
   return weight == model::kNoWeight ? "" : any_layer(plan.weights[static_cast<std::size_t>(weight)]->name);

@@ -1,5 +1,4 @@
-"""The architectures llama, qwen2, qwen3, each with experts or without, and gemma2 in float64 with numpy, from the papers; shares
-no code with src/.
+"""The architectures of FAMILIES in float64 with numpy, from the papers; shares no code with src/.
 
     taps = Engine(Model("model.gguf")).run([1, 42, 7])
     taps["blk.0.q_rope"]        # [tokens, channels]
@@ -7,13 +6,17 @@ no code with src/.
 Touvron et al. 2023 (LLaMA): pre-normalised residual blocks of attention and a gated feed-forward.
 Zhang and Sennrich 2019: RMSNorm.  Su et al. 2021: rotary embedding.  Shazeer 2020: SwiGLU.
 Ainslie et al. 2023: grouped key/value heads.  Chen et al. 2023: linear position interpolation.  Peng et al. 2023: YaRN.
-Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024: Gemma 2.  Jiang et al. 2024: Mixtral.  Hendrycks and Gimpel 2016: GELU.
+Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 3.  Hendrycks and Gimpel 2016: GELU.
+Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
+OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.
+Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
 
 A model is written without a cache and without batches: all tokens of one text at once. An engine is
 a list of steps and one method for each operation, so that a test can replace either.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gguf
@@ -65,13 +68,16 @@ def yarn_ramp(model, dimensions, base):
     return 1 - np.clip(position, 0, 1)
 
 
-def rope_frequencies(model, base=None):
+def rope_frequencies(model, base=None, scaled=True):
     """(radians a position for each pair of a head, factor of the rotated vectors)."""
     head_width = model.get("attention.key_length", model.get("embedding_length") // model.get("attention.head_count"))
     dimensions = model.get("rope.dimension_count", head_width)
     base = base or model.get("rope.freq_base", 10000.0)
     plain = base ** (-np.arange(0, dimensions, 2, dtype=np.float64) / dimensions)
-    divisors = model.weight("rope_freqs.weight")
+    if not scaled:
+        return plain, 1.0
+    # Phi-3's files have two sets of divisors: these are for texts within the original context.
+    divisors = model.weight("rope_factors_short.weight" if model.architecture == "phi3" else "rope_freqs.weight")
     if divisors is not None:
         plain = plain / divisors
 
@@ -117,6 +123,38 @@ class Step(NamedTuple):
     parameters: dict
 
 
+class Family(NamedTuple):
+    """How the models of an architecture differ from LLaMA. What a tensor of its own shows (norms, biases) is not here."""
+    pairing: str = "halves"
+    activation: str = "silu"
+    has_gate: bool = True
+    gate_in_up: bool = False  # ffn_up holds the gate's rows, then its own
+    is_windowed: Callable = lambda block: False
+    is_rotated: Callable = lambda block: True
+    window_base: float = 0  # of windowed layers, which are not scaled; 0: as the others
+    window: int = 0  # where a file does not say
+
+
+# Gemma 2 alternates, beginning with a window; Gemma 3 has five windowed layers before each one that sees all. SmolLM3
+# rotates in three layers of four.
+FAMILIES = {
+    "llama": Family("neighbours"),
+    "qwen2": Family(),
+    "qwen2moe": Family(),
+    "qwen3": Family(),
+    "qwen3moe": Family(),
+    "gemma2": Family(activation="gelu_tanh", is_windowed=lambda block: block % 2 == 0, window=4096),
+    "gemma3": Family(activation="gelu_tanh", is_windowed=lambda block: block % 6 < 5, window_base=10000.0),
+    "phi3": Family(gate_in_up=True, is_windowed=lambda block: True),
+    "olmo2": Family(),
+    "granite": Family("neighbours"),
+    "smollm3": Family("neighbours", is_rotated=lambda block: block % 4 != 3),
+    "mistral3": Family("neighbours"),
+    "glm4": Family("neighbours", gate_in_up=True),
+    "starcoder2": Family(activation="gelu_tanh", has_gate=False),
+}
+
+
 class Engine:
     """Runs a model: its steps one after another, each over all tokens.
 
@@ -126,24 +164,31 @@ class Engine:
 
     def __init__(self, model, pairing=None):
         self.model = model
-        gemma = model.architecture == "gemma2"
+        self.family = FAMILIES[model.architecture]
         heads = model.get("attention.head_count")
         self.head_width = model.get("attention.key_length", model.get("embedding_length") // heads)
-        self.epsilon = model.get("attention.layer_norm_rms_epsilon")
-        self.activation = "gelu_tanh" if gemma else "silu"
-        frequencies, magnitude = rope_frequencies(model)
-        pairing = pairing or ("neighbours" if model.architecture == "llama" else "halves")
-        self.rotation = {"pairing": pairing, "frequencies": frequencies, "magnitude": magnitude,
-                         "head_width": self.head_width}
+        # The model's own factors; those of Gemma are in no file.
+        gemma = model.architecture.startswith("gemma")
+        self.embedding_scale = math.sqrt(model.get("embedding_length")) if gemma else self.factor("embedding_scale")
+        self.residual_scale = self.factor("residual_scale")
+        self.logit_scale = 1 / self.factor("logit_scale")
+        self.logit_cap = model.get("final_logit_softcapping", 30.0 if model.architecture == "gemma2" else 0.0)
+        self.activation = self.family.activation
+        self.pairing = pairing or self.family.pairing
         self.heads = {"heads": heads, "kv_heads": model.get("attention.head_count_kv", heads),
-                      "scale": 1 / math.sqrt(self.attention_width(heads)),
-                      "soft_cap": model.get("attn_logit_softcapping", 50.0) if gemma else 0}
+                      "scale": self.factor("attention.scale", 1 / math.sqrt(self.attention_width(heads))),
+                      "soft_cap": model.get("attn_logit_softcapping", 50.0) if model.architecture == "gemma2" else 0}
         self.experts = model.get("expert_count", 0)
-        self.window = model.get("attention.sliding_window", 4096) if gemma else 0
+        self.window = 0
+        if any(self.family.is_windowed(block) for block in range(model.get("block_count"))):
+            self.window = model.get("attention.sliding_window", self.family.window)
+
+    def factor(self, key, default=1.0):
+        return self.model.get(key, default) if self.model.architecture == "granite" else default
 
     def attention_width(self, heads):
-        """What scores are divided by the square root of: the head's width, but for Gemma 2's largest model."""
-        is_27b = self.model.architecture == "gemma2" and self.model.get("block_count") == 46
+        """What scores are divided by the square root of: the head's width, but for the largest models of Gemma 2 and 3."""
+        is_27b = (self.model.architecture, self.model.get("block_count")) in (("gemma2", 46), ("gemma3", 62))
         return self.model.get("embedding_length") / heads if is_27b else self.head_width
 
     def run(self, tokens):
@@ -157,55 +202,96 @@ class Engine:
     def execute(self, step, values):
         return getattr(self, step.operation)(*(values[tap] for tap in step.inputs), **step.parameters)
 
+    def has(self, tensor):
+        return tensor in self.model.tensors
+
     def steps(self):
-        gemma = self.model.architecture == "gemma2"
         x = "embed"
         yield Step(x, "embed", ("tokens",), {"weight": "token_embd.weight"})
-        if gemma:
-            yield Step("embed_scaled", "scale", (x,), {"factor": math.sqrt(self.model.get("embedding_length"))})
+        if self.embedding_scale != 1:
+            yield Step("embed_scaled", "scale", (x,), {"factor": self.embedding_scale})
             x = "embed_scaled"
         for block in range(self.model.get("block_count")):
             yield from self.attention_steps(block, x)
             yield from self.feed_forward_steps(f"blk.{block}.")
             x = f"blk.{block}.out"
         yield self.norm_step("final_norm", x, "output_norm")
-        logits = "logits_raw" if gemma else "logits"
-        head = "output" if "output.weight" in self.model.tensors else "token_embd"
-        yield self.linear_step(logits, "final_norm", head)
-        if gemma:
-            yield Step("logits", "soft_cap", (logits,), {"cap": self.model.get("final_logit_softcapping", 30.0)})
+        raw = "logits" if self.logit_scale == 1 and not self.logit_cap else "logits_raw"
+        yield self.linear_step(raw, "final_norm", "output" if self.has("output.weight") else "token_embd")
+        if self.logit_scale != 1:
+            yield Step("logits", "scale", (raw,), {"factor": self.logit_scale})
+        if self.logit_cap:
+            yield Step("logits", "soft_cap", (raw,), {"cap": self.logit_cap})
+
+    def window_of(self, block):
+        return self.window if self.family.is_windowed(block) else 0
+
+    def rotation(self, block):
+        plain = self.family.window_base and self.window_of(block)
+        base = self.model.get("rope.freq_base_swa", self.family.window_base) if plain else None
+        frequencies, magnitude = rope_frequencies(self.model, base, scaled=not plain)
+        return {"pairing": self.pairing, "frequencies": frequencies, "magnitude": magnitude,
+                "head_width": self.head_width}
+
+    def projections(self, blk, x):
+        """q, k and v: of a tensor each, or of one that has their rows one after another."""
+        widths = [self.heads[count] * self.head_width for count in ("heads", "kv_heads", "kv_heads")]
+        for name, width, end in zip("qkv", widths, np.cumsum(widths)):
+            if self.has(f"{blk}attn_{name}.weight"):
+                yield self.linear_step(blk + name, x, f"{blk}attn_{name}")
+            else:
+                yield self.linear_step(blk + name, x, blk + "attn_qkv", slice(end - width, end))
 
     def attention_steps(self, block, x):
         blk = f"blk.{block}."
-        yield self.norm_step(blk + "attn_norm", x, blk + "attn_norm")
-        for name in "qkv":
-            yield self.linear_step(blk + name, blk + "attn_norm", f"{blk}attn_{name}")
+        read = x
+        if self.has(blk + "attn_norm.weight"):
+            read = blk + "attn_norm"
+            yield self.norm_step(read, x, blk + "attn_norm")
+        yield from self.projections(blk, read)
+        inputs = []
         for name in "qk":
-            rotated = blk + name
-            if f"{blk}attn_{name}_norm.weight" in self.model.tensors:
-                yield self.norm_step(f"{blk}{name}_norm", rotated, f"{blk}attn_{name}_norm", self.head_width)
-                rotated = f"{blk}{name}_norm"
-            yield Step(f"{blk}{name}_rope", "rope", (rotated,), self.rotation)
-        # Gemma 2 sees a window in every other layer, beginning with the first.
-        window = self.window if block % 2 == 0 else 0
-        yield Step(blk + "attn", "attention", (blk + "q_rope", blk + "k_rope", blk + "v"),
-                   {**self.heads, "window": window})
+            value = blk + name
+            if self.has(f"{blk}attn_{name}_norm.weight"):
+                # OLMo 2 norms all heads together, the others each by itself.
+                group = None if self.model.architecture == "olmo2" else self.head_width
+                yield self.norm_step(f"{blk}{name}_norm", value, f"{blk}attn_{name}_norm", group)
+                value = f"{blk}{name}_norm"
+            if self.family.is_rotated(block):
+                yield Step(f"{blk}{name}_rope", "rope", (value,), self.rotation(block))
+                value = f"{blk}{name}_rope"
+            growth = self.model.get("attention.temperature_scale", 0.0)
+            if name == "q" and growth and self.model.architecture == "mistral3":
+                length = self.model.get("rope.scaling.original_context_length", self.model.get("context_length"))
+                yield Step(blk + "q_scaled", "position_scale", (value,), {"growth": growth, "length": length})
+                value = blk + "q_scaled"
+            inputs.append(value)
+        yield Step(blk + "attn", "attention", (*inputs, blk + "v"), {**self.heads, "window": self.window_of(block)})
         yield self.linear_step(blk + "attn_out", blk + "attn", blk + "attn_output")
-        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn_post_norm",
+        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn",
                                        blk + "post_attention_norm")
 
     def feed_forward_steps(self, blk):
-        yield self.norm_step(blk + "ffn_norm", blk + "attn_residual", blk + "ffn_norm")
+        x = read = blk + "attn_residual"
+        if self.has(blk + "ffn_norm.weight"):
+            read = blk + "ffn_norm"
+            yield self.norm_step(read, x, blk + "ffn_norm")
         if self.experts:
             yield from self.expert_steps(blk)
             return
-        yield self.linear_step(blk + "ffn_gate", blk + "ffn_norm", blk + "ffn_gate")
-        yield self.linear_step(blk + "ffn_up", blk + "ffn_norm", blk + "ffn_up")
-        yield Step(blk + "ffn_act", "gated_activation", (blk + "ffn_gate", blk + "ffn_up"),
+        width = self.model.get("feed_forward_length")
+        if self.family.gate_in_up:
+            yield self.linear_step(blk + "ffn_gate", read, blk + "ffn_up", slice(0, width))
+            yield self.linear_step(blk + "ffn_up", read, blk + "ffn_up", slice(width, 2 * width))
+        else:
+            if self.family.has_gate:
+                yield self.linear_step(blk + "ffn_gate", read, blk + "ffn_gate")
+            yield self.linear_step(blk + "ffn_up", read, blk + "ffn_up")
+        branches = ("ffn_gate", "ffn_up") if self.family.has_gate else ("ffn_up",)
+        yield Step(blk + "ffn_act", "gated_activation", tuple(blk + name for name in branches),
                    {"function": self.activation})
         yield self.linear_step(blk + "ffn_out", blk + "ffn_act", blk + "ffn_down")
-        yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn_post_norm",
-                                       blk + "post_ffw_norm")
+        yield from self.residual_steps(blk + "out", x, blk + "ffn_out", blk + "ffn", blk + "post_ffw_norm")
 
     def expert_steps(self, blk):
         x, chosen = blk + "ffn_norm", blk + "ffn_experts"
@@ -228,7 +314,7 @@ class Engine:
         if shares:
             yield from self.shared_expert_steps(blk)
             yield Step(blk + "ffn_out", "add", (routed, blk + "ffn_shared_gated"), {})
-        yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn_post_norm",
+        yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn",
                                        blk + "post_ffw_norm")
 
     def shared_expert_steps(self, blk):
@@ -240,19 +326,29 @@ class Engine:
         yield self.linear_step(blk + "ffn_shared_out", blk + "ffn_shared_act", blk + "ffn_down_shexp")
         yield Step(blk + "ffn_shared_gated", "sigmoid_gate", (blk + "ffn_shared_router", blk + "ffn_shared_out"), {})
 
-    def residual_steps(self, tap, x, branch, norm_tap, norm):
-        """x + branch; a branch with a norm of its own goes through it first."""
-        if norm + ".weight" in self.model.tensors:
-            yield self.norm_step(norm_tap, branch, norm)
-            branch = norm_tap
+    def residual_steps(self, tap, x, branch, name, norm):
+        """x + branch; a branch with a norm of its own goes through it first, and is scaled where the model says so."""
+        if self.has(norm + ".weight"):
+            yield self.norm_step(name + "_post_norm", branch, norm)
+            branch = name + "_post_norm"
+        if self.residual_scale != 1:
+            yield Step(name + "_scaled", "scale", (branch,), {"factor": self.residual_scale})
+            branch = name + "_scaled"
         yield Step(tap, "add", (x, branch), {})
 
     def norm_step(self, tap, x, name, group=None):
-        return Step(tap, "rms_norm", (x,), {"weight": name + ".weight", "epsilon": self.epsilon, "group": group})
+        """A norm with a bias centres too."""
+        if self.has(name + ".bias"):
+            return Step(tap, "layer_norm", (x,), {"weight": name + ".weight", "bias": name + ".bias",
+                                                  "epsilon": self.model.get("attention.layer_norm_epsilon")})
+        return Step(tap, "rms_norm", (x,), {"weight": name + ".weight",
+                                            "epsilon": self.model.get("attention.layer_norm_rms_epsilon"),
+                                            "group": group})
 
-    def linear_step(self, tap, x, name):
-        bias = name + ".bias" if name + ".bias" in self.model.tensors else None
-        return Step(tap, "linear", (x,), {"weight": name + ".weight", "bias": bias})
+    def linear_step(self, tap, x, name, rows=None):
+        bias = name + ".bias" if self.has(name + ".bias") else None
+        parameters = {"weight": name + ".weight", "bias": bias}
+        return Step(tap, "linear", (x,), parameters if rows is None else {**parameters, "rows": rows})
 
     def expert_step(self, tap, x, chosen, name):
         bias = name + ".bias" if name + ".bias" in self.model.tensors else None
@@ -267,13 +363,18 @@ class Engine:
         root = np.sqrt(np.mean(grouped * grouped, axis=-1, keepdims=True) + epsilon)
         return (grouped / root * self.model.weight(weight)).reshape(x.shape)
 
+    def layer_norm(self, x, weight, bias, epsilon):
+        centred = x - x.mean(axis=1, keepdims=True)
+        return (centred / np.sqrt(centred.var(axis=1, keepdims=True) + epsilon) * self.model.weight(weight)
+                + self.model.weight(bias))
+
     def activations(self, x, weight):
         """What the product with a weight reads of x."""
         return x
 
-    def linear(self, x, weight, bias):
-        y = self.activations(x, weight) @ self.model.weight(weight).T
-        return y if bias is None else y + self.model.weight(bias)
+    def linear(self, x, weight, bias, rows=slice(None)):
+        y = self.activations(x, weight) @ self.model.weight(weight)[rows].T
+        return y if bias is None else y + self.model.weight(bias)[rows]
 
     def rope(self, x, pairing, frequencies, magnitude, head_width, positions=None):
         """Rotates every pair of channels by its frequency times the position; further channels stay as they are."""
@@ -309,7 +410,10 @@ class Engine:
             attended[:, head] = weights @ v[:, kv_head]
         return attended.reshape(len(q), -1)
 
-    def gated_activation(self, gate, up, function):
+    def position_scale(self, x, growth, length):
+        return x * (1 + growth * np.log(1 + np.arange(len(x)) // length))[:, None]
+
+    def gated_activation(self, gate, up=1.0, *, function):
         return ACTIVATIONS[function](gate) * up
 
     def softmax(self, x):

@@ -13,7 +13,8 @@ from tests.foreign.engine import Engine, Model
 MODELS = pathlib.Path(__file__).parents[2] / "models"
 DATA = pathlib.Path(os.environ["ASSAY_DATA"]) / "models"
 BOUND = 1e-10
-TINY = tiny.ROPE | tiny.SHAPES | tiny.QWEN | tiny.GEMMA | tiny.EXPERTS | tiny.PARTIAL_ROPE | tiny.TYPES
+TINY = (tiny.ROPE | tiny.SHAPES | tiny.QWEN | tiny.GEMMA | tiny.EXPERTS | tiny.FAMILIES | tiny.WINDOWED | tiny.PARTIAL_ROPE
+        | tiny.TYPES)
 
 
 def random_tokens(vocabulary, count):

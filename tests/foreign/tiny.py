@@ -57,6 +57,41 @@ GEMMA = {
                    "--vocabulary 259",
 }
 
+SANDWICH = "--architecture gemma3 --tied --rope-base 1000000"
+GEMMA |= {
+    # Two rounds of the pattern of windows, the second not whole; only blocks without a window are scaled. In deep models
+    # the gates are large: few of them are where llama.cpp's table makes float32's rounding one of float16.
+    "gemma3": f"{SANDWICH} --norm-mean 300 --window 7 --blocks 8 --head-width 32 --rope-scaling linear",
+    "gemma3, odd sizes": f"{SANDWICH} --window 1 --blocks 6 --heads 3 --kv-heads 1 --head-width 18 --width 50 "
+                         "--feed-forward 37",
+    "gemma3, 27B": f"{SANDWICH} --norm-mean 300 --window 3 --blocks 62 --width 32 --head-width 10 --heads 2 --kv-heads 1 "
+                   "--feed-forward 24 --vocabulary 259",
+}
+
+# Others, in two shapes each.
+GRANITE = "--architecture granite --float embedding_scale=3 --float residual_scale=0.4 --float logit_scale=2.5"
+FAMILIES = {
+    "phi3": "--architecture phi3 --fused --rope-dimensions 12 --rope-scaling longrope --rope-attention-factor 1.19 "
+            "--rope-original-context 256",
+    "phi3, odd sizes": "--architecture phi3 --heads 3 --kv-heads 1 --head-width 14 --width 42 --feed-forward 37 --tied",
+    "olmo2": "--architecture olmo2 --blocks 3 --rope-base 500000",
+    "olmo2, odd sizes": "--architecture olmo2 --heads 3 --kv-heads 3 --width 42 --feed-forward 37 --vocabulary 263",
+    "granite": f"{GRANITE} --float attention.scale=0.1 --tied",
+    "granite, odd sizes": f"{GRANITE} --heads 6 --kv-heads 3 --width 84 --feed-forward 51 --biases",
+    "smollm3": "--architecture smollm3 --blocks 5 --tied --rope-base 2000000",
+    "smollm3, odd sizes": "--architecture smollm3 --blocks 4 --heads 3 --kv-heads 1 --width 42 --feed-forward 37",
+    "mistral3": f"--architecture mistral3 {YARN} --rope-original-context 16 --float attention.temperature_scale=0.3 "
+                "--float rope.scaling.yarn_log_multiplier=1",
+    "mistral3, odd sizes": "--architecture mistral3 --heads 3 --kv-heads 1 --head-width 18 --width 50 --feed-forward 37",
+    "glm4": "--architecture glm4 --rope-dimensions 8 --biases",
+    "glm4, odd sizes": "--architecture glm4 --heads 3 --kv-heads 1 --head-width 14 --width 50 --feed-forward 37 "
+                       "--rope-dimensions 6",
+    "starcoder2": "--architecture starcoder2 --tied --rope-base 999999",
+    "starcoder2, odd sizes": "--architecture starcoder2 --heads 3 --kv-heads 1 --width 42 --feed-forward 37 --blocks 3",
+}
+# A window that no other engine of the tests honours.
+WINDOWED = {"phi3, window": "--architecture phi3 --fused --window 7"}
+
 # Mixtures of experts, in two shapes each.
 EXPERTS = {
     "mixtral": "--experts 4 --feed-forward 96",

@@ -42,12 +42,13 @@ struct Shape {
   unsigned context = 256;
   bool tied = false;
   bool biases = false;
+  bool fused = false;   // q, k and v are one tensor
   float norm_mean = 1;  // of the norms' weights
   unsigned seed = 1;
 
   unsigned rope_dimensions = 0;  // 0: the head width
   float rope_base = 10000;
-  std::string rope_scaling;  // none, linear, yarn: metadata; llama3: a tensor of factors; empty: nothing
+  std::string rope_scaling;  // none, linear, yarn: metadata; llama3, longrope: tensors of factors; empty: nothing
   float rope_factor = 4;
   float rope_attention_factor = 0;  // 0: not in the file
   unsigned rope_original_context = 64;
@@ -100,7 +101,8 @@ class TinyModel {
       writer_.add_uint(key("attention.key_length"), shape_.head_width);
       writer_.add_uint(key("attention.value_length"), shape_.head_width);
     }
-    writer_.add_float(key("attention.layer_norm_rms_epsilon"), 1e-5F);
+    writer_.add_float(key(is("starcoder2") ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"),
+                      1e-5F);
     writer_.add_uint(key("vocab_size"), shape_.vocabulary);
     writer_.add_uint(key("rope.dimension_count"), shape_.rope_dimensions);
     writer_.add_float(key("rope.freq_base"), shape_.rope_base);
@@ -116,6 +118,11 @@ class TinyModel {
       if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
       writer_.add_float(key(pair.substr(0, equals)), std::strtof(pair.c_str() + equals + 1, nullptr));
     }
+    if (shape_.rope_scaling == "longrope") {
+      writer_.add_uint(key("rope.scaling.original_context_length"), shape_.rope_original_context);
+      writer_.add_float(key("rope.scaling.attn_factor"), shape_.rope_attention_factor);
+      return;
+    }
     if (shape_.rope_scaling.empty() || shape_.rope_scaling == "llama3") return;
     writer_.add_string(key("rope.scaling.type"), shape_.rope_scaling);
     writer_.add_float(key("rope.scaling.factor"), shape_.rope_factor);
@@ -128,7 +135,11 @@ class TinyModel {
   }
 
   std::string key(const std::string& name) const { return shape_.architecture + "." + name; }
-  bool is(std::string_view architecture) const { return shape_.architecture == architecture; }
+  /// Whether the architecture is one of these.
+  template <typename... Names>
+  bool is(Names... names) const {
+    return ((shape_.architecture == names) || ...);
+  }
 
   /// A SentencePiece vocabulary: three special tokens, 256 bytes, then words of letters.
   void add_vocabulary() {
@@ -169,38 +180,53 @@ class TinyModel {
     // A tied table is the output matrix too, so its rows must not be as long as an embedding may be.
     const double embedding_size = shape_.tied ? 4 / std::sqrt(width) : 1;
     // And Gemma multiplies them by sqrt(width).
-    const double shrinking = is("gemma2") ? std::sqrt(width) / 2 : 1;
+    const double shrinking = is("gemma2", "gemma3") ? std::sqrt(width) / 2 : 1;
     add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size / shrinking);
     for (unsigned block = 0; block < shape_.blocks; ++block) {
       const std::string blk = fmt::format("blk.{}.", block);
-      add_vector(blk + "attn_norm.weight", width, shape_.norm_mean);
-      const bool are_biased = shape_.biases || is("qwen2") || is("qwen2moe");
-      add_linear(blk + "attn_q", width, q_width, are_biased);
-      add_linear(blk + "attn_k", width, kv_width, are_biased);
-      add_linear(blk + "attn_v", width, kv_width, are_biased);
-      add_linear(blk + "attn_output", q_width, width, shape_.biases);
-      if (is("qwen3") || is("qwen3moe")) {
-        add_vector(blk + "attn_q_norm.weight", shape_.head_width, 1);
-        add_vector(blk + "attn_k_norm.weight", shape_.head_width, 1);
+      const bool are_qkv_biased = shape_.biases || is("qwen2", "qwen2moe", "starcoder2");
+      const bool are_biased = (shape_.biases && !is("glm4")) || is("starcoder2");
+      if (!is("olmo2")) add_norm(blk + "attn_norm", width, shape_.norm_mean);
+      if (shape_.fused) {
+        add_linear(blk + "attn_qkv", width, q_width + 2 * kv_width, are_qkv_biased);
+      } else {
+        add_linear(blk + "attn_q", width, q_width, are_qkv_biased);
+        add_linear(blk + "attn_k", width, kv_width, are_qkv_biased);
+        add_linear(blk + "attn_v", width, kv_width, are_qkv_biased);
       }
-      if (is("gemma2")) {
+      add_linear(blk + "attn_output", q_width, width, are_biased);
+      if (is("qwen3", "qwen3moe", "gemma3", "olmo2")) {
+        add_vector(blk + "attn_q_norm.weight", is("olmo2") ? q_width : shape_.head_width, 1);
+        add_vector(blk + "attn_k_norm.weight", is("olmo2") ? kv_width : shape_.head_width, 1);
+      }
+      if (is("gemma2", "gemma3", "olmo2", "glm4")) {
         add_vector(blk + "post_attention_norm.weight", width, 1);
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
-      add_vector(blk + "ffn_norm.weight", width, shape_.norm_mean);
+      if (!is("olmo2")) add_norm(blk + "ffn_norm", width, shape_.norm_mean);
       if (shape_.experts != 0) {
         add_experts(blk);
         continue;
       }
-      add_linear(blk + "ffn_gate", width, shape_.feed_forward, shape_.biases);
-      add_linear(blk + "ffn_up", width, shape_.feed_forward, shape_.biases);
-      add_linear(blk + "ffn_down", shape_.feed_forward, width, shape_.biases);
+      if (!is("phi3", "glm4", "starcoder2")) add_linear(blk + "ffn_gate", width, shape_.feed_forward, are_biased);
+      add_linear(blk + "ffn_up", width, shape_.feed_forward * (is("phi3", "glm4") ? 2 : 1), are_biased);
+      add_linear(blk + "ffn_down", shape_.feed_forward, width, are_biased);
     }
-    add_vector("output_norm.weight", width, 1);
+    add_norm("output_norm", width, 1);
     if (!shape_.tied) {
       add_matrix("output.weight", shape_.embedding_type, width, shape_.vocabulary, 1 / std::sqrt(width));
     }
     if (shape_.rope_scaling == "llama3") add_llama3_factors();
+    if (shape_.rope_scaling == "longrope") {
+      for (const char* name : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
+        add_vector(name, shape_.rope_dimensions / 2, 2);
+      }
+    }
+  }
+
+  void add_norm(const std::string& name, unsigned width, float mean) {
+    add_vector(name + ".weight", width, mean);
+    if (is("starcoder2")) add_vector(name + ".bias", width, 0);
   }
 
   void add_linear(const std::string& name, unsigned inputs, unsigned outputs, bool is_biased) {
@@ -348,7 +374,8 @@ int run(int argc, char** argv) {
   CLI::App app("Writes a small random model");
   app.add_option("out", path)->required();
   app.add_option("--architecture", shape.architecture)
-      ->check(CLI::IsMember({"llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "gemma2"}));
+      ->check(CLI::IsMember({"llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "gemma2", "gemma3", "phi3", "olmo2",
+                             "granite", "smollm3", "mistral3", "glm4", "starcoder2"}));
   app.add_option("--type", shape.types, "type of the matrices; of several each takes its turn")->delimiter(',');
   app.add_option("--embedding-type", shape.embedding_type, "type of the token table and the output");
   app.add_option("--width", shape.width);
@@ -361,11 +388,13 @@ int run(int argc, char** argv) {
   app.add_option("--context", shape.context);
   app.add_flag("--tied", shape.tied);
   app.add_flag("--biases", shape.biases);
+  app.add_flag("--fused", shape.fused, "attn_qkv in the place of attn_q, attn_k and attn_v");
   app.add_option("--norm-mean", shape.norm_mean, "of the weights of attn_norm and ffn_norm");
   app.add_option("--seed", shape.seed);
   app.add_option("--rope-dimensions", shape.rope_dimensions);
   app.add_option("--rope-base", shape.rope_base);
-  app.add_option("--rope-scaling", shape.rope_scaling)->check(CLI::IsMember({"none", "linear", "yarn", "llama3"}));
+  app.add_option("--rope-scaling", shape.rope_scaling)
+      ->check(CLI::IsMember({"none", "linear", "yarn", "llama3", "longrope"}));
   app.add_option("--rope-factor", shape.rope_factor);
   app.add_option("--rope-attention-factor", shape.rope_attention_factor);
   app.add_option("--rope-original-context", shape.rope_original_context);

@@ -19,7 +19,8 @@
 
 namespace assay::test {
 
-using KeyValue = std::variant<std::uint32_t, float, std::string, std::vector<std::int32_t>, std::vector<std::string>>;
+using KeyValue =
+    std::variant<std::uint32_t, float, bool, std::string, std::vector<std::int32_t>, std::vector<std::string>>;
 
 struct TinyTensor {
   std::vector<std::uint64_t> ne;
@@ -73,27 +74,74 @@ class TinyModel {
     }
   }
 
-  /// The same shapes in another architecture, with the tensors that it asks for; those with experts get them, and
-  /// qwen2moe one of 20 channels for all tokens. Gemma's window is 3 positions.
+  /// The same shapes in another architecture, with the keys and tensors that it asks for; those with experts get them,
+  /// and qwen2moe one of 20 channels for all tokens. Windows are of 3 positions.
   void become(const std::string& architecture) {
+    const auto is = [&](auto... names) { return ((architecture == names) || ...); };
     std::map<std::string, KeyValue> renamed;
     for (auto& [key, value] : keys) {
       renamed[key.rfind("llama.", 0) == 0 ? architecture + key.substr(5) : key] = std::move(value);
     }
     keys = std::move(renamed);
     keys["general.architecture"] = architecture;
-    for (const std::string& blk : {std::string("blk.0."), std::string("blk.1.")}) {
-      if (architecture.starts_with("qwen2")) {
+    const auto set = [&](const std::string& key, KeyValue value) { keys[architecture + "." + key] = std::move(value); };
+    const unsigned blocks = is("gemma3") ? 6 : is("smollm3") ? 4 : 2;
+    set("block_count", blocks);
+    for (unsigned block = 0; block < blocks; ++block) {
+      const std::string blk = "blk." + std::to_string(block) + ".";
+      if (block > 1) {
+        for (const char* name : kOfBlock) add(blk + name, tensors.at(std::string("blk.0.") + name).ne, 0.4F);
+      }
+      if (is("qwen2", "qwen2moe", "starcoder2")) {
         add(blk + "attn_q.bias", {24}, 0.4F);
         add(blk + "attn_k.bias", {12}, 0.4F);
         add(blk + "attn_v.bias", {12}, 0.4F);
-      } else if (architecture.starts_with("qwen3")) {
-        add(blk + "attn_q_norm.weight", {6}, 1);
-        add(blk + "attn_k_norm.weight", {6}, 1);
-      } else {
+      }
+      if (is("qwen3", "qwen3moe", "gemma3", "olmo2")) {
+        add(blk + "attn_q_norm.weight", {is("olmo2") ? 24U : 6U}, 1);
+        add(blk + "attn_k_norm.weight", {is("olmo2") ? 12U : 6U}, 1);
+      }
+      if (is("gemma2", "gemma3", "olmo2", "glm4")) {
         add(blk + "post_attention_norm.weight", {24}, 1);
         add(blk + "post_ffw_norm.weight", {24}, 1);
       }
+      if (is("phi3", "glm4")) {
+        for (const char* name : {"attn_q", "attn_k", "attn_v", "ffn_gate"}) tensors.erase(blk + name + ".weight");
+        add(blk + "attn_qkv.weight", {24, 48}, 0.4F);
+        add(blk + "ffn_up.weight", {24, 80}, 0.4F);
+      }
+      if (is("glm4")) add(blk + "attn_qkv.bias", {48}, 0.4F);
+      if (is("olmo2")) {
+        tensors.erase(blk + "attn_norm.weight");
+        tensors.erase(blk + "ffn_norm.weight");
+      }
+      if (is("starcoder2")) {
+        tensors.erase(blk + "ffn_gate.weight");
+        add(blk + "attn_norm.bias", {24}, 0.4F);
+        add(blk + "ffn_norm.bias", {24}, 0.4F);
+        add(blk + "ffn_up.bias", {40}, 0.4F);
+      }
+    }
+    if (is("gemma2", "gemma3", "phi3")) set("attention.sliding_window", 3U);
+    if (is("phi3", "glm4")) set("rope.dimension_count", 4U);
+    if (is("gemma2")) {
+      set("attn_logit_softcapping", 2.0F);
+      set("final_logit_softcapping", 3.0F);
+    } else if (is("gemma3")) {
+      set("rope.freq_base", 1e6F);
+      set("rope.scaling.factor", 4.0F);
+    } else if (is("granite")) {
+      set("embedding_scale", 3.0F);
+      set("residual_scale", 0.5F);
+      set("attention.scale", 0.25F);
+      set("logit_scale", 2.0F);
+    } else if (is("mistral3")) {
+      set("attention.temperature_scale", 0.3F);
+      set("rope.scaling.original_context_length", 4U);
+    } else if (is("starcoder2")) {
+      keys.erase("starcoder2.attention.layer_norm_rms_epsilon");
+      set("attention.layer_norm_epsilon", 1e-5F);
+      add("output_norm.bias", {24}, 0.4F);
     }
     if (architecture.ends_with("moe")) add_experts();
     if (architecture == "qwen2moe") {
@@ -107,10 +155,6 @@ class TinyModel {
       }
     }
     if (architecture == "qwen3moe") keys["qwen3moe.feed_forward_length"] = 32U;  // of the two that are used
-    if (architecture != "gemma2") return;
-    keys["gemma2.attention.sliding_window"] = 3U;
-    keys["gemma2.attn_logit_softcapping"] = 2.0F;
-    keys["gemma2.final_logit_softcapping"] = 3.0F;
   }
 
   /// A tensor of normal random values.
@@ -152,6 +196,7 @@ class TinyModel {
     writer.add_uint(key, value);
   }
   static void add_key(gguf::Writer& writer, const std::string& key, float value) { writer.add_float(key, value); }
+  static void add_key(gguf::Writer& writer, const std::string& key, bool value) { writer.add_bool(key, value); }
   static void add_key(gguf::Writer& writer, const std::string& key, const std::string& value) {
     writer.add_string(key, value);
   }
@@ -162,6 +207,9 @@ class TinyModel {
     writer.add_strings(key, value);
   }
 
+  static constexpr const char* kOfBlock[] = {"attn_norm.weight", "attn_q.weight",      "attn_k.weight",
+                                             "attn_v.weight",    "attn_output.weight", "ffn_norm.weight",
+                                             "ffn_gate.weight",  "ffn_up.weight",      "ffn_down.weight"};
   std::mt19937 random_{1};
 };
 

@@ -42,9 +42,9 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   for (const auto& [name, function] : kOthers) {
     hypotheses.push_back({{{"function", std::string(name)}}, [wrong = function](const Site& here) {
                             Matrix output = here.input(0);
-                            const Matrix& up = here.input(1);
+                            const Matrix* up = here.step().inputs.size() > 1 ? &here.input(1) : nullptr;
                             for (std::size_t i = 0; i < output.values.size(); ++i) {
-                              output.values[i] = wrong(output.values[i]) * up.values[i];
+                              output.values[i] = wrong(output.values[i]) * (up == nullptr ? 1 : up->values[i]);
                             }
                             return output;
                           }});

@@ -14,12 +14,26 @@ namespace {
 
 constexpr std::size_t kRows = 32;
 
+/// What divides the frequencies of the step's rotation.
 std::vector<double> factors(const Site& site) {
+  if (!site.operation<model::Rope>()->is_scaled) return {};
   const gguf::Tensor* tensor = site.model.file.find_tensor("rope_freqs.weight");
   if (tensor == nullptr) return {};
   std::vector<double> values(static_cast<std::size_t>(tensor->values()));
   quant::decode_exact(*tensor->type, tensor->data.data(), values.size() / tensor->type->block_values, values.data());
   return values;
+}
+
+/// By which the step's frequencies come of rope_table().
+model::HyperParameters settings(const Site& site) {
+  const auto& rope = *site.operation<model::Rope>();
+  model::HyperParameters hp = site.hyper_parameters();
+  hp.rope_freq_base = rope.base;
+  if (!rope.is_scaled) {
+    hp.rope_scaling_type = "none";
+    hp.rope_scaling_attn_factor = 1;
+  }
+  return hp;
 }
 
 bool is_near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
@@ -91,7 +105,7 @@ RopeOfModel::RopeOfModel(const Site& site) : site_(site) {
   if (rope == nullptr) return;
   try {
     divisors_ = factors(site);
-    const std::vector<double> own = model::rope_table(site.hyper_parameters(), divisors_).frequencies;
+    const std::vector<double> own = model::rope_table(settings(site), divisors_).frequencies;
     follows_ = std::equal(own.begin(), own.end(), rope->frequencies.begin(), rope->frequencies.end(), is_near);
   } catch (const Error&) {
     follows_ = false;
@@ -101,7 +115,7 @@ RopeOfModel::RopeOfModel(const Site& site) : site_(site) {
 std::optional<model::Rope> RopeOfModel::with(const std::function<void(model::HyperParameters&)>& change) const {
   if (!follows_) return std::nullopt;
   try {
-    model::HyperParameters changed = site_.hyper_parameters();
+    model::HyperParameters changed = settings(site_);
     change(changed);
     model::RopeTable table = model::rope_table(
         changed, changed.rope_dimension_count / 2 == divisors_.size() ? divisors_ : std::vector<double>());

@@ -7,7 +7,7 @@ namespace assay::diagnose {
 namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.operation<model::GatedActivation>() == nullptr) return;
+  if (site.operation<model::GatedActivation>() == nullptr || site.step().inputs.size() < 2) return;
   hypotheses.push_back({{}, [](const Site& here) {
                           const Matrix& gate = here.input(0);
                           Matrix ones(gate.rows, gate.width);

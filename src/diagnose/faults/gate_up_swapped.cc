@@ -6,7 +6,7 @@ namespace assay::diagnose {
 namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.operation<model::GatedActivation>() == nullptr) return;
+  if (site.operation<model::GatedActivation>() == nullptr || site.step().inputs.size() < 2) return;
   hypotheses.push_back({{}, [](const Site& here) {
                           model::Step changed = here.step();
                           std::swap(changed.inputs[0], changed.inputs[1]);

@@ -44,7 +44,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (turning(site) == nullptr) return;
   const RopeOfModel of_model(site);
   if (!of_model.with([](model::HyperParameters&) {})) return;
-  const double own = site.hyper_parameters().rope_freq_base;
+  const double own = site.operation<model::Rope>()->base;
   std::vector<Usual> bases = {{own, ""}, {10000, "10000"}, {500000, "500000"}, {1000000, "1000000"}};
   if (site.given != nullptr) {
     const auto error = [&](double base) { return disagreement(rotated(site, base), *site.given); };
@@ -58,7 +58,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   }
 }
 
-Parameter prescribe(const Site& site) { return {"base", number(site.hyper_parameters().rope_freq_base, 10)}; }
+Parameter prescribe(const Site& site) { return {"base", number(site.operation<model::Rope>()->base, 10)}; }
 
 }  // namespace
 

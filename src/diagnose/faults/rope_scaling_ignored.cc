@@ -14,8 +14,7 @@ model::Rope plain(const Site& here) {
   model::Rope rope = *here.operation<model::Rope>();
   const auto dimensions = 2 * static_cast<double>(rope.frequencies.size());
   for (std::size_t i = 0; i < rope.frequencies.size(); ++i) {
-    rope.frequencies[i] =
-        portable_pow(here.hyper_parameters().rope_freq_base, -2 * static_cast<double>(i) / dimensions);
+    rope.frequencies[i] = portable_pow(rope.base, -2 * static_cast<double>(i) / dimensions);
   }
   rope.magnitude = 1;
   return rope;
@@ -38,7 +37,7 @@ void as_linear(model::HyperParameters& hp) { hp.rope_scaling_type = "linear"; }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const auto* rope = turning(site);
-  if (rope == nullptr) return;
+  if (rope == nullptr || !rope->is_scaled) return;
   if (differs(plain(site), *rope)) {
     hypotheses.push_back({{}, [](const Site& here) { return run(here, plain(here)); }});
     if (rope->magnitude != 1) {

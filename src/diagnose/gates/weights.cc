@@ -70,8 +70,9 @@ class WeightGate {
     const auto own =
         std::find_if(all.begin(), all.end(), [&](const gguf::Tensor* tensor) { return tensor->name == weight.name; });
     if (own == all.end()) return note("weights that the model does not use", weight);
+    const gguf::Tensor& tensor = (*own)->whole == nullptr ? **own : *(*own)->whole;
     if (!gguf::is_float(weight.array.dtype)) return note("weights of integers, not looked at", weight);
-    const WeightPair pair(**own, weight.array);
+    const WeightPair pair(tensor, weight.array);
     if (pair.shape() == WeightShape::other) {
       return note("weights with another number of values than the file's, not looked at", weight);
     }
@@ -302,6 +303,8 @@ class WeightGate {
     if (pair.is_vector()) return false;
     model::Plan plan;
     plan.weights = model_.plan.weights;
+    const gguf::Tensor*& own = plan.weights[static_cast<std::size_t>(id)];
+    if (own->whole != nullptr) own = own->whole;
     plan.values = {{"rows", pair.inputs()}};
     plan.steps = {{model::Embed{id}, {}, 0}};
     const Stepper stepper(plan, threads_);
@@ -403,6 +406,8 @@ bool reads(const model::Plan& plan, const model::Step& step, std::string_view we
     return is_it(experts->weight) || is_it(experts->bias);
   }
   if (const auto* norm = std::get_if<model::RmsNorm>(&step.operation)) return is_it(norm->weight);
+  if (const auto* norm = std::get_if<model::LayerNorm>(&step.operation))
+    return is_it(norm->weight) || is_it(norm->bias);
   const auto* embed = std::get_if<model::Embed>(&step.operation);
   return embed != nullptr && is_it(embed->table);
 }

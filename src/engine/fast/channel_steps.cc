@@ -189,6 +189,72 @@ class Unary final : public ChannelStep {
   Place in_;
 };
 
+class PositionScale final : public ChannelStep {
+ public:
+  PositionScale(const Kernels& kernels, const model::PositionScale& scale, const Place& in, const Place& out,
+                std::size_t grain)
+      : ChannelStep(kernels, out, grain), scale_(scale), in_(in) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    const float* from = frame.floats(in_, team);
+    float* to = frame.floats(out(), team);
+    for (std::size_t row = 0; row < frame.tokens.size(); ++row) {
+      const std::size_t at = row * out().width + mine.begin;
+      const auto factor = static_cast<float>(scale_.factor(frame.positions[row]));
+      kernels().scale(from + at, factor, mine.end - mine.begin, to + at);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back(reads(in_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  model::PositionScale scale_;
+  Place in_;
+};
+
+class Activation final : public ChannelStep {
+ public:
+  Activation(const Kernels& kernels, Elementwise::Function product, const Place& gate, const Place& out,
+             std::size_t grain)
+      : ChannelStep(kernels, out, grain), product_(product), gate_(gate), ones_(out.width, 1.0F) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    const float* from = frame.floats(gate_, team);
+    float* to = frame.floats(out(), team);
+    for (std::size_t row = 0; row < frame.rows(out().row_set); ++row) {
+      const std::size_t at = row * out().width + mine.begin;
+      product_(from + at, ones_.data(), mine.end - mine.begin, to + at);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back(reads(gate_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  Elementwise::Function product_;
+  Place gate_;
+  std::vector<float> ones_;
+};
+
+Elementwise::Function gated_product(const Kernels& kernels, model::Activation activation) {
+  switch (activation) {
+    case model::Activation::silu:
+      return kernels.silu_product;
+    case model::Activation::gelu:
+      return kernels.gelu_product;
+    case model::Activation::gelu_tanh:
+      return kernels.gelu_tanh_product;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& weight, std::vector<float> bias,
@@ -203,10 +269,17 @@ std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope,
 
 std::unique_ptr<Step> make_gated(const Kernels& kernels, model::Activation activation, const Place& gate,
                                  const Place& up, const Place& out, std::size_t grain) {
-  const auto product = activation == model::Activation::silu   ? kernels.silu_product
-                       : activation == model::Activation::gelu ? kernels.gelu_product
-                                                               : kernels.gelu_tanh_product;
-  return std::make_unique<Elementwise>(kernels, product, gate, up, out, grain);
+  return std::make_unique<Elementwise>(kernels, gated_product(kernels, activation), gate, up, out, grain);
+}
+
+std::unique_ptr<Step> make_activation(const Kernels& kernels, model::Activation activation, const Place& gate,
+                                      const Place& out, std::size_t grain) {
+  return std::make_unique<Activation>(kernels, gated_product(kernels, activation), gate, out, grain);
+}
+
+std::unique_ptr<Step> make_position_scale(const Kernels& kernels, const model::PositionScale& scale, const Place& in,
+                                          const Place& out, std::size_t grain) {
+  return std::make_unique<PositionScale>(kernels, scale, in, out, grain);
 }
 
 std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,

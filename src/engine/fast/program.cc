@@ -66,6 +66,7 @@ std::vector<std::size_t> choose_grains(const model::Plan& plan) {
     } else if (std::holds_alternative<model::Add>(step->operation) ||
                std::holds_alternative<model::GatedActivation>(step->operation) ||
                std::holds_alternative<model::Scale>(step->operation) ||
+               std::holds_alternative<model::PositionScale>(step->operation) ||
                std::holds_alternative<model::SoftCap>(step->operation)) {
       for (const model::ValueId input : inputs) grains[index(input)] = out;
     }
@@ -104,6 +105,15 @@ class Drafter {
               });
   }
 
+  void add(const model::LayerNorm& norm) {
+    const PlaceId in = input(0);
+    const PlaceId out = make_output(true);
+    add_draft(
+        {in}, out,
+        [&k = kernels_, w = decode_vector(weight(norm.weight)), b = decode_vector(weight(norm.bias)),
+         epsilon = norm.epsilon, in, out](const auto& p) { return make_layer_norm(k, w, b, epsilon, p[in], p[out]); });
+  }
+
   void add(const model::Linear& linear) {
     const gguf::Tensor& w = weight(linear.weight);
     const PlaceId in = multiplied(w);
@@ -127,6 +137,11 @@ class Drafter {
         true);
   }
 
+  void add(const model::PositionScale& scale) {
+    assert(row_set_ == RowSet::all);
+    add_unary(make_position_scale, scale);
+  }
+
   void add(const model::Attention& attention) {
     assert(row_set_ == RowSet::all);
     const PlaceId q = input(0);
@@ -145,6 +160,13 @@ class Drafter {
 
   void add(const model::GatedActivation& gated) {
     const PlaceId gate = input(0);
+    if (step_->inputs.size() == 1) {
+      const PlaceId alone = make_output(false);
+      return add_draft({gate}, alone,
+                       [&k = kernels_, f = gated.activation, gate, alone, grain = grain()](const auto& p) {
+                         return make_activation(k, f, p[gate], p[alone], grain);
+                       });
+    }
     const PlaceId up = input(1);
     const PlaceId out = make_output(false);
     add_draft({gate, up}, out, [&k = kernels_, f = gated.activation, gate, up, out, grain = grain()](const auto& p) {
@@ -216,8 +238,8 @@ class Drafter {
   void add(const model::Scale& scale) { add_unary(make_scale, scale.factor); }
   void add(const model::SoftCap& cap) { add_unary(make_soft_cap, cap.cap); }
 
-  template <typename Make>
-  void add_unary(Make make, double parameter) {
+  template <typename Make, typename Parameter>
+  void add_unary(Make make, const Parameter& parameter) {
     const PlaceId in = input(0);
     const PlaceId out = make_output(false);
     add_draft(

@@ -114,6 +114,36 @@ class RmsNorm final : public UnaryRowStep {
   float epsilon_;
 };
 
+class LayerNorm final : public UnaryRowStep {
+ public:
+  LayerNorm(const Kernels& kernels, std::vector<float> weight, std::vector<float> bias, double epsilon, const Place& in,
+            const Place& out)
+      : UnaryRowStep(kernels, in, out),
+        weight_(std::move(weight)),
+        bias_(std::move(bias)),
+        epsilon_(static_cast<float>(epsilon)) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const std::size_t width = out().width;
+    const float* from = frame.floats(in(), team);
+    float* to = frame.floats(out(), team);
+    const Team::Range mine = frame.my_rows(out(), team);
+    for (std::size_t row = mine.begin; row < mine.end; ++row) {
+      const float* x = from + row * width;
+      float* y = to + row * width;
+      const auto mean = static_cast<float>(kernels().row_sums(x, width).sum / static_cast<double>(width));
+      for (std::size_t c = 0; c < width; ++c) y[c] = x[c] - mean;
+      kernels().rms_norm(y, weight_.data(), epsilon_, width, y);
+      kernels().add(y, bias_.data(), width, y);
+    }
+  }
+
+ private:
+  std::vector<float> weight_;
+  std::vector<float> bias_;
+  float epsilon_;
+};
+
 class RopeTable final : public RowStep {
  public:
   RopeTable(std::vector<double> frequencies, double magnitude, const Place& out)
@@ -157,6 +187,11 @@ std::unique_ptr<Step> make_quantize(const Kernels& kernels, const Place& in, con
 std::unique_ptr<Step> make_rms_norm(const Kernels& kernels, std::vector<float> weight, double epsilon, const Place& in,
                                     const Place& out) {
   return std::make_unique<RmsNorm>(kernels, std::move(weight), epsilon, in, out);
+}
+
+std::unique_ptr<Step> make_layer_norm(const Kernels& kernels, std::vector<float> weight, std::vector<float> bias,
+                                      double epsilon, const Place& in, const Place& out) {
+  return std::make_unique<LayerNorm>(kernels, std::move(weight), std::move(bias), epsilon, in, out);
 }
 
 std::unique_ptr<Step> make_rope_table(std::vector<double> frequencies, double magnitude, const Place& out) {

@@ -25,6 +25,9 @@ std::unique_ptr<Step> make_quantize(const Kernels& kernels, const Place& in, con
 /// Over each run of weight.size() channels.
 std::unique_ptr<Step> make_rms_norm(const Kernels& kernels, std::vector<float> weight, double epsilon, const Place& in,
                                     const Place& out);
+/// As model::LayerNorm: m = float(sum / n) of Kernels::row_sums, then Kernels::rms_norm of x - m, then + bias.
+std::unique_ptr<Step> make_layer_norm(const Kernels& kernels, std::vector<float> weight, std::vector<float> bias,
+                                      double epsilon, const Place& in, const Place& out);
 /// Row: the cosines of position * frequencies, then the sines, times `magnitude`.
 std::unique_ptr<Step> make_rope_table(std::vector<double> frequencies, double magnitude, const Place& out);
 
@@ -36,6 +39,12 @@ std::unique_ptr<Step> make_linear(const Kernels& kernels, const gguf::Tensor& we
 /// `grain` is even, and a multiple of head_width for RopePairing::halves. `in` may be `out`.
 std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope, const Place& table, const Place& in,
                                 const Place& out, std::size_t grain);
+/// `in` may be `out`.
+std::unique_ptr<Step> make_position_scale(const Kernels& kernels, const model::PositionScale& scale, const Place& in,
+                                          const Place& out, std::size_t grain);
+/// activation(gate): the product of make_gated() with ones.
+std::unique_ptr<Step> make_activation(const Kernels& kernels, model::Activation activation, const Place& gate,
+                                      const Place& out, std::size_t grain);
 std::unique_ptr<Step> make_gated(const Kernels& kernels, model::Activation activation, const Place& gate,
                                  const Place& up, const Place& out, std::size_t grain);
 std::unique_ptr<Step> make_add(const Kernels& kernels, const Place& a, const Place& b, const Place& out,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/math.h"
 #include "engine/oracle/heads.h"
@@ -51,6 +52,9 @@ void for_each_channel(const Call& call, Compute compute) {
 
 template <double (*kActivation)(double)>
 void run_gated(const Call& call) {
+  if (call.inputs[1].data == nullptr) {
+    return for_each_channel(call, [&](std::size_t i, std::size_t c) { return kActivation(call.inputs[0].row(i)[c]); });
+  }
   for_each_channel(call, [&](std::size_t i, std::size_t c) {
     return kActivation(call.inputs[0].row(i)[c]) * call.inputs[1].row(i)[c];
   });
@@ -88,6 +92,21 @@ void run(const model::RmsNorm& norm, const Call& call) {
           std::sqrt(call.kernels.dot_exact(x, x, norm.group) / static_cast<double>(norm.group) + norm.epsilon);
       for (std::size_t c = 0; c < norm.group; ++c) out[c] = x[c] / root * call.weights[c];
     }
+  }
+}
+
+void run(const model::LayerNorm& norm, const Call& call) {
+  decode_row(call, weight(call, norm.weight), 0, call.weights);
+  decode_row(call, weight(call, norm.bias), 0, call.scratch);
+  const auto count = static_cast<double>(call.width);
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    const double* x = call.inputs[0].row(i);
+    double* out = call.output + i * call.width;
+    const double mean = std::accumulate(x, x + call.width, 0.0) / count;
+    for (std::size_t c = 0; c < call.width; ++c) out[c] = x[c] - mean;
+    const double root = std::sqrt(call.kernels.dot_exact(out, out, call.width) / count + norm.epsilon);
+    for (std::size_t c = 0; c < call.width; ++c) out[c] = out[c] / root * call.weights[c] + call.scratch[c];
   }
 }
 
@@ -140,6 +159,12 @@ void run(const model::Rope& rope, const Call& call) {
     rotate(rope, static_cast<double>(call.batch.positions[i]), {call.inputs[0].row(i), call.width},
            call.output + i * call.width);
   }
+}
+
+void run(const model::PositionScale& scale, const Call& call) {
+  for_each_channel(call, [&](std::size_t i, std::size_t c) {
+    return scale.factor(call.batch.positions[i]) * call.inputs[0].row(i)[c];
+  });
 }
 
 void run(const model::Attention& attention, const Call& call) {

@@ -50,8 +50,10 @@ void rotate(const model::Rope& rope, double position, std::span<const double> x,
 
 void run(const model::Embed& embed, const Call& call);
 void run(const model::RmsNorm& norm, const Call& call);
+void run(const model::LayerNorm& norm, const Call& call);
 void run(const model::Linear& linear, const Call& call);
 void run(const model::Rope& rope, const Call& call);
+void run(const model::PositionScale& scale, const Call& call);
 void run(const model::Attention& attention, const Call& call);
 void run(const model::GatedActivation& gated, const Call& call);
 void run(const model::Add& add, const Call& call);

@@ -84,6 +84,25 @@ class Rounded {
     }
   }
 
+  void operator()(const model::LayerNorm& norm) const {
+    read_row(norm.weight, 0, call_.weights);
+    read_row(norm.bias, 0, call_.scratch);
+    const auto epsilon = static_cast<float>(norm.epsilon);
+    const auto count = static_cast<float>(call_.width);
+    const auto [begin, end] = call_.team.share(call_.rows);
+    for (std::size_t i = begin; i < end; ++i) {
+      const double* x = call_.inputs[0].row(i);
+      double* out = call_.output + i * call_.width;
+      float sum = 0;
+      for (std::size_t c = 0; c < call_.width; ++c) sum = kSum(sum + at(x, c));
+      for (std::size_t c = 0; c < call_.width; ++c) out[c] = at(x, c) - sum / count;
+      const float root = std::sqrt(dot(out, out, call_.width) / count + epsilon);
+      for (std::size_t c = 0; c < call_.width; ++c) {
+        put(i, c, kSum(at(out, c) / root * at(call_.weights, c) + at(call_.scratch, c)));
+      }
+    }
+  }
+
   void operator()(const model::Linear& linear) const {
     const bool biased = linear.bias != model::kNoWeight;
     if (biased) read_row(linear.bias, 0, call_.scratch);
@@ -121,6 +140,12 @@ class Rounded {
     }
   }
 
+  void operator()(const model::PositionScale& scale) const {
+    for_each_channel([&](std::size_t i, std::size_t c) {
+      return static_cast<float>(scale.factor(call_.batch.positions[i])) * at(call_.inputs[0].row(i), c);
+    });
+  }
+
   void operator()(const model::Attention& attention) const {
     const auto scale = static_cast<float>(attention.scale);
     double* scores = call_.scratch;
@@ -148,8 +173,10 @@ class Rounded {
   }
 
   void operator()(const model::GatedActivation& gated) const {
+    const bool is_alone = call_.inputs[1].data == nullptr;
     for_each_channel([&](std::size_t i, std::size_t c) {
-      return activated(gated.activation, at(call_.inputs[0].row(i), c)) * at(call_.inputs[1].row(i), c);
+      const float value = activated(gated.activation, at(call_.inputs[0].row(i), c));
+      return is_alone ? value : value * at(call_.inputs[1].row(i), c);
     });
   }
 

@@ -18,23 +18,17 @@ class Decoder {
       : hp_(hp),
         variant_(variant),
         b_(builder),
-        rope_(rope_table(hp, builder.optional_values("rope_freqs.weight", hp.rope_dimension_count / 2))) {}
+        rope_(rope_table(hp, builder.optional_values(variant.rope_factors, hp.rope_dimension_count / 2))) {}
 
   void build() {
     const WeightId table = b_.matrix("token_embd.weight", hp_.embedding_length, hp_.vocab_size);
     ValueId x = b_.add_step("embed", hp_.embedding_length, Embed{table}, {});
-    if (variant_.embedding_scale != 1) {
-      x = b_.add_step("embed_scaled", hp_.embedding_length, Scale{variant_.embedding_scale}, {x});
-    }
+    x = scaled("embed_scaled", x, variant_.embedding_scale);
     for (std::size_t block = 0; block < hp_.block_count; ++block) {
       x = attention_part(block, x);
       x = feed_forward_part(block, x);
     }
-    const ValueId normed = b_.rms_norm("final_norm", x, "output_norm", hp_.norm_epsilon, true);
-    const std::string head = b_.has("output.weight") ? "output" : "token_embd";
-    const bool is_capped = variant_.final_soft_cap != 0;
-    const ValueId logits = b_.linear(is_capped ? "logits_raw" : "logits", normed, head, hp_.vocab_size, true);
-    if (is_capped) b_.add_step("logits", hp_.vocab_size, SoftCap{variant_.final_soft_cap}, {logits}, true);
+    add_logits(norm("final_norm", x, "output_norm", true));
   }
 
  private:
@@ -42,51 +36,87 @@ class Decoder {
     const std::string blk = fmt::format("blk.{}.", block);
     const std::size_t q_width = hp_.head_count * hp_.key_length;
     const std::size_t kv_width = hp_.head_count_kv * hp_.key_length;
-    const ValueId normed = b_.rms_norm(blk + "attn_norm", x, blk + "attn_norm", hp_.norm_epsilon);
-    const ValueId q = projected(blk, "q", normed, q_width);
-    const ValueId k = projected(blk, "k", normed, kv_width);
-    const ValueId v = projected(blk, "v", normed, kv_width);
-    const ValueId q_rope = rotated(blk, "q", q);
-    const ValueId k_rope = rotated(blk, "k", k);
-    const ValueId attended = b_.add_step(blk + "attn", q_width, attention(block), {q_rope, k_rope, v});
+    const std::size_t all = q_width + 2 * kv_width;
+    const ValueId read = before(x, blk + "attn_norm");
+    ValueId q = projected(blk, "q", read, {0, q_width, all});
+    ValueId k = projected(blk, "k", read, {q_width, kv_width, all});
+    const ValueId v = projected(blk, "v", read, {q_width + kv_width, kv_width, all});
+    q = grown(blk, rotated(block, "q", normed(blk, "q", q)));
+    k = rotated(block, "k", normed(blk, "k", k));
+    const ValueId attended = b_.add_step(blk + "attn", q_width, attention(block), {q, k, v});
     const ValueId out = b_.linear(blk + "attn_out", attended, blk + "attn_output", hp_.embedding_length);
-    return added(blk + "attn_residual", x, out, blk + "attn_post_norm", blk + "post_attention_norm");
+    return added(blk + "attn_residual", x, out, blk + "attn", blk + "post_attention_norm");
   }
 
-  /// `what` is q, k or v.
-  ValueId projected(const std::string& blk, const std::string& what, ValueId x, std::size_t width) {
+  /// What a part reads of the stream.
+  ValueId before(ValueId x, const std::string& tensor) { return variant_.has_pre_norms ? norm(tensor, x, tensor) : x; }
+
+  ValueId norm(const std::string& tap, ValueId x, const std::string& tensor, bool only_outputs = false) {
+    return variant_.has_layer_norms ? b_.layer_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs)
+                                    : b_.rms_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs);
+  }
+
+  /// `what` is q, k or v; `part` says where it is in attn_qkv.
+  ValueId projected(const std::string& blk, const std::string& what, ValueId x, const Part& part) {
     const std::string tensor = blk + "attn_" + what;
-    return variant_.needs_qkv_biases ? b_.biased_linear(blk + what, x, tensor, width)
-                                     : b_.linear(blk + what, x, tensor, width);
+    const std::string fused = blk + "attn_qkv";
+    if (!b_.has(tensor + ".weight") && b_.has(fused + ".weight")) return b_.linear(blk + what, x, fused, part);
+    return variant_.needs_qkv_biases ? b_.biased_linear(blk + what, x, tensor, part.count)
+                                     : b_.linear(blk + what, x, tensor, part.count);
   }
 
-  ValueId rotated(const std::string& blk, const std::string& what, ValueId x) {
-    if (variant_.has_qk_norms) {
-      x = b_.head_norm(blk + what + "_norm", x, blk + "attn_" + what + "_norm", hp_.norm_epsilon, hp_.key_length);
+  ValueId normed(const std::string& blk, const std::string& what, ValueId x) {
+    const std::string tensor = blk + "attn_" + what + "_norm";
+    switch (variant_.qk_norm) {
+      case QkNorm::none:
+        return x;
+      case QkNorm::heads:
+        return b_.head_norm(blk + what + "_norm", x, tensor, hp_.norm_epsilon, hp_.key_length);
+      case QkNorm::whole:
+        return b_.rms_norm(blk + what + "_norm", x, tensor, hp_.norm_epsilon);
     }
-    const Rope rope{variant_.pairing, hp_.key_length, rope_.frequencies, rope_.magnitude};
-    return b_.add_step(blk + what + "_rope", b_.width(x), rope, {x});
+    return x;
   }
+
+  ValueId rotated(std::size_t block, const std::string& what, ValueId x) {
+    if (variant_.unrotated_every != 0 && (block + 1) % variant_.unrotated_every == 0) return x;
+    const RopeTable& table = window(block) != 0 && variant_.window_rope ? *variant_.window_rope : rope_;
+    const Rope rope{variant_.pairing, hp_.key_length, table.frequencies, table.magnitude, table.base, table.is_scaled};
+    return b_.add_step(fmt::format("blk.{}.{}_rope", block, what), b_.width(x), rope, {x});
+  }
+
+  ValueId grown(const std::string& blk, ValueId q) {
+    return variant_.query_growth.growth == 0 ? q
+                                             : b_.add_step(blk + "q_scaled", b_.width(q), variant_.query_growth, {q});
+  }
+
+  std::size_t window(std::size_t block) const { return variant_.windows.empty() ? 0 : variant_.windows[block]; }
 
   Attention attention(std::size_t block) const {
     const double scale =
         variant_.attention_scale != 0 ? variant_.attention_scale : 1 / std::sqrt(static_cast<double>(hp_.key_length));
-    const std::size_t window = variant_.windows.empty() ? 0 : variant_.windows[block];
-    return {block, hp_.head_count, hp_.head_count_kv, hp_.key_length, scale, variant_.attention_soft_cap, window};
+    return {block,        hp_.head_count, hp_.head_count_kv, hp_.key_length, scale, variant_.attention_soft_cap,
+            window(block)};
   }
 
   ValueId feed_forward_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
-    const ValueId normed = b_.rms_norm(blk + "ffn_norm", x, blk + "ffn_norm", hp_.norm_epsilon);
-    const ValueId out = variant_.experts ? experts(blk, normed) : feed_forward(blk, normed);
-    return added(blk + "out", x, out, blk + "ffn_post_norm", blk + "post_ffw_norm");
+    const ValueId read = before(x, blk + "ffn_norm");
+    const ValueId out = variant_.experts ? experts(blk, read) : feed_forward(blk, read);
+    return added(blk + "out", x, out, blk + "ffn", blk + "post_ffw_norm");
   }
 
   ValueId feed_forward(const std::string& blk, ValueId x) {
     const std::size_t width = hp_.feed_forward_length;
-    const ValueId gate = b_.linear(blk + "ffn_gate", x, blk + "ffn_gate", width);
-    const ValueId up = b_.linear(blk + "ffn_up", x, blk + "ffn_up", width);
-    const ValueId activated = b_.add_step(blk + "ffn_act", width, GatedActivation{variant_.activation}, {gate, up});
+    std::vector<ValueId> branches;
+    if (variant_.has_gate_in_ffn_up) {
+      branches = {b_.linear(blk + "ffn_gate", x, blk + "ffn_up", {0, width, 2 * width}),
+                  b_.linear(blk + "ffn_up", x, blk + "ffn_up", {width, width, 2 * width})};
+    } else {
+      if (variant_.has_gate) branches.push_back(b_.linear(blk + "ffn_gate", x, blk + "ffn_gate", width));
+      branches.push_back(b_.linear(blk + "ffn_up", x, blk + "ffn_up", width));
+    }
+    const ValueId activated = b_.add_step(blk + "ffn_act", width, GatedActivation{variant_.activation}, branches);
     return b_.linear(blk + "ffn_out", activated, blk + "ffn_down", hp_.embedding_length);
   }
 
@@ -130,11 +160,25 @@ class Decoder {
     return b_.add_step(blk + "ffn_shared_gated", hp_.embedding_length, SigmoidGate{}, {router, out});
   }
 
-  /// The stream with what a part gives it.
-  ValueId added(const std::string& tap, ValueId stream, ValueId part, const std::string& norm_tap,
-                const std::string& norm_tensor) {
-    if (variant_.has_post_norms) part = b_.rms_norm(norm_tap, part, norm_tensor, hp_.norm_epsilon);
-    return b_.add(tap, stream, part);
+  /// The stream with what a part gives it. `name` begins the taps between them.
+  ValueId added(const std::string& tap, ValueId stream, ValueId part, const std::string& name,
+                const std::string& norm) {
+    if (variant_.has_post_norms) part = b_.rms_norm(name + "_post_norm", part, norm, hp_.norm_epsilon);
+    return b_.add(tap, stream, scaled(name + "_scaled", part, variant_.residual_scale));
+  }
+
+  ValueId scaled(const std::string& tap, ValueId x, double factor) {
+    return factor == 1 ? x : b_.add_step(tap, b_.width(x), Scale{factor}, {x});
+  }
+
+  void add_logits(ValueId x) {
+    const std::string head = b_.has("output.weight") ? "output" : "token_embd";
+    const bool is_plain = variant_.logit_scale == 1 && variant_.final_soft_cap == 0;
+    const ValueId raw = b_.linear(is_plain ? "logits" : "logits_raw", x, head, hp_.vocab_size, true);
+    if (variant_.logit_scale != 1) b_.add_step("logits", hp_.vocab_size, Scale{variant_.logit_scale}, {raw}, true);
+    if (variant_.final_soft_cap != 0) {
+      b_.add_step("logits", hp_.vocab_size, SoftCap{variant_.final_soft_cap}, {raw}, true);
+    }
   }
 
   const HyperParameters& hp_;

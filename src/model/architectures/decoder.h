@@ -4,6 +4,7 @@
 //
 // Per block: x += Wo attention(rope(Wq n), rope(Wk n), Wv n) with n = norm(x), then x += Wdown(f(Wgate m) * Wup m) with
 // m = norm(x). The head is output.weight, or the embedding table when that is absent. Any projection may have a bias.
+// Where there is no attn_q, the rows of q, k and v follow each other in attn_qkv.
 //
 // With experts (Jiang et al. 2024, arXiv 2401.04088) the second part is x += sum_e w_e Wdown_e(f(Wgate_e m) * Wup_e m)
 // over the experts e of largest p = softmax(Wrouter m), with w = p, perhaps divided by their sum.
@@ -11,11 +12,13 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "model/hyper_parameters.h"
 #include "model/plan.h"
 #include "model/plan_builder.h"
+#include "model/rope.h"
 
 namespace assay::model {
 
@@ -26,17 +29,34 @@ struct ExpertsVariant {
   std::size_t shared_expert_length = 0;  ///< width of one more expert, which all tokens use behind a gate; 0: none
 };
 
+/// How q and k are normed before they are rotated.
+enum class QkNorm {
+  none,
+  heads,  ///< every head by itself, all with the same weights
+  whole,  ///< all heads together
+};
+
 struct DecoderVariant {
   RopePairing pairing = RopePairing::halves;
   Activation activation = Activation::silu;
   bool needs_qkv_biases = false;  ///< elsewhere they are optional
-  bool has_qk_norms = false;      ///< every head of q and of k is normed before it is rotated
-  bool has_post_norms = false;    ///< what attention and feed-forward add to the stream is normed too
+  QkNorm qk_norm = QkNorm::none;
+  bool has_layer_norms = false;  ///< LayerNorm before the parts and at the end, not RMSNorm
+  bool has_pre_norms = true;
+  bool has_post_norms = false;      ///< what attention and feed-forward add to the stream is normed too
+  bool has_gate = true;             ///< else Wdown f(Wup m)
+  bool has_gate_in_ffn_up = false;  ///< the rows of the gate stand before those of up, in ffn_up
   double embedding_scale = 1;
+  double residual_scale = 1;  ///< of what attention and feed-forward add to the stream
+  double logit_scale = 1;
   double attention_scale = 0;        ///< 0: 1 / sqrt(head width)
   double attention_soft_cap = 0;     ///< 0: none
   double final_soft_cap = 0;         ///< 0: none
   std::vector<std::size_t> windows;  ///< of the blocks' attention, 0: all positions; empty: all of them 0
+  std::string rope_factors = "rope_freqs.weight";
+  std::optional<RopeTable> window_rope;  ///< of blocks with a window; absent: as the others
+  PositionScale query_growth = {0, 1};   ///< of rotated queries; growth 0: none
+  std::size_t unrotated_every = 0;       ///< every so many blocks the last of them is not rotated; 0: all are rotated
   std::optional<ExpertsVariant> experts;
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 void build(const HyperParameters& hp, PlanBuilder& b) {
   DecoderVariant variant;
-  variant.has_qk_norms = true;
+  variant.qk_norm = QkNorm::heads;
   variant.experts = ExpertsVariant{.length = length_of_experts(hp), .are_weights_normalised = true};
   build_decoder(hp, variant, b);
 }

@@ -24,16 +24,18 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
     std::string_view ggml;
     bool operator()(const model::Embed&) const { return ggml == "GET_ROWS"; }
     bool operator()(const model::RmsNorm&) const { return ggml == "MUL" || ggml.starts_with("RMS_NORM_"); }
+    bool operator()(const model::LayerNorm&) const { return ggml == "ADD"; }
     bool operator()(const model::Linear& linear) const {
       if (linear.bias != model::kNoWeight && ggml.starts_with("MUL_MAT")) return false;
       return ggml != "ROPE" && (ggml != "ADD" || linear.bias != model::kNoWeight);
     }
     bool operator()(const model::Rope&) const { return ggml.starts_with("ROPE"); }
+    bool operator()(const model::PositionScale&) const { return ggml == "MUL"; }
     bool operator()(const model::Attention&) const {
       return ggml == "CONT" || ggml == "RESHAPE" || ggml == "FLASH_ATTN_EXT";
     }
     bool operator()(const model::GatedActivation&) const {
-      return ggml == "MUL" || ggml.ends_with("GLU") || ggml == "GLU";
+      return ggml == "MUL" || ggml.ends_with("GLU") || ggml == "GLU" || ggml.ends_with("GELU");
     }
     bool operator()(const model::Add&) const { return ggml == "ADD"; }
     bool operator()(const model::Scale&) const { return ggml == "SCALE"; }
@@ -88,8 +90,10 @@ class TapReader {
       steps_.emplace(tap, &step);
       const WeightUse use = weight_use(step.operation);
       if (use.weight == model::kNoWeight) continue;
-      const std::string_view weight = plan.weights[static_cast<std::size_t>(use.weight)]->name;
-      by_weight_.emplace(fmt::format("{} {} {}", use.operation, use.source, weight), tap);
+      const gguf::Tensor& weight = *plan.weights[static_cast<std::size_t>(use.weight)];
+      // ggml multiplies with the whole tensor, which is no tap.
+      if (weight.whole != nullptr) continue;
+      by_weight_.emplace(fmt::format("{} {} {}", use.operation, use.source, weight.name), tap);
     }
   }
 
@@ -135,6 +139,7 @@ class TapReader {
       if (experts->bias != model::kNoWeight) return {"ADD_ID", 1, experts->bias};
       return {"MUL_MAT", 0, experts->weight};
     }
+    if (const auto* norm = std::get_if<model::LayerNorm>(&operation)) return {"ADD", 1, norm->bias};
     const auto* linear = std::get_if<model::Linear>(&operation);
     if (linear == nullptr) return {{}, 0, model::kNoWeight};
     if (linear->bias != model::kNoWeight) return {"ADD", 1, linear->bias};
