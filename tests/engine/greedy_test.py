@@ -46,10 +46,12 @@ def greedy(model, prompts):
     return [[int(word) for word in line.split()] for line in result.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["kingjames-7m", "SmolLM2-135M"])
+@pytest.mark.parametrize("name", ["kingjames-7m", "SmolLM2-135M", "gemma-3-270m"])
 def test_greedy(name, tmp_path):
     is_kingjames = name == "kingjames-7m"
-    model = llama_cpp.KINGJAMES if is_kingjames else llama_cpp.smollm2()
+    model = llama_cpp.KINGJAMES if is_kingjames else llama_cpp.gemma3() if name == "gemma-3-270m" else llama_cpp.smollm2()
+    if not model.exists():
+        pytest.skip(f"{model} is not there: assay pull gemma3")
     peer = llama_cpp.Peer(model)
     texts = KINGJAMES_PROMPTS if is_kingjames else SMOLLM2_PROMPTS
     prompts = [peer.tokenize(text) for text in texts]

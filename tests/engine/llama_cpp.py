@@ -24,6 +24,12 @@ def smollm2():
     return next(folder.glob("*.gguf"))
 
 
+def gemma3():
+    """What `assay pull gemma3` leaves; too large to be fetched for a test."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    return cache / "assay" / "models" / "gemma3" / "gemma-3-270m-q4_k_m.gguf"
+
+
 class Peer:
     """One model in llama.cpp, with its own defaults, an f16 cache among them. One thread: its threads never sleep while they wait."""
 
