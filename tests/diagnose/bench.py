@@ -26,9 +26,9 @@ DECODED = 4
 NOTICEABLE = 2e-6
 # In an engine of less precision: this many times what its rounding changes.
 ABOVE = 5
-MODELS = {**tiny.FAULTY, "llama, large values": tiny.LARGE_VALUES}
+MODELS = {**tiny.FAULTY, **tiny.FAULTY_FAMILIES, "llama, large values": tiny.LARGE_VALUES}
 # In a model of large values attention is all or nothing, and most faults change nothing.
-ONLY = {"llama, large values": {"f16_overflow"}}
+ONLY = {"llama, large values": {"f16_overflow"}, "granite": {"scale_of_model"}, "smollm3": {"rope_everywhere"}}
 
 
 class Case(NamedTuple):

@@ -60,6 +60,7 @@ const std::set<std::string_view> kNames = {
     "residual_wrong_input",
     "rope_base",
     "rope_dimensions",
+    "rope_everywhere",
     "rope_inverse",
     "rope_magnitude",
     "rope_missing",
@@ -70,6 +71,8 @@ const std::set<std::string_view> kNames = {
     "router_function",
     "router_weights",
     "shared_expert_gate",
+    "rope_wrong_layers",
+    "scale_of_model",
 };
 
 std::string text(std::string_view fault, const Site& site, const Hypothesis& hypothesis) {
@@ -88,7 +91,7 @@ std::vector<TinyModel> models() {
   TinyModel& factors = all.emplace_back();
   factors.tensors["rope_freqs.weight"] = {{3}, {1, 2, 8}};
   all.emplace_back().keys["llama.rope.dimension_count"] = 4U;
-  for (const char* architecture : {"qwen2", "qwen3", "gemma2", "qwen2moe", "qwen3moe"})
+  for (const char* architecture : {"qwen2", "qwen3", "gemma2", "gemma3", "granite", "smollm3", "qwen2moe", "qwen3moe"})
     all.emplace_back().become(architecture);
   return all;
 }

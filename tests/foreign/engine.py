@@ -226,10 +226,14 @@ class Engine:
     def window_of(self, block):
         return self.window if self.family.is_windowed(block) else 0
 
+    def base_of(self, block):
+        """(base of the rotation's frequencies, whether they are scaled)"""
+        if self.family.window_base and self.window_of(block):
+            return self.model.get("rope.freq_base_swa", self.family.window_base), False
+        return self.model.get("rope.freq_base", 10000.0), True
+
     def rotation(self, block):
-        plain = self.family.window_base and self.window_of(block)
-        base = self.model.get("rope.freq_base_swa", self.family.window_base) if plain else None
-        frequencies, magnitude = rope_frequencies(self.model, base, scaled=not plain)
+        frequencies, magnitude = rope_frequencies(self.model, *self.base_of(block))
         return {"pairing": self.pairing, "frequencies": frequencies, "magnitude": magnitude,
                 "head_width": self.head_width}
 

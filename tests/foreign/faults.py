@@ -28,24 +28,48 @@ def rope_pairing(call):
     return call.run(pairing=other[call.step.parameters["pairing"]])
 
 
+def base_of(engine, step):
+    return engine.base_of(split_tap(step.tap)[0])
+
+
 def bases(engine, step):
-    return unlike("base", engine.model.get("rope.freq_base", 10000.0), (10000.0, 500000.0, 1000000.0, 31415.0))
+    return unlike("base", base_of(engine, step)[0], (10000.0, 500000.0, 1000000.0, 31415.0))
 
 
 @fault("rope", bases)
 def rope_base(call, base):
-    frequencies, magnitude = rope_frequencies(call.engine.model, base=base)
+    frequencies, magnitude = rope_frequencies(call.engine.model, base, base_of(call.engine, call.step)[1])
     return call.run(frequencies=frequencies, magnitude=magnitude)
 
 
-def plain_rope(engine, dimensions=None):
+def other_layers(engine, step):
+    """The bases of the layers that rotate by others."""
+    every = {engine.base_of(block) for block in range(engine.model.get("block_count"))}
+    return choices("base", *(base for base, _ in every - {base_of(engine, step)}))
+
+
+@fault("rope", other_layers)
+def rope_wrong_layers(call, base):
+    every = map(call.engine.rotation, range(call.engine.model.get("block_count")))
+    right = call.step.parameters["frequencies"]
+    return call.run(**next(other for other in every if not np.array_equal(other["frequencies"], right)))
+
+
+@fault("attention", lambda engine, step: [] if "rope" in step.inputs[0] else [{}])
+def rope_everywhere(call):
+    q, k, v = call.inputs
+    rotation = call.engine.rotation(call.layer)
+    return call.run(call.engine.rope(q, **rotation), call.engine.rope(k, **rotation), v)
+
+
+def plain_rope(engine, step, dimensions=None):
     dimensions = dimensions or engine.model.get("rope.dimension_count", engine.head_width)
-    return engine.model.get("rope.freq_base", 10000.0) ** (-np.arange(0, dimensions, 2) / dimensions)
+    return base_of(engine, step)[0] ** (-np.arange(0, dimensions, 2) / dimensions)
 
 
 def scalings(engine, step):
     """YaRN's magnitude may be kept, and YaRN be taken for a linear scaling."""
-    if np.allclose(plain_rope(engine), step.parameters["frequencies"]):
+    if np.allclose(plain_rope(engine, step), step.parameters["frequencies"]):
         return []
     return choices("rule", "ignored", "magnitude_kept", "linear") if step.parameters["magnitude"] != 1 else \
         choices("rule", "ignored")
@@ -55,7 +79,7 @@ def scalings(engine, step):
 def rope_scaling_ignored(call, rule):
     factor = call.engine.model.get("rope.scaling.factor") if rule == "linear" else 1
     magnitude = call.step.parameters["magnitude"] if rule == "magnitude_kept" else 1
-    return call.run(frequencies=plain_rope(call.engine) / factor, magnitude=magnitude)
+    return call.run(frequencies=plain_rope(call.engine, call.step) / factor, magnitude=magnitude)
 
 
 @fault("rope", lambda engine, step: choices("power", 0, 2) if step.parameters["magnitude"] != 1 else [])
@@ -81,13 +105,13 @@ def rope_inverse(call):
 def dimensions_for(engine, step):
     """Only where nothing scales the frequencies: what a scaling would become is the engine's own affair."""
     right = 2 * len(step.parameters["frequencies"])
-    plain = np.allclose(plain_rope(engine), step.parameters["frequencies"])
+    plain = np.allclose(plain_rope(engine, step), step.parameters["frequencies"])
     return unlike("dimensions", right, (engine.head_width // 2, engine.head_width)) if plain else []
 
 
 @fault("rope", dimensions_for)
 def rope_dimensions(call, dimensions):
-    return call.run(frequencies=plain_rope(call.engine, dimensions))
+    return call.run(frequencies=plain_rope(call.engine, call.step, dimensions))
 
 
 @fault("rope", choices("offset", 1, -1, 7))
@@ -369,14 +393,24 @@ def norm_wrong_input(call, tap):
 def embedding_factors(engine, step):
     root = math.sqrt(engine.model.get("embedding_length"))
     if step.operation == "scale":
-        return choices("factor", 1.0, root ** 2, 1 / root)
-    return choices("factor", root, 1 / root) if engine.model.architecture != "gemma2" else []
+        return choices("factor", 1.0, root ** 2, 1 / root) if step.tap == "embed_scaled" else []
+    return choices("factor", root, 1 / root) if engine.embedding_scale == 1 else []
 
 
 @fault("embed scale", embedding_factors)
 def embedding_scale(call, factor):
     """The factor that the engine has, where the model has another or none."""
     return call.run(factor=factor) if call.step.operation == "scale" else factor * call.run()
+
+
+def model_factors(engine, step):
+    factor = step.parameters["factor"]
+    return choices("factor", 1.0, factor ** 2, 1 / factor) if step.tap != "embed_scaled" else []
+
+
+@fault("scale", model_factors)
+def scale_of_model(call, factor):
+    return call.run(factor=factor)
 
 
 @fault("add", choices("kept", "first", "second"), everywhere=False)

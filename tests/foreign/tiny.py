@@ -137,6 +137,12 @@ FAULTY = {
                 "--shared-expert 64",
     "qwen3moe": "--architecture qwen3moe --type Q4_0,F16 --experts 5 --used-experts 2 --feed-forward 64 "
                 "--head-width 32",
+    "gemma3": f"{SANDWICH} --type Q8_0,F16 --window 7 --blocks 6 --head-width 32 --rope-scaling linear",
+}
+# For the faults of what only these families have.
+FAULTY_FAMILIES = {
+    "granite": f"{GRANITE} --type Q4_0",
+    "smollm3": "--architecture smollm3 --type Q8_0 --blocks 5",
 }
 # Sums of some thousands: activations beyond what float16 has.
 LARGE_VALUES = "--type F16 --norm-mean 300"

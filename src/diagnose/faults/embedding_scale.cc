@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <variant>
 #include <vector>
 
 #include "diagnose/faults/faults.h"
@@ -8,12 +10,20 @@
 namespace assay::diagnose {
 namespace {
 
+/// Whether the step reads an embedding.
+bool is_embedding(const Site& site) {
+  const auto& steps = site.plan().steps;
+  return std::any_of(steps.begin(), steps.end(), [&](const model::Step& step) {
+    return step.output == site.step().inputs[0] && std::holds_alternative<model::Embed>(step.operation);
+  });
+}
+
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const double root = std::sqrt(static_cast<double>(site.hyper_parameters().embedding_length));
   std::vector<Usual> factors;
   if (site.operation<model::Embed>() != nullptr) {
     factors = {{root, "sqrt(n_embd)"}, {1 / root, "1/sqrt(n_embd)"}};
-  } else if (const auto* scale = site.operation<model::Scale>()) {
+  } else if (const auto* scale = site.operation<model::Scale>(); scale != nullptr && is_embedding(site)) {
     factors = {
         {1 / scale->factor, "left out"}, {scale->factor, "twice"}, {1 / (scale->factor * scale->factor), "inverse"}};
   }

@@ -15,6 +15,8 @@ constexpr std::array kAll = {
     &kRopeMissing,
     &kRopeTwice,
     &kRopeInverse,
+    &kRopeWrongLayers,
+    &kRopeEverywhere,
     &kRopeScalingIgnored,
     &kRopeMagnitude,
     &kRopeBase,
@@ -60,6 +62,7 @@ constexpr std::array kAll = {
     &kNormWrongInput,
     // Scalars and the residual stream.
     &kEmbeddingScale,
+    &kScaleOfModel,
     &kLogitsSoftCap,
     &kResidualMissing,
     &kResidualTwice,
