@@ -19,14 +19,18 @@ TRAINED = {
     "TinyStories-656K F16": DATA / "models/tinystories-656k/TinyStories-656K.f16.gguf",
     "TinyStories-656K Q8_0": DATA / "models/tinystories-656k/TinyStories-656K-Q8_0.gguf",
 }
-# Other architectures in F32, and one of them quantized; the one with a vocabulary below 300 is left out.
+# Other architectures in F32, and some of them quantized; those with a vocabulary below 300 are left out.
 ARCHITECTURES = {name: arguments for name, arguments in (tiny.QWEN | tiny.GEMMA | tiny.EXPERTS).items() if "27B" not in name}
+ARCHITECTURES |= {name: arguments for name, arguments in tiny.FAMILIES.items() if "odd" not in name}
 # A rotation that also scales.
 ARCHITECTURES["yarn"] = tiny.ROPE["yarn, attention factor"]
 ARCHITECTURES["gemma2 Q4_K"] = tiny.CAPPED + " --window 5 --type Q4_K --width 256 --feed-forward 512 --head-width 64"
 # Experts of both sizes of blocks, more of them than one call multiplies together.
 ARCHITECTURES["mixtral Q4_K"] = "--experts 4 --type Q4_K,Q6_K --width 256 --heads 4 --feed-forward 256"
 ARCHITECTURES["qwen3moe Q4_0"] = "--architecture qwen3moe --experts 6 --used-experts 3 --type Q4_0,Q8_0 --feed-forward 96"
+# Every kind of step and weight.
+SAME_BITS = ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K", "qwen3moe Q4_0",
+             "gemma3", "phi3", "mistral3", "starcoder2"]
 
 
 def some_tokens(count, vocabulary):
@@ -63,8 +67,7 @@ def test_trained_model(name, tmp_path):
 
 
 @pytest.mark.parametrize("cache", ["f32", "f16"])
-@pytest.mark.parametrize("name", ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K",
-                                  "qwen3moe Q4_0"])
+@pytest.mark.parametrize("name", SAME_BITS)
 def test_same_bits_with_every_instruction_set(name, cache, tmp_path):
     model = TRAINED[name] if name in TRAINED else tiny_model(name, tmp_path)
     sequences = [(9, some_tokens(9, 300)), (1, some_tokens(1, 300))]
