@@ -120,7 +120,7 @@ struct PositionScale {
   std::size_t length;
 
   double factor(std::size_t position) const {
-    return 1 + growth * portable_log(1 + static_cast<double>(position / length));
+    return 1 + growth * portable_log(1 + static_cast<double>(position / length));  // NOLINT(bugprone-integer-division)
   }
 };
 

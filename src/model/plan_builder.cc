@@ -21,20 +21,28 @@ std::vector<std::uint64_t> significant(std::vector<std::uint64_t> ne) {
   return ne;
 }
 
+/// Once, though steps that follow each other take parts of the tensor. Only the latest are looked at: a damaged file
+/// may have very many.
+void note(std::vector<std::string>& problems, std::string problem) {
+  constexpr std::size_t kLatest = 6;
+  const auto latest = problems.end() - static_cast<std::ptrdiff_t>(std::min(problems.size(), kLatest));
+  if (std::find(latest, problems.end(), problem) == problems.end()) problems.push_back(std::move(problem));
+}
+
 }  // namespace
 
 const gguf::Tensor* PlanBuilder::find_checked(const std::string& tensor, const std::vector<std::uint64_t>& ne) {
   const gguf::Tensor* found = file_.find_tensor(tensor);
   if (found == nullptr) {
-    problems_.push_back(tensor + " is missing");
+    note(problems_, tensor + " is missing");
     return nullptr;
   }
   used_.insert(tensor);
   if (significant(found->ne) != significant(ne)) {
-    problems_.push_back(fmt::format("{} has shape {} where the hyper-parameters ask for {}", tensor,
-                                    shape_text(found->ne), shape_text(ne)));
+    note(problems_, fmt::format("{} has shape {} where the hyper-parameters ask for {}", tensor, shape_text(found->ne),
+                                shape_text(ne)));
   }
-  if (!found->type->is_decodable()) undecodable_.push_back(fmt::format("{} is {}", tensor, found->type->name));
+  if (!found->type->is_decodable()) note(undecodable_, fmt::format("{} is {}", tensor, found->type->name));
   return found;
 }
 
@@ -56,7 +64,7 @@ WeightId PlanBuilder::add_part(const gguf::Tensor* tensor, const Part& part) {
   const quant::Type& type = *tensor->type;
   if (first + count > tensor->values()) return kNoWeight;
   if (first % type.block_values != 0 || count % type.block_values != 0) {
-    problems_.push_back(fmt::format("{} is {}, and a part of it ends inside a block", tensor->name, type.name));
+    note(problems_, fmt::format("{} is {}, and a part of it ends inside a block", tensor->name, type.name));
     return kNoWeight;
   }
   gguf::Tensor view = *tensor;

@@ -275,7 +275,7 @@ TEST(Model, SmolLm3LeavesEveryFourthBlockUnrotated) {
 TEST(Model, Phi3EndsWhereItsShortFactorsDo) {
   TinyModel tiny;
   tiny.become("phi3");
-  tiny.add("rope_factors_short.weight", {2}, 0);
+  tiny.add("rope_factors_short.weight", {2}, 1);
   tiny.tensors["rope_factors_short.weight"].values = {1, 2};
   tiny.keys["phi3.rope.scaling.original_context_length"] = 16U;
   const LoadedModel loaded(tiny);
