@@ -90,7 +90,9 @@ class TinyModel {
     for (unsigned block = 0; block < blocks; ++block) {
       const std::string blk = "blk." + std::to_string(block) + ".";
       if (block > 1) {
-        for (const char* name : kOfBlock) add(blk + name, tensors.at(std::string("blk.0.") + name).ne, 0.4F);
+        for (const std::string name : kOfBlock) {
+          add(blk + name, tensors.at("blk.0." + name).ne, name.ends_with("_norm.weight") ? 1 : 0.4F);
+        }
       }
       if (is("qwen2", "qwen2moe", "starcoder2")) {
         add(blk + "attn_q.bias", {24}, 0.4F);
