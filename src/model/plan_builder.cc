@@ -59,15 +59,18 @@ WeightId PlanBuilder::add_weight(const gguf::Tensor* tensor) {
 WeightId PlanBuilder::add_part(const gguf::Tensor* tensor, const Part& part) {
   if (tensor == nullptr) return kNoWeight;
   // A matrix of rows, or a vector of values. Of a tensor of another shape, which finish() will refuse, take nothing.
-  const std::size_t first = tensor->ne.size() == 1 ? part.first : part.first * tensor->row_values();
-  const std::size_t count = tensor->ne.size() == 1 ? part.count : part.count * tensor->row_values();
+  const std::vector<std::uint64_t> ne = significant(tensor->ne);
+  if (ne.back() != part.of) return kNoWeight;
+  const std::size_t row = ne.size() == 1 ? 1 : ne[0];
+  const std::size_t first = part.first * row;
+  const std::size_t count = part.count * row;
   const quant::Type& type = *tensor->type;
-  if (first + count > tensor->values()) return kNoWeight;
   if (first % type.block_values != 0 || count % type.block_values != 0) {
     note(problems_, fmt::format("{} is {}, and a part of it ends inside a block", tensor->name, type.name));
     return kNoWeight;
   }
   gguf::Tensor view = *tensor;
+  view.ne = ne;
   view.ne.back() = part.count;
   view.data =
       tensor->data.subspan(first / type.block_values * type.block_bytes, count / type.block_values * type.block_bytes);

@@ -92,6 +92,6 @@ def test_rounding_is_small(model, arithmetic, bound):
 
 
 def test_every_fault_can_live_somewhere(tmp_path_factory):
-    homes = {name for arguments in tiny.FAULTY.values()
+    homes = {name for arguments in (tiny.FAULTY | tiny.FAULTY_FAMILIES).values()
              for name, *_ in possible(Model(tiny.make(tmp_path_factory.mktemp("model"), arguments)))}
     assert FAULTS.keys() == homes
