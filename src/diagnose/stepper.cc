@@ -49,8 +49,8 @@ Matrix Stepper::run(const model::Step& step, const Passage& passage, std::span<c
 
   std::size_t widest = output.width;
   for (const Matrix* input : inputs) widest = std::max(widest, input->width);
-  // The longest row of a weight that a step reads: its inputs' width, or for the table its output's.
-  const std::size_t longest = widest;
+  // The longest row of a weight that a step reads: its inputs' width, or for the table its output's. Some at a time.
+  const std::size_t longest = engine::oracle::kRowsDecoded * widest;
   const std::size_t scratch = std::max(widest, rows);
 
   engine::oracle::RoundedInputs rounded;
