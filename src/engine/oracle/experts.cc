@@ -1,8 +1,6 @@
 // The operations of a mixture of experts in float64.
 #include "engine/oracle/experts.h"
 
-#include <algorithm>
-
 #include "base/math.h"
 #include "engine/oracle/operations.h"
 
@@ -21,18 +19,6 @@ void for_each_row(const Call& call, Compute compute) {
 }
 
 }  // namespace
-
-void run(const model::Softmax& /*softmax*/, const Call& call) {
-  for_each_row(call, [&](std::size_t, const double* x, double* out) {
-    const double max = *std::max_element(x, x + call.width);
-    double sum = 0;
-    for (std::size_t c = 0; c < call.width; ++c) {
-      out[c] = portable_exp(x[c] - max);
-      sum += out[c];
-    }
-    for (std::size_t c = 0; c < call.width; ++c) out[c] /= sum;
-  });
-}
 
 void run(const model::TopK& /*top*/, const Call& call) {
   for_each_row(call, [&](std::size_t, const double* x, double* out) {

@@ -181,6 +181,16 @@ void run(const model::Attention& attention, const Call& call) {
   });
 }
 
+void run(const model::Softmax& /*softmax*/, const Call& call) {
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    double* out = call.output + i * call.width;
+    std::copy_n(call.inputs[0].row(i), call.width, out);
+    const double sum = exponentials(out, call.width);
+    for (std::size_t c = 0; c < call.width; ++c) out[c] /= sum;
+  }
+}
+
 void run(const model::GatedActivation& gated, const Call& call) {
   switch (gated.activation) {
     case model::Activation::silu:
