@@ -10,6 +10,7 @@ Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 
 Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
 OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.
 Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
+Baidu 2025: ERNIE 4.5.
 
 A model is written without a cache and without batches: all tokens of one text at once. An engine is
 a list of steps and one method for each operation, so that a test can replace either.
@@ -151,6 +152,7 @@ FAMILIES = {
     "smollm3": Family("neighbours", is_rotated=lambda block: block % 4 != 3),
     "mistral3": Family("neighbours"),
     "glm4": Family("neighbours", gate_in_up=True),
+    "ernie4_5": Family("neighbours"),
     "starcoder2": Family(activation="gelu_tanh", has_gate=False),
 }
 

@@ -86,6 +86,8 @@ FAMILIES = {
     "glm4": "--architecture glm4 --rope-dimensions 8 --biases",
     "glm4, odd sizes": "--architecture glm4 --heads 3 --kv-heads 1 --head-width 14 --width 50 --feed-forward 37 "
                        "--rope-dimensions 6",
+    "ernie4_5": "--architecture ernie4_5 --tied --rope-base 500000 --head-width 32",
+    "ernie4_5, odd sizes": "--architecture ernie4_5 --heads 3 --kv-heads 1 --head-width 18 --width 50 --feed-forward 37",
     "starcoder2": "--architecture starcoder2 --tied --rope-base 999999",
     "starcoder2, odd sizes": "--architecture starcoder2 --heads 3 --kv-heads 1 --width 42 --feed-forward 37 --blocks 3",
 }

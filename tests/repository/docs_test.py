@@ -33,6 +33,13 @@ def test_starting_points_exist():
     assert not missing
 
 
+def test_the_readme_names_every_architecture():
+    sources = (ROOT / "src" / "model" / "architectures").glob("*.cc")
+    names = {name for source in sources
+             for name in re.findall(r'^const Architecture k\w+ = \{"([^"]+)"', source.read_text(), re.MULTILINE)}
+    assert names <= set(re.findall(r"`([^`]+)`", (ROOT / "README.md").read_text()))
+
+
 def test_make_targets_named_in_the_documents_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {target for document in tracked("*.md")
