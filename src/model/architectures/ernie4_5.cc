@@ -14,6 +14,6 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
 
 }  // namespace
 
-const Architecture kErnie4_5 = {"ernie4_5", build};
+const Architecture kErnie45 = {"ernie4_5", build};
 
 }  // namespace assay::model
