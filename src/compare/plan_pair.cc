@@ -24,7 +24,7 @@ struct OperationSlots {
   Slots operator()(model::Linear& linear) const { return {&linear.weight, &linear.bias}; }
   Slots operator()(model::Rope&) const { return {}; }
   Slots operator()(model::PositionScale&) const { return {}; }
-  Slots operator()(model::Attention&) const { return {}; }
+  Slots operator()(model::Attention& attention) const { return {&attention.sinks, nullptr}; }
   Slots operator()(model::GatedActivation&) const { return {}; }
   Slots operator()(model::Add&) const { return {}; }
   Slots operator()(model::Scale&) const { return {}; }
@@ -78,10 +78,13 @@ struct ParameterDifference {
   }
 };
 
-bool is_biased(const model::Operation& operation) {
+/// Which of the slots hold a tensor.
+std::array<bool, 2> are_filled(const model::Operation& operation) {
   model::Operation copy = operation;
-  const model::WeightId* bias = slots(copy)[1];
-  return bias != nullptr && *bias != model::kNoWeight;
+  std::array<bool, 2> filled{};
+  const Slots all = slots(copy);
+  for (std::size_t i = 0; i < all.size(); ++i) filled[i] = all[i] != nullptr && *all[i] != model::kNoWeight;
+  return filled;
 }
 
 std::string difference(const model::Step& reference, const model::Step& candidate, const model::Plan& in_reference,
@@ -98,9 +101,10 @@ std::string difference(const model::Step& reference, const model::Step& candidat
       reference.only_outputs != candidate.only_outputs) {
     return fmt::format("{} is computed from other values", r.tap);
   }
-  if (is_biased(reference.operation) != is_biased(candidate.operation)) {
-    return fmt::format("{} has a bias in one and none in the other", r.tap);
-  }
+  const std::array<bool, 2> filled = are_filled(reference.operation);
+  const std::array<bool, 2> other = are_filled(candidate.operation);
+  if (filled[1] != other[1]) return fmt::format("{} has a bias in one and none in the other", r.tap);
+  if (filled[0] != other[0]) return fmt::format("{} has sinks in one and none in the other", r.tap);
   return {};
 }
 

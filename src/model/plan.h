@@ -83,6 +83,9 @@ struct Attention {
   double scale;
   double soft_cap = 0;     ///< 0: none
   std::size_t window = 0;  ///< 0: all positions
+  /// [heads] numbers that take part in each head's softmax as scores of a key whose value is 0, so that weights may add
+  /// up to less than 1. Xiao et al. 2023, arXiv 2309.17453; OpenAI 2025, arXiv 2508.10925.
+  WeightId sinks = kNoWeight;
 
   /// The first position that a token at `position` sees.
   std::size_t first_seen(std::size_t position) const {
@@ -94,11 +97,18 @@ enum class Activation {
   silu,       ///< x / (1 + e^-x)
   gelu,       ///< x P(X <= x) for a normal X. Hendrycks and Gimpel 2016, arXiv 1606.08415
   gelu_tanh,  ///< their approximation: x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3)
+  /// Of gpt-oss (OpenAI 2025, arXiv 2508.10925), no function of the gate alone: x / (1 + e^(-1.702 x)) (1 + up) with
+  /// the gate x kept at or below 7 and up within +-7.
+  clamped_swiglu,
 };
 
 /// The constants of Activation::gelu_tanh.
 inline constexpr double kGeluRoot = 0.79788456080286535588;  // sqrt(2 / pi)
 inline constexpr double kGeluCubic = 0.044715;
+
+/// The constants of Activation::clamped_swiglu.
+inline constexpr double kSwigluSlope = 1.702;
+inline constexpr double kSwigluLimit = 7;
 
 /// out = activation(gate) * up, or activation(gate) alone. Inputs: gate, up; or gate.
 struct GatedActivation {

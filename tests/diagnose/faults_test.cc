@@ -29,6 +29,7 @@ const std::set<std::string_view> kNames = {
     "attention_output_layout",
     "attention_scale",
     "attention_shared_wrong",
+    "attention_sinks",
     "attention_soft_cap",
     "attention_softmax_axis",
     "attention_stale_cache",
@@ -91,7 +92,8 @@ std::vector<TinyModel> models() {
   TinyModel& factors = all.emplace_back();
   factors.tensors["rope_freqs.weight"] = {{3}, {1, 2, 8}};
   all.emplace_back().keys["llama.rope.dimension_count"] = 4U;
-  for (const char* architecture : {"qwen2", "qwen3", "gemma2", "gemma3", "granite", "smollm3", "qwen2moe", "qwen3moe"})
+  for (const char* architecture :
+       {"qwen2", "qwen3", "gemma2", "gemma3", "granite", "smollm3", "qwen2moe", "qwen3moe", "gpt-oss"})
     all.emplace_back().become(architecture);
   return all;
 }

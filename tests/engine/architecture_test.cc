@@ -47,8 +47,11 @@ std::vector<std::string> architectures() {
 }
 
 class EveryArchitecture : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Fast, EveryArchitecture, ::testing::ValuesIn(architectures()),
-                         [](const auto& name) { return name.param; });
+INSTANTIATE_TEST_SUITE_P(Fast, EveryArchitecture, ::testing::ValuesIn(architectures()), [](const auto& instance) {
+  std::string name = instance.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 TEST_P(EveryArchitecture, SameBitsForAnyThreadsAndPieces) {
   const LoadedModel model = load(GetParam());

@@ -27,10 +27,11 @@ ARCHITECTURES["yarn"] = tiny.ROPE["yarn, attention factor"]
 ARCHITECTURES["gemma2 Q4_K"] = tiny.CAPPED + " --window 5 --type Q4_K --width 256 --feed-forward 512 --head-width 64"
 # Experts of both sizes of blocks, more of them than one call multiplies together.
 ARCHITECTURES["mixtral Q4_K"] = "--experts 4 --type Q4_K,Q6_K --width 256 --heads 4 --feed-forward 256"
+ARCHITECTURES["gpt-oss MXFP4"] = tiny.TYPES["experts, MXFP4"]
 ARCHITECTURES["qwen3moe Q4_0"] = "--architecture qwen3moe --experts 6 --used-experts 3 --type Q4_0,Q8_0 --feed-forward 96"
 # Every kind of step and weight.
 SAME_BITS = ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K", "qwen3moe Q4_0",
-             "gemma3", "phi3", "mistral3", "starcoder2"]
+             "gemma3", "phi3", "mistral3", "starcoder2", "gpt-oss MXFP4"]
 
 
 def some_tokens(count, vocabulary):

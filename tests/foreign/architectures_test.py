@@ -20,7 +20,7 @@ from tests.foreign.engine import Engine, Model
 from tests.foreign.faults import FaultyEngine, Planted
 
 ROOT = pathlib.Path(__file__).parents[2]
-ARCHITECTURES = sorted(re.search(r'const Architecture k\w+ = \{"(\w+)"', file.read_text())[1]
+ARCHITECTURES = sorted(re.search(r'const Architecture k\w+ = \{"([\w-]+)"', file.read_text())[1]
                        for file in (ROOT / "src" / "model" / "architectures").glob("*.cc")
                        if "const Architecture k" in file.read_text())
 PROMPT = [1, 200, 7, 42, 258, 7, 31, 99, 3, 120]
@@ -35,7 +35,7 @@ TRAINED = {
 
 
 def architecture_of(arguments):
-    named = re.search(r"--architecture (\w+)", arguments)
+    named = re.search(r"--architecture ([\w-]+)", arguments)
     return named[1] if named else "llama"
 
 

@@ -8,7 +8,7 @@ Zhang and Sennrich 2019: RMSNorm.  Su et al. 2021: rotary embedding.  Shazeer 20
 Ainslie et al. 2023: grouped key/value heads.  Chen et al. 2023: linear position interpolation.  Peng et al. 2023: YaRN.
 Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 3.  Hendrycks and Gimpel 2016: GELU.
 Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
-OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.
+OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.  OpenAI 2025: gpt-oss.
 Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
 Baidu 2025: ERNIE 4.5.
 
@@ -136,8 +136,8 @@ class Family(NamedTuple):
     window: int = 0  # where a file does not say
 
 
-# Gemma 2 alternates, beginning with a window; Gemma 3 has five windowed layers before each one that sees all. SmolLM3
-# rotates in three layers of four.
+# Gemma 2 and gpt-oss alternate, beginning with a window; Gemma 3 has five windowed layers before each one that sees all.
+# SmolLM3 rotates in three layers of four.
 FAMILIES = {
     "llama": Family("neighbours"),
     "qwen2": Family(),
@@ -154,6 +154,7 @@ FAMILIES = {
     "glm4": Family("neighbours", gate_in_up=True),
     "ernie4_5": Family("neighbours"),
     "starcoder2": Family(activation="gelu_tanh", has_gate=False),
+    "gpt-oss": Family(activation="clamped_swiglu", is_windowed=lambda block: block % 2 == 0, window=128),
 }
 
 
@@ -272,16 +273,20 @@ class Engine:
                 yield Step(blk + "q_scaled", "position_scale", (value,), {"growth": growth, "length": length})
                 value = blk + "q_scaled"
             inputs.append(value)
-        yield Step(blk + "attn", "attention", (*inputs, blk + "v"), {**self.heads, "window": self.window_of(block)})
+        sinks = {"sinks": blk + "attn_sinks.weight"} if self.has(blk + "attn_sinks.weight") else {}
+        yield Step(blk + "attn", "attention", (*inputs, blk + "v"),
+                   {**self.heads, "window": self.window_of(block), **sinks})
         yield self.linear_step(blk + "attn_out", blk + "attn", blk + "attn_output")
-        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn",
-                                       blk + "post_attention_norm")
+        post_norm = "" if self.model.architecture == "gpt-oss" else blk + "post_attention_norm"
+        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn", post_norm)
 
     def feed_forward_steps(self, blk):
         x = read = blk + "attn_residual"
-        if self.has(blk + "ffn_norm.weight"):
+        # gpt-oss names it after what stands before it.
+        norm = blk + ("post_attention_norm" if self.model.architecture == "gpt-oss" else "ffn_norm")
+        if self.has(norm + ".weight"):
             read = blk + "ffn_norm"
-            yield self.norm_step(read, x, blk + "ffn_norm")
+            yield self.norm_step(read, x, norm)
         if self.experts:
             yield from self.expert_steps(blk)
             return
@@ -303,13 +308,16 @@ class Engine:
         x, chosen = blk + "ffn_norm", blk + "ffn_experts"
         shares = self.model.architecture == "qwen2moe"
         yield self.linear_step(blk + "ffn_router", x, blk + "ffn_gate_inp")
-        yield Step(blk + "ffn_router_probs", "softmax", (blk + "ffn_router",), {})
-        yield Step(chosen, "top_k", (blk + "ffn_router_probs",), {"count": self.model.get("expert_used_count")})
-        yield Step(blk + "ffn_weights", "pick", (blk + "ffn_router_probs", chosen), {})
-        weights = blk + "ffn_weights"
+        scores, weights = blk + "ffn_router", blk + "ffn_weights"
+        is_gpt_oss = self.model.architecture == "gpt-oss"
+        if not is_gpt_oss:
+            scores = blk + "ffn_router_probs"
+            yield Step(scores, "softmax", (blk + "ffn_router",), {})
+        yield Step(chosen, "top_k", (scores,), {"count": self.model.get("expert_used_count")})
+        yield Step(weights, "pick", (scores, chosen), {})
         if not shares:
             weights = blk + "ffn_weights_norm"
-            yield Step(weights, "normalize", (blk + "ffn_weights",), {})
+            yield Step(weights, "softmax" if is_gpt_oss else "normalize", (blk + "ffn_weights",), {})
         for name in ("gate", "up"):
             yield self.expert_step(f"{blk}ffn_expert_{name}", x, chosen, f"{blk}ffn_{name}_exps")
         yield Step(blk + "ffn_expert_act", "gated_activation", (blk + "ffn_expert_gate", blk + "ffn_expert_up"),
@@ -398,9 +406,9 @@ class Engine:
         rotated[..., second] = heads[..., first] * sine + heads[..., second] * cosine
         return rotated.reshape(x.shape)
 
-    def attention(self, q, k, v, heads, kv_heads, scale, soft_cap, window):
+    def attention(self, q, k, v, heads, kv_heads, scale, soft_cap, window, sinks=None):
         """Each token looks at itself and what came before, `window` tokens in all; query heads share key/value heads in
-        runs."""
+        runs. A sink is one more score, of a value that is 0."""
         q, k, v = (split_heads(x, x.shape[1] // count) for x, count in ((q, heads), (k, kv_heads), (v, kv_heads)))
         distance = np.arange(len(q))[:, None] - np.arange(len(q))
         visible = (distance >= 0) & (distance < (window or len(q)))
@@ -411,15 +419,20 @@ class Engine:
             if soft_cap:
                 scores = self.soft_cap(scores, soft_cap)
             scores = np.where(visible, scores, -np.inf)
+            if sinks:
+                scores = np.column_stack([scores, np.full(len(q), self.model.weight(sinks)[head])])
             weights = np.exp(scores - scores.max(axis=1, keepdims=True))
             weights /= weights.sum(axis=1, keepdims=True)
-            attended[:, head] = weights @ v[:, kv_head]
+            attended[:, head] = weights[:, :len(q)] @ v[:, kv_head]
         return attended.reshape(len(q), -1)
 
     def position_scale(self, x, growth, length):
         return x * (1 + growth * np.log(1 + np.arange(len(x)) // length))[:, None]
 
     def gated_activation(self, gate, up=1.0, *, function):
+        if function == "clamped_swiglu":
+            gate = np.minimum(gate, 7)
+            return gate * sigmoid(1.702 * gate) * (1 + np.clip(up, -7, 7))
         return ACTIVATIONS[function](gate) * up
 
     def softmax(self, x):

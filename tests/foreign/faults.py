@@ -217,6 +217,11 @@ def attention_soft_cap(call):
     return call.run(soft_cap=0)
 
 
+@fault("attention", lambda engine, step: [{}] if step.parameters.get("sinks") else [])
+def attention_sinks(call):
+    return call.run(sinks=None)
+
+
 @fault("attention", choices("rule", "prompt_only", "not_newest", "overwritten"))
 def attention_stale_cache(call, rule):
     """Of what a decoded token should see: the prompt and itself only; all but itself; or each decoded key lies where
@@ -464,4 +469,4 @@ def activation_function(call, function):
 
 @fault("gated_activation")
 def gate_product_missing(call):
-    return call.run(call.inputs[0], 1)
+    return call.run(call.inputs[0], 0 if call.engine.activation == "clamped_swiglu" else 1)

@@ -107,6 +107,10 @@ EXPERTS = {
                 "--shared-expert 112",
     "qwen2moe, odd sizes": "--architecture qwen2moe --experts 7 --used-experts 2 --heads 6 --kv-heads 2 --width 84 "
                            "--feed-forward 37 --shared-expert 21 --blocks 3",
+    "gpt-oss": "--architecture gpt-oss --experts 6 --used-experts 3 --window 7 --blocks 3 --feed-forward 48 "
+               f"{YARN} --rope-factor 32 --rope-base 150000",
+    "gpt-oss, odd sizes": "--architecture gpt-oss --experts 4 --used-experts 4 --window 1 --heads 3 --kv-heads 3 "
+                          "--head-width 14 --width 50 --feed-forward 37",
 }
 
 # Partial rotation: nothing that llama.cpp accepts in this architecture.
@@ -122,6 +126,7 @@ TYPES |= {name: f"--type {types} --width 256 --heads 8 --feed-forward 512 --bloc
 }.items()}
 # Of experts, which other code reads.
 TYPES["experts, mixed"] = "--type Q4_0,F16,Q8_0,BF16 --experts 5 --used-experts 3 --feed-forward 64"
+TYPES["experts, MXFP4"] = "--architecture gpt-oss --type MXFP4,Q8_0 --experts 5 --used-experts 3 --window 9 --feed-forward 96"
 TYPES["experts, K"] = "--type Q4_K,Q6_K,Q3_K --width 256 --heads 8 --feed-forward 256 --experts 4"
 TYPES["mixed"] = "--type Q5_0 --embedding-type Q8_0 --tied --biases --rope-scaling yarn"
 
@@ -139,6 +144,7 @@ FAULTY = {
                 "--shared-expert 64",
     "qwen3moe": "--architecture qwen3moe --type Q4_0,F16 --experts 5 --used-experts 2 --feed-forward 64 "
                 "--head-width 32",
+    "gpt-oss": "--architecture gpt-oss --type MXFP4,Q8_0 --experts 5 --used-experts 3 --window 7 --feed-forward 64",
     "gemma3": f"{SANDWICH} --type Q8_0,F16 --window 7 --blocks 6 --head-width 32 --rope-scaling linear",
 }
 # For the faults of what only these families have.

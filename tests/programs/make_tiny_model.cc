@@ -184,8 +184,8 @@ class TinyModel {
     add_matrix("token_embd.weight", shape_.embedding_type, width, shape_.vocabulary, embedding_size / shrinking);
     for (unsigned block = 0; block < shape_.blocks; ++block) {
       const std::string blk = fmt::format("blk.{}.", block);
-      const bool are_qkv_biased = shape_.biases || is("qwen2", "qwen2moe", "starcoder2");
-      const bool are_biased = (shape_.biases && !is("glm4")) || is("starcoder2");
+      const bool are_qkv_biased = shape_.biases || is("qwen2", "qwen2moe", "starcoder2", "gpt-oss");
+      const bool are_biased = (shape_.biases && !is("glm4")) || is("starcoder2", "gpt-oss");
       if (!is("olmo2")) add_norm(blk + "attn_norm", width, shape_.norm_mean);
       if (shape_.fused) {
         add_linear(blk + "attn_qkv", width, q_width + 2 * kv_width, are_qkv_biased);
@@ -195,6 +195,7 @@ class TinyModel {
         add_linear(blk + "attn_v", width, kv_width, are_qkv_biased);
       }
       add_linear(blk + "attn_output", q_width, width, are_biased);
+      if (is("gpt-oss")) add_vector(blk + "attn_sinks.weight", shape_.heads, 1);
       if (is("qwen3", "qwen3moe", "gemma3", "olmo2")) {
         add_vector(blk + "attn_q_norm.weight", is("olmo2") ? q_width : shape_.head_width, 1);
         add_vector(blk + "attn_k_norm.weight", is("olmo2") ? kv_width : shape_.head_width, 1);
@@ -203,7 +204,7 @@ class TinyModel {
         add_vector(blk + "post_attention_norm.weight", width, 1);
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
-      if (!is("olmo2")) add_norm(blk + "ffn_norm", width, shape_.norm_mean);
+      if (!is("olmo2")) add_norm(blk + (is("gpt-oss") ? "post_attention_norm" : "ffn_norm"), width, shape_.norm_mean);
       if (shape_.experts != 0) {
         add_experts(blk);
         continue;
@@ -242,6 +243,12 @@ class TinyModel {
     add_matrices(blk + "ffn_gate_exps.weight", width, shape_.feed_forward);
     add_matrices(blk + "ffn_up_exps.weight", width, shape_.feed_forward);
     add_matrices(blk + "ffn_down_exps.weight", shape_.feed_forward, width);
+    if (is("gpt-oss")) {
+      add_vector(blk + "ffn_gate_inp.bias", shape_.experts, 0);
+      add_matrix(blk + "ffn_gate_exps.bias", "F32", shape_.feed_forward, shape_.experts, 4);
+      add_matrix(blk + "ffn_up_exps.bias", "F32", shape_.feed_forward, shape_.experts, 4);
+      add_matrix(blk + "ffn_down_exps.bias", "F32", width, shape_.experts, 0.2);
+    }
     if (shape_.shared_expert == 0) return;
     add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
     add_linear(blk + "ffn_gate_shexp", width, shape_.shared_expert, false);
@@ -273,7 +280,7 @@ class TinyModel {
                   unsigned matrices = 0) {
     const quant::Type* type = quant::find_type(type_name);
     if (type == nullptr || !type->is_decodable()) throw Error(ErrorKind::usage, "no values known for " + type_name);
-    if (type->is_quantized() && find_scales(*type) == std::end(kScaleFields)) {
+    if (type->is_quantized() && type->name != "MXFP4" && find_scales(*type) == std::end(kScaleFields)) {
       throw Error(ErrorKind::usage, "no place known of the scales of " + type_name);
     }
     if (columns % type->block_values != 0) {
@@ -313,6 +320,11 @@ class TinyModel {
   void fill_quantized(const quant::Type& type, std::byte* bytes, double rms) {
     const ScaleFields* fields = find_scales(type);
     for (std::size_t i = 0; i < type.block_bytes; ++i) bytes[i] = static_cast<std::byte>(random_() & 255U);
+    if (type.name == "MXFP4") {
+      // A power of two, by its exponent; the integers that it scales are of size 5.4.
+      bytes[0] = static_cast<std::byte>(128 + std::lround(std::log2(rms / 5.4)));
+      return;
+    }
     double dmin = 0;
     if (fields->dmin != 0) {
       const double mean_of_quants = statistics(type, *fields, bytes, 1, 0).mean;

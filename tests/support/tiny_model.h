@@ -71,6 +71,11 @@ class TinyModel {
       add(blk + "ffn_gate_exps.weight", {24, 16, 5}, 0.4F);
       add(blk + "ffn_up_exps.weight", {24, 16, 5}, 0.4F);
       add(blk + "ffn_down_exps.weight", {16, 24, 5}, 0.4F);
+      if (prefix != "gpt-oss.") continue;
+      add(blk + "ffn_gate_inp.bias", {5}, 0.4F);
+      add(blk + "ffn_gate_exps.bias", {16, 5}, 0.4F);
+      add(blk + "ffn_up_exps.bias", {16, 5}, 0.4F);
+      add(blk + "ffn_down_exps.bias", {24, 5}, 0.4F);
     }
   }
 
@@ -98,6 +103,11 @@ class TinyModel {
         add(blk + "attn_q.bias", {24}, 0.4F);
         add(blk + "attn_k.bias", {12}, 0.4F);
         add(blk + "attn_v.bias", {12}, 0.4F);
+      }
+      if (is("gpt-oss")) {
+        tensors[blk + "post_attention_norm.weight"] = tensors[blk + "ffn_norm.weight"];
+        tensors.erase(blk + "ffn_norm.weight");
+        add(blk + "attn_sinks.weight", {4}, 1);
       }
       if (is("qwen3", "qwen3moe", "gemma3", "olmo2")) {
         add(blk + "attn_q_norm.weight", {is("olmo2") ? 24U : 6U}, 1);
@@ -145,7 +155,7 @@ class TinyModel {
       set("attention.layer_norm_epsilon", 1e-5F);
       add("output_norm.bias", {24}, 0.4F);
     }
-    if (architecture.ends_with("moe")) add_experts();
+    if (architecture.ends_with("moe") || architecture == "gpt-oss") add_experts();
     if (architecture == "qwen2moe") {
       keys["qwen2moe.expert_feed_forward_length"] = 16U;
       keys["qwen2moe.expert_shared_feed_forward_length"] = 20U;
@@ -155,6 +165,10 @@ class TinyModel {
         add(blk + "ffn_up_shexp.weight", {24, 20}, 0.4F);
         add(blk + "ffn_down_shexp.weight", {20, 24}, 0.4F);
       }
+    }
+    if (architecture == "gpt-oss") {
+      keys["gpt-oss.expert_feed_forward_length"] = 16U;
+      keys["gpt-oss.attention.sliding_window"] = 3U;
     }
     if (architecture == "qwen3moe") keys["qwen3moe.feed_forward_length"] = 32U;  // of the two that are used
   }

@@ -18,7 +18,7 @@ ROUNDING = 2e-5  # of float32, at the size of the largest value in a row
 pytestmark = pytest.mark.skipif(not llama_watch.is_there(), reason="scripts/setup could not fetch llama.cpp's libraries")
 
 
-@pytest.fixture(scope="module", params=["tiny", "tiny with biases", "mixtral", "qwen2moe", "qwen3moe",
+@pytest.fixture(scope="module", params=["tiny", "tiny with biases", "mixtral", "qwen2moe", "qwen3moe", "gpt-oss",
                                         "kingjames"])
 def case(request, tmp_path_factory):
     """(path, exact taps)"""

@@ -17,7 +17,10 @@ double sigmoid(double x) { return 1 / (1 + portable_exp(-x)); }
 
 /// As plans call them.
 constexpr std::pair<std::string_view, model::Activation> kOfPlans[] = {
-    {"silu", model::Activation::silu}, {"gelu", model::Activation::gelu}, {"gelu_tanh", model::Activation::gelu_tanh}};
+    {"silu", model::Activation::silu},
+    {"gelu", model::Activation::gelu},
+    {"gelu_tanh", model::Activation::gelu_tanh},
+    {"clamped_swiglu", model::Activation::clamped_swiglu}};
 
 constexpr std::pair<std::string_view, Function> kOthers[] = {
     {"relu", [](double x) { return std::max(x, 0.0); }},
@@ -32,7 +35,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const auto* gated = site.operation<model::GatedActivation>();
   if (gated == nullptr) return;
   for (const auto& [name, activation] : kOfPlans) {
-    if (activation == gated->activation) continue;
+    const bool needs_up = activation == model::Activation::clamped_swiglu;
+    if (activation == gated->activation || (needs_up && site.step().inputs.size() < 2)) continue;
     hypotheses.push_back({{{"function", std::string(name)}}, [wrong = activation](const Site& here) {
                             model::Step changed = here.step();
                             std::get<model::GatedActivation>(changed.operation).activation = wrong;
@@ -60,13 +64,13 @@ Parameter prescribe(const Site& site) {
 
 }  // namespace
 
-const Fault kActivationFunction = {
-    "activation_function",
-    "has another activation function in the feed-forward than the model",
-    "Take the function of the architecture: SiLU for llama and qwen, GELU with tanh for gemma.",
-    "NVIDIA/TensorRT-Model-Connect#177 huggingface/candle#969",
-    FaultClass::mistake,
-    propose,
-    prescribe};
+const Fault kActivationFunction = {"activation_function",
+                                   "has another activation function in the feed-forward than the model",
+                                   "Take the function of the architecture: SiLU for llama and qwen, GELU with tanh for "
+                                   "gemma, gpt-oss its own with 1 + up.",
+                                   "NVIDIA/TensorRT-Model-Connect#177 huggingface/candle#969",
+                                   FaultClass::mistake,
+                                   propose,
+                                   prescribe};
 
 }  // namespace assay::diagnose

@@ -30,7 +30,11 @@ void attend_head(const Look& look, std::size_t head, Matrix& scores, Matrix& out
       scores.row(i)[j] = score;
     }
   }
-  look.weigh(scores);
+  if (look.weigh) {
+    look.weigh(scores);
+  } else {
+    softmax(scores, look.sinks.empty() ? kUnseen : look.sinks[head]);
+  }
   for (std::size_t i = 0; i < scores.rows; ++i) {
     double* out = output.row(i) + head * width;
     for (std::size_t j = 0; j < scores.width; ++j) {
@@ -54,19 +58,19 @@ Look::Look(const Site& here)
       v(&here.input(2)),
       attention(*here.operation<model::Attention>()),
       key_head([shared = attention.heads / attention.kv_heads](std::size_t head) { return head / shared; }),
-      value_head(key_head),
-      weigh(softmax) {
+      value_head(key_head) {
+  if (attention.sinks != model::kNoWeight) sinks = here.stepper.decode(attention.sinks).values;
   sees = [of = attention](std::size_t row, std::size_t key) { return sees_rightly(of, row, key); };
   if (here.look == nullptr) return;
   *this = *here.look;
   if (here.changed != nullptr) attention = *here.operation<model::Attention>();
 }
 
-void softmax(Matrix& scores) {
+void softmax(Matrix& scores, double sink) {
   for (std::size_t i = 0; i < scores.rows; ++i) {
     double* row = scores.row(i);
-    const double max = *std::max_element(row, row + scores.width);
-    double sum = 0;
+    const double max = std::max(sink, *std::max_element(row, row + scores.width));
+    double sum = sink == kUnseen ? 0 : portable_exp(sink - max);
     for (std::size_t j = 0; j < scores.width; ++j) {
       row[j] = row[j] == kUnseen ? 0 : portable_exp(row[j] - max);
       sum += row[j];

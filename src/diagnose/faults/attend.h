@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "diagnose/fault.h"
@@ -23,12 +24,13 @@ struct Look {
   /// The key/value head of a query head.
   std::function<std::size_t(std::size_t head)> key_head;
   std::function<std::size_t(std::size_t head)> value_head;
-  /// Makes weights [rows, keys] of scores, which are -infinity where a row does not see a key.
+  /// Makes weights [rows, keys] of scores, which are -infinity where a row does not see a key; empty: softmax.
   std::function<void(Matrix& scores)> weigh;
+  std::vector<double> sinks;  ///< [heads], or empty; only the softmax has a place for them
 };
 
-/// Softmax of every row.
-void softmax(Matrix& scores);
+/// Softmax of every row, with one more score that all rows have.
+void softmax(Matrix& scores, double sink = -std::numeric_limits<double>::infinity());
 
 Matrix attend(const Site& here, const Look& look);
 /// The same with other numbers.

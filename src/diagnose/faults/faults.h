@@ -25,6 +25,7 @@ extern const Fault kAttentionMaskAbsent;
 extern const Fault kAttentionMaskOffByOne;
 extern const Fault kAttentionWindow;
 extern const Fault kAttentionSoftCap;
+extern const Fault kAttentionSinks;
 extern const Fault kAttentionStaleCache;
 extern const Fault kAttentionSoftmaxAxis;
 extern const Fault kAttentionNotNormalised;

@@ -31,6 +31,7 @@ constexpr std::array kAll = {
     &kAttentionMaskOffByOne,
     &kAttentionWindow,
     &kAttentionSoftCap,
+    &kAttentionSinks,
     &kAttentionStaleCache,
     &kAttentionSoftmaxAxis,
     &kAttentionNotNormalised,

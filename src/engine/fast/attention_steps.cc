@@ -1,6 +1,8 @@
 // Attention over the cache. A thread computes whole (token, head) pairs, so that no sum is ever split.
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "engine/fast/steps.h"
 
@@ -58,8 +60,9 @@ class Store final : public Step {
 
 class Attend final : public Step {
  public:
-  Attend(const Kernels& kernels, const model::Attention& attention, const Place& q, const Place& out, int region)
-      : kernels_(kernels), attention_(attention), q_(q), out_(out), region_(region) {}
+  Attend(const Kernels& kernels, const model::Attention& attention, std::vector<float> sinks, const Place& q,
+         const Place& out, int region)
+      : kernels_(kernels), attention_(attention), sinks_(std::move(sinks)), q_(q), out_(out), region_(region) {}
 
   void run(const Frame& frame, const Team& team) const override {
     const auto threads = static_cast<std::size_t>(team.threads);
@@ -79,7 +82,7 @@ class Attend final : public Step {
         while (head < last) {
           const std::size_t heads = std::min(last - head, kQueriesTogether);
           const std::size_t channel = token * q_.width + head * attention_.head_width;
-          attend(frame, token, kv_head, heads, q + channel, frame.scores[thread], out + channel);
+          attend(frame, token, head, heads, q + channel, frame.scores[thread], out + channel);
           head += heads;
         }
       }
@@ -115,31 +118,36 @@ class Attend final : public Step {
     return {frame.tokens.size(), 0};
   }
 
-  /// `heads` query heads of one key/value head. q and out: [heads, head_width].
-  void attend(const Frame& frame, std::size_t token, std::size_t kv_head, std::size_t heads, const float* q,
-              float* scores, float* out) const {
+  /// `heads` query heads of one key/value head, from `head` on. q and out: [heads, head_width].
+  void attend(const Frame& frame, std::size_t token, std::size_t head, std::size_t heads, const float* q, float* scores,
+              float* out) const {
     const HeadCache& cache = *frame.caches[token];
     const std::size_t width = attention_.head_width;
+    const std::size_t kv_head = head / (attention_.heads / attention_.kv_heads);
     const std::size_t count = seen(frame.positions[token]);
     const std::size_t skipped = attention_.first_seen(frame.positions[token]) * width * cache.element_bytes();
-    const auto rows = [&](const std::byte* head) {
-      return kernels::CacheRows{head + skipped, cache.format(), width, count, width};
+    const auto rows = [&](const std::byte* first) {
+      return kernels::CacheRows{first + skipped, cache.format(), width, count, width};
     };
     const kernels::CacheRows keys = rows(cache.keys(attention_.layer, kv_head * width));
     const kernels::CacheRows values = rows(cache.values(attention_.layer, kv_head * width));
-    kernels_.scores(q, heads, keys, static_cast<float>(attention_.scale), scores, count);
+    // A sink is one more score, of a value that is 0.
+    const std::size_t stride = sinks_.empty() ? count : count + 1;
+    kernels_.scores(q, heads, keys, static_cast<float>(attention_.scale), scores, stride);
     float factors[kQueriesTogether];
     for (std::size_t i = 0; i < heads; ++i) {
-      float* row = scores + i * count;
+      float* row = scores + i * stride;
       if (attention_.soft_cap != 0) kernels_.soft_cap(row, static_cast<float>(attention_.soft_cap), count, row);
-      factors[i] = kernels_.softmax(row, count);
+      if (!sinks_.empty()) row[count] = sinks_[head + i];
+      factors[i] = kernels_.softmax(row, stride);
     }
-    kernels_.weighted_sums(scores, count, heads, values, out);
+    kernels_.weighted_sums(scores, stride, heads, values, out);
     for (std::size_t i = 0; i < heads; ++i) kernels_.scale(out + i * width, factors[i], width, out + i * width);
   }
 
   const Kernels& kernels_;
   model::Attention attention_;
+  std::vector<float> sinks_;
   Place q_;
   Place out_;
   int region_;
@@ -152,9 +160,9 @@ std::unique_ptr<Step> make_store(const Kernels& kernels, const model::Attention&
   return std::make_unique<Store>(kernels, attention, k, v, region, grain);
 }
 
-std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, const Place& q,
-                                  const Place& out, int region) {
-  return std::make_unique<Attend>(kernels, attention, q, out, region);
+std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, std::vector<float> sinks,
+                                  const Place& q, const Place& out, int region) {
+  return std::make_unique<Attend>(kernels, attention, std::move(sinks), q, out, region);
 }
 
 }  // namespace assay::engine::fast

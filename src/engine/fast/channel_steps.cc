@@ -159,6 +159,49 @@ class Elementwise : public ChannelStep {
   Place b_;
 };
 
+/// clamped_swiglu: with s the slope, silu(s min(gate, limit)) * (1 + clamp(up)) / s, the factors rounded to float32.
+void clamped_swiglu(const Kernels& kernels, const float* gate, const float* up, std::size_t n, float* out) {
+  constexpr std::size_t kPiece = 256;
+  constexpr auto kSlope = static_cast<float>(model::kSwigluSlope);
+  constexpr auto kInverse = static_cast<float>(1 / model::kSwigluSlope);
+  constexpr auto kLimit = static_cast<float>(model::kSwigluLimit);
+  float gates[kPiece];
+  float ups[kPiece];
+  for (std::size_t first = 0; first < n; first += kPiece) {
+    const std::size_t count = std::min(kPiece, n - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      gates[i] = kSlope * std::min(gate[first + i], kLimit);
+      ups[i] = kInverse * (1 + std::clamp(up[first + i], -kLimit, kLimit));
+    }
+    kernels.silu_product(gates, ups, count, out + first);
+  }
+}
+
+class ClampedSwiglu final : public ChannelStep {
+ public:
+  ClampedSwiglu(const Kernels& kernels, const Place& gate, const Place& up, const Place& out, std::size_t grain)
+      : ChannelStep(kernels, out, grain), gate_(gate), up_(up) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = my_channels(team);
+    for (std::size_t row = 0; row < frame.rows(out().row_set); ++row) {
+      const std::size_t at = row * out().width + mine.begin;
+      clamped_swiglu(kernels(), frame.floats(gate_, team) + at, frame.floats(up_, team) + at, mine.end - mine.begin,
+                     frame.floats(out(), team) + at);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    accesses.push_back(reads(gate_, mode));
+    accesses.push_back(reads(up_, mode));
+    accesses.push_back(writes(mode));
+  }
+
+ private:
+  Place gate_;
+  Place up_;
+};
+
 /// out[i] = f(in[i], parameter)
 class Unary final : public ChannelStep {
  public:
@@ -251,6 +294,8 @@ Elementwise::Function gated_product(const Kernels& kernels, model::Activation ac
       return kernels.gelu_product;
     case model::Activation::gelu_tanh:
       return kernels.gelu_tanh_product;
+    case model::Activation::clamped_swiglu:
+      break;  // needs a gate
   }
   return nullptr;
 }
@@ -269,6 +314,9 @@ std::unique_ptr<Step> make_rope(const Kernels& kernels, const model::Rope& rope,
 
 std::unique_ptr<Step> make_gated(const Kernels& kernels, model::Activation activation, const Place& gate,
                                  const Place& up, const Place& out, std::size_t grain) {
+  if (activation == model::Activation::clamped_swiglu) {
+    return std::make_unique<ClampedSwiglu>(kernels, gate, up, out, grain);
+  }
   return std::make_unique<Elementwise>(kernels, gated_product(kernels, activation), gate, up, out, grain);
 }
 

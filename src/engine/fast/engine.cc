@@ -223,7 +223,9 @@ class FastEngine final : public Engine {
   }
 
   /// Of one thread, on cache lines of its own.
-  std::size_t score_bytes() const { return (fast::kQueriesTogether * context_length_ * sizeof(float) + 63) / 64 * 64; }
+  std::size_t score_bytes() const {
+    return (fast::kQueriesTogether * (context_length_ + 1) * sizeof(float) + 63) / 64 * 64;
+  }
 
   const model::Plan& plan_;
   const kernels::Kernels& kernels_;

@@ -73,7 +73,7 @@ struct Frame {
   std::span<const std::size_t> outputs;    ///< indices of the tokens that want logits
   std::span<std::byte* const> regions;
   std::byte* logits;                    ///< kLogitsRegion, from the first row of this piece
-  std::span<float* const> scores;       ///< one buffer a thread, [kQueriesTogether, context length]
+  std::span<float* const> scores;       ///< one buffer a thread, [kQueriesTogether, context length + 1]
   std::span<std::byte* const> scratch;  ///< one buffer a thread, of the largest Step::scratch_bytes()
 
   std::size_t rows(RowSet set) const { return set == RowSet::all ? tokens.size() : outputs.size(); }

@@ -153,8 +153,10 @@ class Drafter {
     drafts_.push_back({{k, v}, -1, -1, row_set_, false, [=, this, &attention](const auto& p) {
                          return make_store(kernels_, attention, p[k], p[v], cache_region(layer), store_grain);
                        }});
+    std::vector<float> sinks;
+    if (attention.sinks != model::kNoWeight) sinks = decode_vector(weight(attention.sinks));
     add_draft({q}, out, [=, this, &attention](const auto& p) {
-      return make_attend(kernels_, attention, p[q], p[out], cache_region(layer));
+      return make_attend(kernels_, attention, sinks, p[q], p[out], cache_region(layer));
     });
   }
 

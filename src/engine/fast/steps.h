@@ -74,7 +74,8 @@ std::unique_ptr<Step> make_sigmoid_gate(const Kernels& kernels, const Place& sco
 /// Appends the keys and values to the caches of their sequences. `region` stands for the layer's cache.
 std::unique_ptr<Step> make_store(const Kernels& kernels, const model::Attention& attention, const Place& k,
                                  const Place& v, int region, std::size_t grain);
-std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, const Place& q,
-                                  const Place& out, int region);
+/// `sinks` [heads] may be empty.
+std::unique_ptr<Step> make_attend(const Kernels& kernels, const model::Attention& attention, std::vector<float> sinks,
+                                  const Place& q, const Place& out, int region);
 
 }  // namespace assay::engine::fast

@@ -10,6 +10,7 @@ namespace assay::engine::oracle {
 
 /// One head of one token: the `seen` keys and values that it sees, kv_width apart, of head_width channels.
 struct Head {
+  std::size_t number;  ///< of the query heads
   const double* q;
   const double* keys;
   const double* values;
@@ -42,8 +43,8 @@ void for_each_head(const model::Attention& attention, const Call& call, const Ea
     const SequenceId sequence = batch.tokens[i].sequence;
     const std::size_t first = attention.first_seen(batch.positions[i]);
     const std::size_t at = first * kv_width + kv_head;
-    each(Head{call.inputs[0].row(i) + head * attention.head_width, call.cache.keys(sequence, attention.layer) + at,
-              call.cache.values(sequence, attention.layer) + at,
+    each(Head{head, call.inputs[0].row(i) + head * attention.head_width,
+              call.cache.keys(sequence, attention.layer) + at, call.cache.values(sequence, attention.layer) + at,
               call.output + i * call.width + head * attention.head_width, batch.positions[i] + 1 - first, kv_width});
   }
 }

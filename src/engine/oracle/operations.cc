@@ -61,8 +61,7 @@ void run_gated(const Call& call) {
 }
 
 /// In place: exp(x - max), and returns the sum, added in ascending order.
-double exponentials(double* x, std::size_t count) {
-  const double max = *std::max_element(x, x + count);
+double exponentials(double* x, std::size_t count, double max) {
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
     x[i] = portable_exp(x[i] - max);
@@ -169,13 +168,18 @@ void run(const model::PositionScale& scale, const Call& call) {
 
 void run(const model::Attention& attention, const Call& call) {
   double* scores = call.scratch;
+  const bool has_sinks = attention.sinks != model::kNoWeight;
+  if (has_sinks) decode_row(call, weight(call, attention.sinks), 0, call.weights);
   for_each_head(attention, call, [&](const Head& head) {
     call.kernels.product_exact(head.keys, head.kv_width, head.seen, head.q, 0, 1, attention.head_width, scores, 0);
     for (std::size_t p = 0; p < head.seen; ++p) {
       scores[p] *= attention.scale;
       if (attention.soft_cap != 0) scores[p] = soft_capped(scores[p], attention.soft_cap);
     }
-    const double sum = exponentials(scores, head.seen);
+    const double largest = *std::max_element(scores, scores + head.seen);
+    const double max = has_sinks ? std::max(largest, call.weights[head.number]) : largest;
+    double sum = exponentials(scores, head.seen, max);
+    if (has_sinks) sum += portable_exp(call.weights[head.number] - max);
     call.kernels.weighted_sum_exact(scores, head.values, head.kv_width, head.seen, attention.head_width, head.out);
     for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] /= sum;
   });
@@ -186,7 +190,7 @@ void run(const model::Softmax& /*softmax*/, const Call& call) {
   for (std::size_t i = begin; i < end; ++i) {
     double* out = call.output + i * call.width;
     std::copy_n(call.inputs[0].row(i), call.width, out);
-    const double sum = exponentials(out, call.width);
+    const double sum = exponentials(out, call.width, *std::max_element(out, out + call.width));
     for (std::size_t c = 0; c < call.width; ++c) out[c] /= sum;
   }
 }
@@ -199,6 +203,12 @@ void run(const model::GatedActivation& gated, const Call& call) {
       return run_gated<gelu>(call);
     case model::Activation::gelu_tanh:
       return run_gated<gelu_tanh>(call);
+    case model::Activation::clamped_swiglu:
+      return for_each_channel(call, [&](std::size_t i, std::size_t c) {
+        const double gate = std::min(call.inputs[0].row(i)[c], model::kSwigluLimit);
+        const double up = std::clamp(call.inputs[1].row(i)[c], -model::kSwigluLimit, model::kSwigluLimit);
+        return gate / (1 + portable_exp(-model::kSwigluSlope * gate)) * (1 + up);
+      });
   }
 }
 

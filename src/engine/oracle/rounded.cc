@@ -26,17 +26,23 @@ float tanh_f32(float x) { return static_cast<float>(portable_tanh(static_cast<do
 float erf_f32(float x) { return static_cast<float>(1 - portable_erfc(static_cast<double>(x))); }
 
 /// As engines write them.
-float activated(model::Activation activation, float x) {
+float gated(model::Activation activation, float x, float up) {
   constexpr float kHalfRoot = 0.707106781186547524F;
   const auto root = static_cast<float>(model::kGeluRoot);
   const auto cubic = static_cast<float>(model::kGeluCubic);
   switch (activation) {
     case model::Activation::silu:
-      return x / (1 + exp_f32(-x));
+      return x / (1 + exp_f32(-x)) * up;
     case model::Activation::gelu:
-      return 0.5F * x * (1 + erf_f32(x * kHalfRoot));
+      return 0.5F * x * (1 + erf_f32(x * kHalfRoot)) * up;
     case model::Activation::gelu_tanh:
-      return 0.5F * x * (1 + tanh_f32(root * x * (1 + cubic * x * x)));
+      return 0.5F * x * (1 + tanh_f32(root * x * (1 + cubic * x * x))) * up;
+    case model::Activation::clamped_swiglu: {
+      constexpr auto kLimit = static_cast<float>(model::kSwigluLimit);
+      const float gate = std::min(x, kLimit);
+      return gate / (1 + exp_f32(static_cast<float>(-model::kSwigluSlope) * gate)) *
+             (1 + std::clamp(up, -kLimit, kLimit));
+    }
   }
   return x;
 }
@@ -149,17 +155,21 @@ class Rounded {
   void operator()(const model::Attention& attention) const {
     const auto scale = static_cast<float>(attention.scale);
     double* scores = call_.scratch;
+    const bool has_sinks = attention.sinks != model::kNoWeight;
+    if (has_sinks) read_row(attention.sinks, 0, call_.weights);
     for_each_head(attention, call_, [&](const Head& head) {
       for (std::size_t p = 0; p < head.seen; ++p) {
         const float score = dot(head.q, head.keys + p * head.kv_width, attention.head_width) * scale;
         scores[p] = attention.soft_cap == 0 ? score : soft_capped(score, attention.soft_cap);
       }
-      const auto largest = static_cast<float>(*std::max_element(scores, scores + head.seen));
+      auto largest = static_cast<float>(*std::max_element(scores, scores + head.seen));
+      if (has_sinks) largest = std::max(largest, at(call_.weights, head.number));
       float sum = 0;
       for (std::size_t p = 0; p < head.seen; ++p) {
         scores[p] = exp_f32(at(scores, p) - largest);
         sum = kSum(sum + at(scores, p));
       }
+      if (has_sinks) sum = kSum(sum + exp_f32(at(call_.weights, head.number) - largest));
       std::fill_n(head.out, attention.head_width, 0.0);
       for (std::size_t p = 0; p < head.seen; ++p) {
         const float weight = at(scores, p);
@@ -175,8 +185,8 @@ class Rounded {
   void operator()(const model::GatedActivation& gated) const {
     const bool is_alone = call_.inputs[1].data == nullptr;
     for_each_channel([&](std::size_t i, std::size_t c) {
-      const float value = activated(gated.activation, at(call_.inputs[0].row(i), c));
-      return is_alone ? value : value * at(call_.inputs[1].row(i), c);
+      const float up = is_alone ? 1 : at(call_.inputs[1].row(i), c);
+      return oracle::gated(gated.activation, at(call_.inputs[0].row(i), c), up);
     });
   }
 

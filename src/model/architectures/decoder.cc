@@ -37,7 +37,7 @@ class Decoder {
     const std::size_t q_width = hp_.head_count * hp_.key_length;
     const std::size_t kv_width = hp_.head_count_kv * hp_.key_length;
     const std::size_t all = q_width + 2 * kv_width;
-    const ValueId read = before(x, blk + "attn_norm");
+    const ValueId read = before(x, blk + "attn_norm", blk + "attn_norm");
     ValueId q = projected(blk, "q", read, {0, q_width, all});
     ValueId k = projected(blk, "k", read, {q_width, kv_width, all});
     const ValueId v = projected(blk, "v", read, {q_width + kv_width, kv_width, all});
@@ -49,7 +49,9 @@ class Decoder {
   }
 
   /// What a part reads of the stream.
-  ValueId before(ValueId x, const std::string& tensor) { return variant_.has_pre_norms ? norm(tensor, x, tensor) : x; }
+  ValueId before(ValueId x, const std::string& tap, const std::string& tensor) {
+    return variant_.has_pre_norms ? norm(tap, x, tensor) : x;
+  }
 
   ValueId norm(const std::string& tap, ValueId x, const std::string& tensor, bool only_outputs = false) {
     return variant_.has_layer_norms ? b_.layer_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs)
@@ -92,16 +94,18 @@ class Decoder {
 
   std::size_t window(std::size_t block) const { return variant_.windows.empty() ? 0 : variant_.windows[block]; }
 
-  Attention attention(std::size_t block) const {
+  Attention attention(std::size_t block) {
     const double scale =
         variant_.attention_scale != 0 ? variant_.attention_scale : 1 / std::sqrt(static_cast<double>(hp_.key_length));
-    return {block,        hp_.head_count, hp_.head_count_kv, hp_.key_length, scale, variant_.attention_soft_cap,
-            window(block)};
+    const WeightId sinks =
+        variant_.has_sinks ? b_.vector(fmt::format("blk.{}.attn_sinks.weight", block), hp_.head_count) : kNoWeight;
+    return {block,         hp_.head_count, hp_.head_count_kv, hp_.key_length, scale, variant_.attention_soft_cap,
+            window(block), sinks};
   }
 
   ValueId feed_forward_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
-    const ValueId read = before(x, blk + "ffn_norm");
+    const ValueId read = before(x, blk + "ffn_norm", blk + variant_.feed_forward_norm);
     const ValueId out = variant_.experts ? experts(blk, read) : feed_forward(blk, read);
     return added(blk + "out", x, out, blk + "ffn", blk + "post_ffw_norm");
   }
@@ -132,11 +136,15 @@ class Decoder {
     const std::size_t used = hp_.expert_used_count;
     const std::size_t width = variant_.experts->length;
     const ValueId router = b_.linear(blk + "ffn_router", x, blk + "ffn_gate_inp", count);
-    const ValueId probs = b_.add_step(blk + "ffn_router_probs", count, Softmax{}, {router});
-    const ValueId chosen = b_.add_step(blk + "ffn_experts", used, TopK{}, {probs});
-    ValueId weights = b_.add_step(blk + "ffn_weights", used, Pick{}, {probs, chosen});
-    if (variant_.experts->are_weights_normalised) {
-      weights = b_.add_step(blk + "ffn_weights_norm", used, Normalize{}, {weights});
+    const ExpertWeights kind = variant_.experts->weights;
+    const ValueId scores = kind == ExpertWeights::softmax_of_chosen
+                               ? router
+                               : b_.add_step(blk + "ffn_router_probs", count, Softmax{}, {router});
+    const ValueId chosen = b_.add_step(blk + "ffn_experts", used, TopK{}, {scores});
+    ValueId weights = b_.add_step(blk + "ffn_weights", used, Pick{}, {scores, chosen});
+    if (kind != ExpertWeights::probabilities) {
+      const Operation operation = kind == ExpertWeights::normalised ? Operation(Normalize{}) : Operation(Softmax{});
+      weights = b_.add_step(blk + "ffn_weights_norm", used, operation, {weights});
     }
     const auto linear = [&](const char* name, ValueId from, const char* tensor, std::size_t in, std::size_t out) {
       return b_.expert_linear(blk + name, from, chosen, blk + tensor, in, out, count);

@@ -22,10 +22,17 @@
 
 namespace assay::model {
 
+/// What the experts that a token chose are weighted with.
+enum class ExpertWeights {
+  probabilities,      ///< the softmax over all experts
+  normalised,         ///< the same, divided by the sum over the chosen
+  softmax_of_chosen,  ///< the softmax over the chosen ones' scores
+};
+
 /// A mixture of experts in the place of the feed-forward part.
 struct ExpertsVariant {
-  std::size_t length;                    ///< width of an expert
-  bool are_weights_normalised = false;   ///< the weights of a token's experts add up to 1
+  std::size_t length;  ///< width of an expert
+  ExpertWeights weights = ExpertWeights::probabilities;
   std::size_t shared_expert_length = 0;  ///< width of one more expert, which all tokens use behind a gate; 0: none
 };
 
@@ -58,6 +65,8 @@ struct DecoderVariant {
   PositionScale query_growth = {0, 1};   ///< of rotated queries; growth 0: none
   std::size_t unrotated_every = 0;       ///< every so many blocks the last of them is not rotated; 0: all are rotated
   std::optional<ExpertsVariant> experts;
+  bool has_sinks = false;                      ///< of attention
+  std::string feed_forward_norm = "ffn_norm";  ///< its tensor's name
 };
 
 /// The keys of mixtures of experts that say how wide these are.

@@ -10,7 +10,7 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
   DecoderVariant variant;
   variant.pairing = RopePairing::neighbours;
   if (hp.expert_count > 0)
-    variant.experts = ExpertsVariant{.length = hp.feed_forward_length, .are_weights_normalised = true};
+    variant.experts = ExpertsVariant{.length = hp.feed_forward_length, .weights = ExpertWeights::normalised};
   build_decoder(hp, variant, b);
 }
 

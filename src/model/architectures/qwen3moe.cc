@@ -9,7 +9,7 @@ namespace {
 void build(const HyperParameters& hp, PlanBuilder& b) {
   DecoderVariant variant;
   variant.qk_norm = QkNorm::heads;
-  variant.experts = ExpertsVariant{.length = length_of_experts(hp), .are_weights_normalised = true};
+  variant.experts = ExpertsVariant{.length = length_of_experts(hp), .weights = ExpertWeights::normalised};
   build_decoder(hp, variant, b);
 }
 

@@ -29,7 +29,7 @@ constexpr NameRow kBlockTaps[] = {
     {"ffn.up", "ffn_shared_up", {}},
     {"ffn.moe.logits", "ffn_router", {}, true, 1},  // without the bias, where there is one; so below
     {"ffn.moe.logits.biased", "ffn_router", {}},
-    {"ffn.moe.probs", "ffn_router_probs", {}},
+    {"ffn.moe.probs", "ffn_router_probs|ffn_router", {}},
     {"ffn.moe.topk", "ffn_experts", {}},
     {"ffn.moe.weights", "ffn_weights", {}},
     {"ffn.moe.weights.norm", "ffn_weights_norm", {}},
