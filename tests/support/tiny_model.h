@@ -169,6 +169,7 @@ class TinyModel {
     if (architecture == "gpt-oss") {
       keys["gpt-oss.expert_feed_forward_length"] = 16U;
       keys["gpt-oss.attention.sliding_window"] = 3U;
+      keys["gpt-oss.attention.layer_norm_rms_epsilon"] = 1e-4F;  // so large that it matters beside this stream
     }
     if (architecture == "qwen3moe") keys["qwen3moe.feed_forward_length"] = 32U;  // of the two that are used
   }
