@@ -32,15 +32,23 @@ def is_normalised(engine):
 def weightings(engine, step):
     if step.operation == "normalize":
         return choices("rule", "not_normalised", "softmax_again")
+    # gpt-oss takes the softmax of what is picked of the scores.
+    if step.operation == "softmax":
+        return choices("rule", "softmax_of_all") if step.tap.endswith("ffn_weights_norm") else []
+    if step.inputs[0].endswith("ffn_router"):
+        return []
     return choices("rule", "scores") if is_normalised(engine) else choices("rule", "scores", "normalised")
 
 
-@fault("normalize pick", weightings)
+@fault("normalize pick softmax", weightings)
 def router_weights(call, rule):
     if rule == "scores":
         return call.run(call.values[f"blk.{call.layer}.ffn_router"], call.inputs[1])
     if rule == "normalised":
         return call.engine.normalize(call.run())
+    if rule == "softmax_of_all":
+        probabilities = call.engine.softmax(call.values[f"blk.{call.layer}.ffn_router"])
+        return call.engine.pick(probabilities, call.values[f"blk.{call.layer}.ffn_experts"])
     return call.inputs[0].copy() if rule == "not_normalised" else call.engine.softmax(call.inputs[0])
 
 

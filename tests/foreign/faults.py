@@ -365,7 +365,8 @@ def other_norms(engine, step):
     right, (layer, name) = step.parameters["weight"], split_tap(step.tap)
     candidates = ["output_norm.weight"]
     if name in ("attn_norm", "ffn_norm"):
-        candidates.append(f"blk.{layer}.{'ffn' if name == 'attn_norm' else 'attn'}_norm.weight")
+        others = ("ffn_norm", "post_attention_norm") if name == "attn_norm" else ("attn_norm",)
+        candidates.append(next(tensor for other in others if engine.has(tensor := f"blk.{layer}.{other}.weight")))
     if layer:
         candidates.append(right.replace(f"blk.{layer}.", f"blk.{layer - 1}."))
     shape = engine.model.weight(right).shape

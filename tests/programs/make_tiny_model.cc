@@ -240,9 +240,10 @@ class TinyModel {
     const unsigned width = shape_.width;
     // A router whose scores differ: its weights are far from equal.
     add_matrix(blk + "ffn_gate_inp.weight", "F32", width, shape_.experts, 2 / std::sqrt(width));
-    add_matrices(blk + "ffn_gate_exps.weight", width, shape_.feed_forward);
-    add_matrices(blk + "ffn_up_exps.weight", width, shape_.feed_forward);
-    add_matrices(blk + "ffn_down_exps.weight", shape_.feed_forward, width);
+    add_matrices(blk + "ffn_gate_exps.weight", width, shape_.feed_forward, 1);
+    add_matrices(blk + "ffn_up_exps.weight", width, shape_.feed_forward, 1);
+    // Gates that pass gpt-oss's limits are large, but the stream should not be: beside it an epsilon matters.
+    add_matrices(blk + "ffn_down_exps.weight", shape_.feed_forward, width, is("gpt-oss") ? 0.125 : 1);
     if (is("gpt-oss")) {
       add_vector(blk + "ffn_gate_inp.bias", shape_.experts, 0);
       add_matrix(blk + "ffn_gate_exps.bias", "F32", shape_.feed_forward, shape_.experts, 4);
@@ -257,8 +258,8 @@ class TinyModel {
   }
 
   /// One matrix an expert.
-  void add_matrices(const std::string& name, unsigned inputs, unsigned outputs) {
-    add_matrix(name, shape_.types[linears_++ % shape_.types.size()], inputs, outputs, 1 / std::sqrt(inputs),
+  void add_matrices(const std::string& name, unsigned inputs, unsigned outputs, double size) {
+    add_matrix(name, shape_.types[linears_++ % shape_.types.size()], inputs, outputs, size / std::sqrt(inputs),
                shape_.experts);
   }
 

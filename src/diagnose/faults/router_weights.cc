@@ -24,6 +24,30 @@ bool is_normalized(const Site& site) {
   });
 }
 
+const model::Step* maker_of(const Site& site, model::ValueId value) {
+  const auto& steps = site.plan().steps;
+  const auto step = std::find_if(steps.begin(), steps.end(), [&](const auto& other) { return other.output == value; });
+  return step == steps.end() ? nullptr : &*step;
+}
+
+/// Where the weights are the softmax of the chosen experts' scores: what chose them, else null.
+const model::Step* choice_of(const Site& site) {
+  if (site.operation<model::Softmax>() == nullptr) return nullptr;
+  const model::Step* maker = maker_of(site, site.step().inputs[0]);
+  return maker != nullptr && std::holds_alternative<model::Pick>(maker->operation) ? maker : nullptr;
+}
+
+/// The softmax over all experts' scores, of which the chosen ones are taken.
+Matrix softmax_of_all(const Site& here) {
+  const model::Step* pick = choice_of(here);
+  if (pick == nullptr) return here.exact();
+  const model::ValueId scores = pick->inputs[0];
+  const Matrix all =
+      here.stepper.run({model::Softmax{}, {scores}, scores}, here.passage, std::array{&here.values.value(scores)});
+  const model::Step picked{model::Pick{}, pick->inputs, here.step().output};
+  return here.stepper.run(picked, here.passage, std::array{&all, &here.values.value(pick->inputs[1])});
+}
+
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.operation<model::Normalize>() != nullptr) {
     hypotheses.push_back({{{"rule", "not_normalised"}}, [](const Site& here) { return here.input(0); }});
@@ -33,6 +57,7 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
                             return here.run(changed);
                           }});
   }
+  if (choice_of(site) != nullptr) hypotheses.push_back({{{"rule", "softmax_of_all"}}, softmax_of_all});
   if (site.operation<model::Pick>() == nullptr) return;
   if (!is_normalized(site)) {
     hypotheses.push_back({{{"rule", "normalised"}}, [](const Site& here) { return normalized(here.exact()); }});
@@ -55,7 +80,9 @@ const Fault kRouterWeights = {
     "weights the chosen experts otherwise than the model: does not make their weights add up to 1, does so where the "
     "model "
     "does not, or takes the router's scores for weights",
-    "The file does not say (norm_topk_prob): Mixtral and Qwen3 divide by the sum of the chosen, Qwen2 does not.",
+    "The file does not say (norm_topk_prob): Mixtral and Qwen3 divide by the sum of the chosen, Qwen2 does not; "
+    "gpt-oss "
+    "takes the softmax over the chosen ones' scores.",
     "lablup/mlxcel#391 sgl-project/sglang#35160 openvinotoolkit/openvino#37421",
     FaultClass::mistake,
     propose};
