@@ -6,8 +6,8 @@ import re
 import sys
 
 # In the order in which data flows; the same table as in ARCHITECTURE.md.
-ROOMS = ["base", "quant", "gguf", "kernels", "tokenizer", "model", "engine", "trace", "compare", "diagnose", "recipe",
-         "report", "server", "cli"]
+ROOMS = ["base", "quant", "gguf", "kernels", "tokenizer", "hugging_face", "model", "engine", "trace", "compare",
+         "diagnose", "recipe", "report", "server", "cli"]
 # Rooms that stand above in the order but have no business with each other.
 FORBIDDEN = {"kernels": {"gguf"}, "tokenizer": {"kernels"}, "model": {"kernels"}, "server": {"cli"}}
 # Compiled with instruction-set flags: anything else they include could leak such code into the baseline.

@@ -2,13 +2,13 @@
 
 namespace assay::cli {
 
-extern const Command kRun, kChat, kInspect, kTokenize, kTrace, kCompare, kPerplexity, kProbe, kDiagnose, kQuantize,
-    kImatrix, kBench, kPull;
+extern const Command kRun, kChat, kInspect, kTokenize, kTrace, kCompare, kPerplexity, kProbe, kDiagnose, kConvert,
+    kQuantize, kImatrix, kBench, kPull;
 
 std::span<const Command* const> commands() {
-  static constexpr const Command* kCommands[] = {&kRun,     &kChat,       &kInspect, &kTokenize, &kTrace,
-                                                 &kCompare, &kPerplexity, &kProbe,   &kDiagnose, &kQuantize,
-                                                 &kImatrix, &kBench,      &kPull};
+  static constexpr const Command* kCommands[] = {&kRun,      &kChat,       &kInspect, &kTokenize, &kTrace,
+                                                 &kCompare,  &kPerplexity, &kProbe,   &kDiagnose, &kConvert,
+                                                 &kQuantize, &kImatrix,    &kBench,   &kPull};
   return kCommands;
 }
 

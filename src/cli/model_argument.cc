@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "cli/default_model.h"
 #include "cli/model_source.h"
+#include "cli/terminal.h"
+#include "hugging_face/folder.h"
 
 namespace assay::cli {
 namespace {
@@ -22,17 +25,33 @@ gguf::File open_pulled(const std::string& model, const std::filesystem::path& pa
   return gguf::File::open(path);
 }
 
+/// All matrices that the folder's files do not hold as they are wanted are made here.
+gguf::File open_folder(const std::string& path) {
+  hugging_face::Folder folder = hugging_face::Folder::open(path, "");
+  for (const std::string& note : folder.notes) print_note(fmt::format("{}: {}", printable(path), note));
+  Progress progress("read", folder.model.size_bytes(), Progress::Unit::bytes);
+  std::uint64_t done = 0;
+  for (const gguf::Tensor& tensor : folder.model.tensors()) {
+    folder.maker->make(tensor);
+    progress.update(done += tensor.data.size());
+  }
+  return std::move(folder.model);
+}
+
 }  // namespace
 
 void add_model_argument(CLI::App& app, std::string& model) {
-  app.add_option("model", model,
-                 "Path, short name (kingjames, smollm2, gemma3) or pulled address; without it the built-in model");
+  app.add_option(
+      "model", model,
+      "Path of a GGUF file or Hugging Face folder, short name (kingjames, smollm2, gemma3) or pulled address; "
+      "without it the built-in model");
 }
 
 gguf::File open_model_file(const std::string& model) {
   std::error_code error;
   if (model.empty()) return open_default_model();
   if (std::filesystem::is_regular_file(model, error)) return gguf::File::open(model);
+  if (hugging_face::is_folder(model)) return open_folder(model);
   if (model == kDefaultModelName) return open_default_model();
   if (const KnownModel* known = find_known_model(model)) return open_pulled(model, cached_path(*known));
   if (const auto remote = parse_remote(model)) return open_pulled(model, remote->cached);

@@ -1,5 +1,5 @@
-// The model argument of every command: a path, a short name, an address that was pulled, or nothing for the built-in
-// model.
+// The model argument of every command: a path (of a file or a Hugging Face folder), a short name, an address that was
+// pulled, or nothing for the built-in model.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ namespace assay::cli {
 void add_model_argument(CLI::App& app, std::string& model);
 
 /// Throws Error{usage} for an unknown name (and lists the known ones) and for one that was not pulled yet (and says
-/// how), and whatever gguf::File::open throws.
+/// how), and whatever gguf::File::open and hugging_face::Folder::open throw.
 gguf::File open_model_file(const std::string& model);
 
 /// Throws Error{usage} when `output` is the file that is read: it would be replaced.

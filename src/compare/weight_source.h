@@ -1,5 +1,5 @@
 // The weights of a model, from whichever file holds them: GGUF, safetensors, or a folder of safetensors shards. Tensors
-// go by GGUF's names; Hugging Face's are mapped to them by a table.
+// go by GGUF's names; Hugging Face's are mapped to them (hugging_face/names.h), experts' matrices stacked.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,6 @@
 
 namespace assay::compare {
 
-/// GGUF's name of a tensor of Hugging Face's, "blk.3.attn_q.weight" for "model.layers.3.self_attn.q_proj.weight".
-/// `has_four_norms`: a layer has norms before and behind both parts (Gemma 2 and 3). Nullopt for a name that is not in
-/// the table.
-std::optional<std::string> gguf_tensor_name(std::string_view hugging_face, bool has_four_norms);
-
 /// The table of embeddings and the output matrix. Where they are tied, a file may hold either or both.
 inline constexpr const char* kTableName = "token_embd.weight";
 inline constexpr const char* kHeadName = "output.weight";
@@ -34,7 +29,8 @@ struct WeightTensor {
   std::vector<std::uint64_t> shape;
   std::size_t rows = 0;
   std::size_t columns = 0;
-  std::variant<const gguf::Tensor*, const gguf::SafeTensor*> data;
+  /// The second: matrices of the same rows one after another, of several experts.
+  std::variant<const gguf::Tensor*, std::vector<const gguf::SafeTensor*>> data;
 
   std::uint64_t values() const { return std::uint64_t{rows} * columns; }
   bool is_decodable() const;
@@ -59,7 +55,9 @@ class WeightSource {
 
  private:
   WeightSource() = default;
-  void add(const gguf::SafeTensor& tensor, bool has_four_norms);
+  void add(const gguf::SafeTensor& tensor, bool has_post_norms);
+  /// Makes tensors of the gathered matrices.
+  void stack_experts();
   /// Hugging Face keeps a tied matrix under either name, GGUF under the table's.
   void name_tied_matrix();
 
@@ -67,6 +65,7 @@ class WeightSource {
   std::optional<gguf::File> gguf_;
   std::vector<gguf::SafetensorsFile> shards_;
   std::map<std::string, WeightTensor> tensors_;
+  std::map<std::string, std::map<std::size_t, const gguf::SafeTensor*>> experts_;  ///< by GGUF's name and number
 };
 
 }  // namespace assay::compare

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "compare/weight_meter.h"
+#include "hugging_face/family.h"
 
 namespace assay::compare {
 namespace {
@@ -28,7 +29,10 @@ bool is_rotated(std::string_view name) {
 bool is_norm(std::string_view name) { return name.ends_with("norm.weight"); }
 
 /// Tables that follow from hyper-parameters; some files hold them, some do not.
-bool is_computed(std::string_view name) { return ends_with_any(name, {"rope_freqs.weight", ".rotary_emb.inv_freq"}); }
+bool is_computed(std::string_view name) {
+  return ends_with_any(
+      name, {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", ".rotary_emb.inv_freq"});
+}
 
 /// The side that is a GGUF file, when the other is Hugging Face's.
 const WeightSource* converted_side(const WeightSource& reference, const WeightSource& candidate) {
@@ -86,13 +90,19 @@ class Judge {
   }
 
   void judge_same(WeightDifference& d) const {
-    const bool wants_pairs = converted_ != nullptr && converted_->architecture() == "llama" && is_rotated(d.name);
-    if (wants_pairs && d.relative_error < kSameOrder) {
+    if (wants_pairs(false) && is_rotated(d.name) && d.relative_error < kSameOrder) {
       say(d,
-          "rows are in Hugging Face's order in both files, but GGUF's llama architecture wants them permuted for rope",
+          fmt::format(
+              "rows are in Hugging Face's order in both files, but GGUF's {} architecture wants them permuted for rope",
+              converted_->architecture()),
           true);
     }
     if (d.values > 1 && d.relative_error > kSameOrder) judge_scale(d);
+  }
+
+  /// Whether converters exchange rows of q and k; `unknown` for an architecture that is not known here.
+  bool wants_pairs(bool unknown) const {
+    return converted_ != nullptr && hugging_face::has_neighbour_pairs(converted_->architecture()).value_or(unknown);
   }
 
   static void judge_scale(WeightDifference& d) {
@@ -109,7 +119,7 @@ class Judge {
   void judge_permuted(WeightDifference& d) const {
     const bool pairs = d.arrangement.kind == Kind::halves_to_pairs;
     const bool right_width = !head_width_ || *head_width_ == d.arrangement.head_width;
-    if (converted_ != nullptr && pairs == to_gguf_ && is_rotated(d.name) && right_width) {
+    if (wants_pairs(true) && pairs == to_gguf_ && is_rotated(d.name) && right_width) {
       say(d, "rows permuted as convert_hf_to_gguf does for rope; legal", false);
       return;
     }

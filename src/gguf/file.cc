@@ -15,6 +15,8 @@ namespace assay::gguf {
 
 struct File::Contents {
   std::vector<MappedFile> maps;
+  std::vector<std::byte> metadata;    ///< of an assembled model
+  std::shared_ptr<const void> owner;  ///< of its names and data
   std::vector<std::span<const std::byte>> parts;
   Part first;
   std::vector<Tensor> tensors;                    ///< of all parts
@@ -70,6 +72,21 @@ File File::parse(std::string name, std::span<const std::byte> bytes) {
   contents->first = read_part(std::move(name), bytes);
   refuse_split(contents->first);
   contents->add_tensors(contents->first);
+  return File(std::move(contents));
+}
+
+File File::assemble(std::string name, std::vector<std::byte> metadata, std::vector<Tensor> tensors,
+                    std::shared_ptr<const void> owner) {
+  auto contents = std::make_unique<Contents>();
+  contents->metadata = std::move(metadata);
+  contents->owner = std::move(owner);
+  contents->first = read_part(std::move(name), contents->metadata);
+  contents->first.tensors = std::move(tensors);
+  contents->add_tensors(contents->first);
+  for (const Tensor& tensor : contents->tensors) {
+    contents->parts.push_back(tensor.data);
+    contents->size_bytes += tensor.data.size();
+  }
   return File(std::move(contents));
 }
 

@@ -39,6 +39,11 @@ class File {
   /// errors.
   static File parse(std::string name, std::span<const std::byte> bytes);
 
+  /// A model that lies in no GGUF file: its metadata as the bytes of one without tensors, and its tensors, whose names
+  /// and data `owner` keeps alive. `name` stands for the path. Throws as parse().
+  static File assemble(std::string name, std::vector<std::byte> metadata, std::vector<Tensor> tensors,
+                       std::shared_ptr<const void> owner);
+
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
   ~File();
@@ -46,7 +51,7 @@ class File {
   const std::string& name() const;  ///< the path
   std::uint32_t version() const;
   std::uint64_t size_bytes() const;  ///< of all parts
-  /// The bytes of every part, as they lie in the files.
+  /// The bytes of every part, as they lie in the files; of an assembled model the metadata, then the tensors.
   std::span<const std::span<const std::byte>> parts() const;
   std::uint64_t alignment() const;
 

@@ -119,6 +119,7 @@ class Group {
   /// `done`: values of the tensors before.
   void run(std::uint64_t done) {
     if (chunks_.empty()) return;
+    for_each_tensor(options_.before_tensor);
     const auto threads = std::min<std::size_t>(static_cast<std::size_t>(options_.threads), chunks_.size());
     rows_.assign(std::max<std::size_t>(threads, 1), std::vector<float>(widest_));
     run_team(static_cast<int>(threads), [&](const Team& team) { work(team, done); });
@@ -126,9 +127,17 @@ class Group {
     if (was_stopped_) throw Stopped();
     for (const auto& job : jobs_)
       if (job != nullptr) job->check(file_.name());
+    for_each_tensor(options_.after_tensor);
   }
 
  private:
+  /// Those that are not copied.
+  void for_each_tensor(const std::function<void(const gguf::Tensor&)>& call) const {
+    if (!call) return;
+    for (const auto& job : jobs_)
+      if (job != nullptr) call(job->tensor());
+  }
+
   struct Chunk {
     TensorJob* job;
     std::uint64_t first_row, end_row;
@@ -273,13 +282,22 @@ Recipe make_recipe(const gguf::File& file, const ChoiceRules& rules, const Impor
   return recipe;
 }
 
+Recipe keep_all(const gguf::File& file) {
+  Recipe recipe = {static_cast<std::uint32_t>(file.get_uint("general.file_type").value_or(0)), {}};
+  for (const gguf::Tensor& tensor : file.tensors()) recipe.items.push_back({&tensor, tensor.type, false, false});
+  return recipe;
+}
+
 bool write_quantized(const gguf::File& file, const Recipe& recipe, const WriteOptions& options,
                      const std::filesystem::path& path) {
   const gguf::Writer writer = start_file(file, recipe, options);
   std::optional<Group> group;
   std::uint64_t done = 0;
+  const gguf::Tensor* copied = nullptr;
   const auto data_of = [&](std::size_t index) -> std::span<const std::byte> {
     if (options.on_progress && !options.on_progress(done)) throw Stopped();
+    if (copied != nullptr && options.after_tensor) options.after_tensor(*copied);
+    copied = nullptr;
     if (!group || !group->holds(index)) {
       group.reset();  // before the next one takes memory
       group.emplace(file, recipe, options, index);
@@ -287,7 +305,10 @@ bool write_quantized(const gguf::File& file, const Recipe& recipe, const WriteOp
     }
     const Item& item = recipe.items[index];
     done += item.tensor->values();
-    return item.is_copied() ? item.tensor->data : group->job(index)->result();
+    if (!item.is_copied()) return group->job(index)->result();
+    copied = item.tensor;
+    if (options.before_tensor) options.before_tensor(*copied);
+    return copied->data;
   };
   try {
     writer.write(path, data_of);

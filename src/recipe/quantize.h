@@ -45,7 +45,13 @@ struct WriteOptions {
   /// Called for every tensor, and now and then within one, with the values that are done, on the calling thread.
   /// Returning false stops; what it throws comes through.
   std::function<bool(std::uint64_t done)> on_progress;
+  /// Called before a tensor's data are read and after, on the calling thread: for models whose tensors are made when
+  /// they are needed.
+  std::function<void(const gguf::Tensor&)> before_tensor, after_tensor;
 };
+
+/// Every tensor as it is.
+Recipe keep_all(const gguf::File& file);
 
 /// Metadata as in `file`, with general.quantization_version, general.file_type and quantize.imatrix.* behind. False
 /// when on_progress stopped it, and then nothing is written. Throws Error{input} that names tensor and row for values

@@ -196,6 +196,19 @@ std::vector<std::string_view> PreTokenizer::names() {
   return names;
 }
 
+std::string_view PreTokenizer::name_of(std::span<const string> expressions, bool ignores_merges) {
+  std::string_view name;
+  for (const Entry& entry : table()) {
+    if (!std::equal(expressions.begin(), expressions.end(), entry.expressions.begin(), entry.expressions.end()))
+      continue;
+    if (((entry.flags & kIgnoresMerges) != 0) == ignores_merges) return entry.names.front();
+    if (name.empty()) name = entry.names.front();
+  }
+  return name;
+}
+
+std::string_view PreTokenizer::byte_level_expression() { return kGpt2; }
+
 std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
   std::vector<std::string_view> result;
   std::vector<std::string_view> pieces;

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,10 @@ class PreTokenizer {
 
   /// One name of each.
   static std::vector<std::string_view> names();
+  /// The name of the one with these expressions, and with ignores_merges() if there is one; empty: there is none.
+  static std::string_view name_of(std::span<const std::string> expressions, bool ignores_merges);
+  /// The expression of Hugging Face's ByteLevel.
+  static std::string_view byte_level_expression();
 
   /// Pieces in order; together they are the text. A run of ill-formed bytes is a piece of its own, and the text before
   /// and after it is cut as if it stood alone.

@@ -4,7 +4,7 @@
 // et al. 2024 (LongRoPE), arXiv 2402.13753.
 //
 // A plan has one set of frequencies: the short one, and positions end where it does. Where a file names a window, every
-// block has it.
+// block has it; 0 is none (Phi-4).
 #include "model/architectures/architecture.h"
 #include "model/architectures/decoder.h"
 
@@ -26,7 +26,7 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
   build_decoder(hp, variant, b);
 }
 
-constexpr OwnKey kKeys[] = {{"attention.sliding_window", OwnKey::Kind::count}};
+constexpr OwnKey kKeys[] = {{"attention.sliding_window", OwnKey::Kind::not_negative}};
 
 }  // namespace
 

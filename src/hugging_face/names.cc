@@ -1,0 +1,115 @@
+#include "hugging_face/names.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace assay::hugging_face {
+namespace {
+
+using Pair = std::pair<std::string_view, std::string_view>;
+
+constexpr Pair kOutside[] = {{"embed_tokens", "token_embd"}, {"norm", "output_norm"}, {"lm_head", "output"}};
+
+constexpr Pair kInLayer[] = {
+    {"input_layernorm", "attn_norm"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.qkv_proj", "attn_qkv"},
+    {"self_attn.o_proj", "attn_output"},
+    {"self_attn.q_norm", "attn_q_norm"},
+    {"self_attn.k_norm", "attn_k_norm"},
+    {"post_self_attn_layernorm", "post_attention_norm"},
+    {"post_attention_layernorm", "ffn_norm"},
+    {"post_mlp_layernorm", "post_ffw_norm"},
+    {"mlp.gate_proj", "ffn_gate"},
+    {"mlp.up_proj", "ffn_up"},
+    {"mlp.gate_up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"},
+    {"mlp.c_fc", "ffn_up"},
+    {"mlp.c_proj", "ffn_down"},
+    {"mlp.gate", "ffn_gate_inp"},
+    {"block_sparse_moe.gate", "ffn_gate_inp"},
+    {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"},
+    {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_expert.down_proj", "ffn_down_shexp"},
+};
+
+/// Of layers with norms behind the parts, before the others.
+constexpr Pair kPostNorms[] = {{"post_attention_layernorm", "post_attention_norm"},
+                               {"pre_feedforward_layernorm", "ffn_norm"},
+                               {"post_feedforward_layernorm", "post_ffw_norm"}};
+
+/// Behind the number of an expert.
+constexpr Pair kInExpert[] = {{"gate_proj", "ffn_gate_exps"}, {"up_proj", "ffn_up_exps"},
+                              {"down_proj", "ffn_down_exps"}, {"w1", "ffn_gate_exps"},
+                              {"w3", "ffn_up_exps"},          {"w2", "ffn_down_exps"}};
+
+std::optional<std::string_view> find(std::span<const Pair> table, std::string_view name) {
+  const auto found = std::find_if(table.begin(), table.end(), [&](const Pair& pair) { return pair.first == name; });
+  if (found == table.end()) return std::nullopt;
+  return found->second;
+}
+
+/// Takes "12." from the front of the text.
+std::optional<std::size_t> take_number(std::string_view& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto digits = static_cast<std::size_t>(end - text.data());
+  if (error != std::errc() || digits == text.size() || *end != '.') return std::nullopt;
+  text.remove_prefix(digits + 1);
+  return number;
+}
+
+}  // namespace
+
+std::optional<Place> place_of(std::string_view name, bool has_post_norms) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view kind = name.substr(dot);
+  if (kind != ".weight" && kind != ".bias") return std::nullopt;
+  name = name.substr(0, dot);
+  for (const std::string_view prefix : {"language_model.", "model.", "language_model."}) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  }
+  if (const auto outside = find(kOutside, name)) return Place{fmt::format("{}{}", *outside, kind), std::nullopt};
+  constexpr std::string_view kLayers = "layers.";
+  if (!name.starts_with(kLayers)) return std::nullopt;
+  name.remove_prefix(kLayers.size());
+  const auto layer = take_number(name);
+  if (!layer) return std::nullopt;
+  for (const std::string_view experts : {"mlp.experts.", "block_sparse_moe.experts."}) {
+    if (!name.starts_with(experts)) continue;
+    name.remove_prefix(experts.size());
+    const auto expert = take_number(name);
+    const auto in_expert = find(kInExpert, name);
+    if (!expert || !in_expert) return std::nullopt;
+    return Place{fmt::format("blk.{}.{}{}", *layer, *in_expert, kind), expert};
+  }
+  auto in_layer = has_post_norms ? find(kPostNorms, name) : std::nullopt;
+  if (!in_layer) in_layer = find(kInLayer, name);
+  if (!in_layer) return std::nullopt;
+  return Place{fmt::format("blk.{}.{}{}", *layer, *in_layer, kind), std::nullopt};
+}
+
+bool says_post_norms(std::string_view name) {
+  return name.find(".post_feedforward_layernorm") != std::string_view::npos;
+}
+
+bool is_needless(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kTables = {".rotary_emb.inv_freq", ".attention.bias",
+                                                       ".attention.masked_bias"};
+  constexpr std::array<std::string_view, 4> kSenses = {"vision_tower.", "multi_modal_projector.", "vision_model.",
+                                                       "audio_tower."};
+  if (name.starts_with("model.")) name.remove_prefix(6);
+  return std::any_of(kTables.begin(), kTables.end(), [&](std::string_view end) { return name.ends_with(end); }) ||
+         std::any_of(kSenses.begin(), kSenses.end(), [&](std::string_view start) { return name.starts_with(start); });
+}
+
+}  // namespace assay::hugging_face
