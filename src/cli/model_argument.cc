@@ -52,6 +52,10 @@ gguf::File open_model_file(const std::string& model) {
   if (model.empty()) return open_default_model();
   if (std::filesystem::is_regular_file(model, error)) return gguf::File::open(model);
   if (hugging_face::is_folder(model)) return open_folder(model);
+  if (std::filesystem::is_directory(model, error)) {
+    throw Error(ErrorKind::input, fmt::format("{}: a folder without config.json", printable(model)),
+                "Give a GGUF file, or a Hugging Face folder with config.json, tokenizer.json and *.safetensors.");
+  }
   if (model == kDefaultModelName) return open_default_model();
   if (const KnownModel* known = find_known_model(model)) return open_pulled(model, cached_path(*known));
   if (const auto remote = parse_remote(model)) return open_pulled(model, remote->cached);
