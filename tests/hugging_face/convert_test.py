@@ -126,6 +126,23 @@ def test_llama3_factors(tmp_path):
     assert np.allclose(ours, expected, rtol=1e-7) and len(set(expected)) > 3
 
 
+@pytest.mark.parametrize("prefix", ["language_model.model.", "model.language_model."])
+def test_the_text_part_of_a_model_that_sees(prefix, tmp_path):
+    original = tiny.make(tmp_path, tiny.GEMMA["gemma3, odd sizes"])
+    folder = hugging_face.write_folder(tmp_path / "folder", original)
+    tensors = {prefix + name.removeprefix("model."): values
+               for name, values in load_file(folder / "model.safetensors").items()}
+    eyes = {name: np.ones((3, 4), np.float32) for name in ("vision_tower.vision_model.embeddings.weight",
+                                                            "multi_modal_projector.mm_input_projection_weight")}
+    hugging_face.write_safetensors(folder / "model.safetensors", tensors | eyes)
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["Gemma3TextModel"]}
+    (folder / "config.json").write_text(json.dumps(
+        {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": config, "vision_config": {"hidden_size": 1152}}))
+    assay("convert", folder, tmp_path / "out.gguf")
+    assert_same_tensors(tmp_path / "out.gguf", original, "gemma3")
+    assert_same_hyper_parameters(tmp_path / "out.gguf", original)
+
+
 @pytest.mark.parametrize("kind", ["F16", "Q8_0"])
 def test_other_types(kind, tmp_path):
     """As `assay quantize` makes them of the converted file, which are llama-quantize's bytes."""
