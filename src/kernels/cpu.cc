@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -32,6 +34,13 @@ std::uint32_t enabled_states() {
   return low;
 }
 
+/// Linux keeps the tiles' state only for processes that asked for it.
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM, since Linux 5.16
+  constexpr long kTileData = 18;               // the state's bit in XCR0
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 constexpr bool has_all(std::uint32_t value, std::uint32_t bits) { return (value & bits) == bits; }
 constexpr std::uint32_t bit(int n) { return std::uint32_t{1} << n; }
 
@@ -45,8 +54,10 @@ CpuFeatures detect_cpu() {
   constexpr std::uint32_t kAvx2AndBmi2 = bit(5) | bit(8);                      // leaf 7, ebx
   constexpr std::uint32_t kAvx512 = bit(16) | bit(17) | bit(30) | bit(31);     // F, DQ, BW, VL: leaf 7, ebx
   constexpr std::uint32_t kVbmiAndVnni = bit(1) | bit(11);                     // leaf 7, ecx
+  constexpr std::uint32_t kAmx = bit(24) | bit(25);                            // TILE, INT8: leaf 7, edx
   constexpr std::uint32_t kYmmStates = bit(1) | bit(2);                        // XCR0: xmm, upper halves of ymm
   constexpr std::uint32_t kZmmStates = kYmmStates | bit(5) | bit(6) | bit(7);  // masks, upper zmm, zmm16-31
+  constexpr std::uint32_t kTileStates = bit(17) | bit(18);                     // configuration, data
 
   CpuFeatures features;
   const Registers basic = cpuid(1);
@@ -56,6 +67,7 @@ CpuFeatures detect_cpu() {
   features.avx2 = has_all(states, kYmmStates) && has_all(extended.ebx, kAvx2AndBmi2);
   features.avx512 = features.avx2 && has_all(states, kZmmStates) && has_all(extended.ebx, kAvx512) &&
                     has_all(extended.ecx, kVbmiAndVnni);
+  features.amx = features.avx512 && has_all(states, kTileStates) && has_all(extended.edx, kAmx) && may_use_tiles();
   return features;
 }
 

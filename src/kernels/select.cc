@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/amx_table.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "kernels/scalar/table.h"
@@ -31,6 +32,10 @@ const std::vector<Kernels>& available() {
 #if defined(__x86_64__)
     if (cpu.avx2) list.push_back(overlay(list.back(), kAvx2Kernels));
     if (cpu.avx512) list.push_back(overlay(list.back(), kAvx512Kernels));
+    if (cpu.amx) {
+      const Kernels amx = with_products(list.back(), kAmxKernels);
+      if (products_agree(amx, list.back())) list.push_back(amx);
+    }
 #elif defined(__aarch64__)
     if (cpu.neon) list.push_back(overlay(list.back(), kNeonKernels));
     if (cpu.i8mm) list.push_back(overlay(list.back(), kI8mmKernels));
@@ -44,6 +49,7 @@ const std::vector<Kernels>& available() {
 std::string_view needs_of(std::string_view isa) {
   if (isa == "avx2") return "AVX2, FMA, F16C and BMI2";
   if (isa == "avx512") return "AVX-512 F, BW, DQ, VL, VBMI and VNNI";
+  if (isa == "amx") return "AVX-512 as avx512 does, AMX-TILE, AMX-INT8 and products that agree with those of avx512";
   if (isa == "neon") return "a 64-bit ARM CPU with dot products of bytes (asimddp)";
   if (isa == "i8mm") return "a 64-bit ARM CPU with dot products and products of matrices of bytes (asimddp, i8mm)";
   return {};
@@ -57,7 +63,7 @@ const Kernels& select() {
   const std::string_view needs = needs_of(wanted);
   if (needs.empty()) {
     throw Error(ErrorKind::usage, "ASSAY_ISA: '" + std::string(wanted) + "' is no instruction set",
-                "set it to scalar, avx2, avx512, neon or i8mm, or unset it for the best this machine has");
+                "set it to scalar, avx2, avx512, amx, neon or i8mm, or unset it for the best this machine has");
   }
   std::string names;
   for (const Kernels& table : available()) names += (names.empty() ? "" : ", ") + std::string(table.isa);

@@ -8,6 +8,7 @@ namespace assay::kernels {
 
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kAmxKernels;  ///< products of quantized weights, nothing else
 extern const Kernels kNeonKernels;
 extern const Kernels kI8mmKernels;
 

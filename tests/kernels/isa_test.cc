@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/amx_table.h"
 #include "kernels/kernels.h"
 #include "quant/half.h"
 #include "tests/kernels/weights.h"
@@ -56,7 +57,7 @@ std::vector<float> product(const Kernels& kernels, std::uint32_t id, const std::
 class EveryIsa : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    kernels_ = find_kernels(GetParam());
+    kernels_ = test::find_table(GetParam());
     if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
   }
   const Kernels& scalar() const { return *find_kernels("scalar"); }
@@ -64,6 +65,9 @@ class EveryIsa : public testing::TestWithParam<const char*> {
   const Kernels* kernels_ = nullptr;
   std::mt19937_64 random_{11};
 };
+
+/// AMX has products of its own and nothing else, so its emulation needs no other tests.
+class EveryProduct : public EveryIsa {};
 
 std::vector<std::size_t> widths(const quant::Type& type) {
   if (test::kIsEmulated && type.block_values > 1) return {3 * std::size_t{type.block_values}};
@@ -75,7 +79,7 @@ std::vector<std::size_t> widths(const quant::Type& type) {
 const std::vector<std::size_t> kBatches = {1, 2, 3, 4, 7, 17};
 const std::vector<std::size_t> kFewBatches = {2, 5, 7, 17};
 
-TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
+TEST_P(EveryProduct, ProductsHaveTheSpecifiedBits) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const std::size_t width : widths(type)) {
@@ -94,7 +98,7 @@ TEST_P(EveryIsa, ProductsHaveTheSpecifiedBits) {
   }
 }
 
-TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
+TEST_P(EveryProduct, ProductsTakeEveryRowCountAndDistance) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = type.block_values == 256 ? 512 : 96;
@@ -118,7 +122,7 @@ TEST_P(EveryIsa, ProductsTakeEveryRowCountAndDistance) {
   }
 }
 
-TEST_P(EveryIsa, ProductsTakeManyTokens) {
+TEST_P(EveryProduct, ProductsTakeManyTokens) {
   constexpr std::size_t kTokens = 517;
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
@@ -131,7 +135,7 @@ TEST_P(EveryIsa, ProductsTakeManyTokens) {
   }
 }
 
-TEST_P(EveryIsa, ProductsTakeManyRows) {
+TEST_P(EveryProduct, ProductsTakeManyRows) {
   constexpr std::size_t kRows = 300;
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
@@ -147,7 +151,7 @@ TEST_P(EveryIsa, ProductsTakeManyRows) {
   }
 }
 
-TEST_P(EveryIsa, ProductsOfNothingWriteNothing) {
+TEST_P(EveryProduct, ProductsOfNothingWriteNothing) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = std::max<std::size_t>(type.block_values, 64);
@@ -162,7 +166,7 @@ TEST_P(EveryIsa, ProductsOfNothingWriteNothing) {
   }
 }
 
-TEST_P(EveryIsa, ProductsNeedNoAlignment) {
+TEST_P(EveryProduct, ProductsNeedNoAlignment) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = 256;
@@ -198,7 +202,7 @@ TEST_P(EveryIsa, ProductsNeedNoAlignment) {
   }
 }
 
-TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
+TEST_P(EveryProduct, OutputsDoNotDependOnTheBatchOrTheSplit) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
     const std::size_t width = type.block_values == 256 ? 1024 : 576;
@@ -222,7 +226,7 @@ TEST_P(EveryIsa, OutputsDoNotDependOnTheBatchOrTheSplit) {
   }
 }
 
-TEST_P(EveryIsa, ProductsOfExtremeActivations) {
+TEST_P(EveryProduct, ProductsOfExtremeActivations) {
   const float strange[] = {0.0F,
                            -0.0F,
                            1e-45F,
@@ -248,7 +252,7 @@ TEST_P(EveryIsa, ProductsOfExtremeActivations) {
   }
 }
 
-TEST_P(EveryIsa, LanesThatAreMinusZeroStaySo) {
+TEST_P(EveryProduct, LanesThatAreMinusZeroStaySo) {
   // Products that round to -0 in all 64 lanes; the vectors' ragged end must not add +0 to any of them.
   for (const std::uint32_t id : {0U, 1U, 30U}) {
     const quant::Type& type = *quant::find_type(id);
@@ -271,7 +275,7 @@ TEST_P(EveryIsa, LanesThatAreMinusZeroStaySo) {
   }
 }
 
-TEST_P(EveryIsa, LargestIntegersDoNotOverflow) {
+TEST_P(EveryProduct, LargestIntegersDoNotOverflow) {
   for (const std::uint32_t id : test::quantized_ids()) {
     const quant::Type& type = *quant::find_type(id);
     for (const int byte : {0x00, 0x7F, 0x80, 0xFF, 0x3F, 0xF0, 0x0F}) {
@@ -478,8 +482,24 @@ TEST_P(EveryIsa, AttentionHasTheSpecifiedBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::ValuesIn(test::vector_isas()),
-                         [](const auto& isa) { return std::string(isa.param); });
+TEST(ProductsAgree, WithTheSpecificationsButNotWithOthers) {
+  const Kernels& scalar = *find_kernels("scalar");
+  for (const char* isa : test::product_isas()) {
+    const Kernels* table = test::find_table(isa);
+    if (table == nullptr) continue;
+    EXPECT_TRUE(products_agree(*table, scalar)) << isa;
+    // Each of them counts: a product that leaves its output as it was is noticed.
+    for (const std::uint32_t id : {8, 10, 12}) {
+      Kernels wrong = *table;
+      wrong.product[id] = [](const std::byte*, std::size_t, std::size_t, const Activations&, float*, std::size_t) {};
+      EXPECT_FALSE(products_agree(wrong, scalar)) << isa << " without type " << id;
+    }
+  }
+}
+
+const auto kName = [](const auto& isa) { return std::string(isa.param); };
+INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::ValuesIn(test::vector_isas()), kName);
+INSTANTIATE_TEST_SUITE_P(Isa, EveryProduct, testing::ValuesIn(test::product_isas()), kName);
 
 }  // namespace
 }  // namespace assay::kernels

@@ -15,8 +15,10 @@
 namespace assay::kernels {
 namespace {
 
-/// Types that have products of their own for every instruction set.
+/// Types that have products of their own for every instruction set, but for amx, which leaves the first three to
+/// avx512.
 constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
+bool is_float(std::uint32_t id) { return id == 0 || id == 1 || id == 30; }
 
 /// An emulator of another CPU cannot start a program anew; there a fork must do, and nothing else here asks for
 /// kernels().
@@ -36,11 +38,14 @@ class ForcedIsa : public testing::TestWithParam<const char*> {
   setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
   const Kernels& chosen = kernels();
   bool is_right = std::string(chosen.isa) == isa && &chosen == find_kernels(isa);
-  for (const char* other : {"scalar", "avx2", "avx512", "neon", "i8mm"}) {
+  for (const char* other : {"scalar", "avx2", "avx512", "amx", "neon", "i8mm"}) {
     const Kernels* table = find_kernels(other);
-    if (table == nullptr || std::string(other) == isa) continue;
-    is_right = is_right && table->softmax != chosen.softmax;
-    for (const std::uint32_t id : kIdsWithVectors) is_right = is_right && table->product[id] != chosen.product[id];
+    const std::string both = std::string(isa) + " " + other;
+    if (table == nullptr || table == &chosen) continue;
+    const bool shares = both == "amx avx512" || both == "avx512 amx";
+    is_right = is_right && (table->softmax == chosen.softmax) == shares;
+    for (const std::uint32_t id : kIdsWithVectors)
+      is_right = is_right && (table->product[id] == chosen.product[id]) == (shares && is_float(id));
   }
   std::_Exit(is_right ? 0 : 1);
 }
@@ -68,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::ValuesIn(test::vector_isas(
 TEST(Select, UnknownNameIsAnError) {
   use_processes();
   EXPECT_EXIT(exit_with_error_of("avx9"), testing::ExitedWithCode(2),
-              "'avx9' is no instruction set.*scalar, avx2, avx512, neon or i8mm");
+              "'avx9' is no instruction set.*scalar, avx2, avx512, amx, neon or i8mm");
 }
 
 TEST(Select, AForeignCpusSetIsAnError) {
@@ -89,6 +94,7 @@ TEST(Select, EmptyMeansTheBest) {
         setenv("ASSAY_ISA", "", 1);  // NOLINT(concurrency-mt-unsafe): the only thread
         const CpuFeatures cpu = detect_cpu();
         std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : cpu.neon ? "neon" : "scalar";
+        if (cpu.amx) best = "amx";
         if (cpu.i8mm) best = "i8mm";
         std::_Exit(kernels().isa == best ? 0 : 1);
       },

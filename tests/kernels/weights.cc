@@ -3,7 +3,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 
+#include "kernels/amx_table.h"
 #include "quant/half.h"
 
 namespace assay::kernels::test {
@@ -70,14 +72,37 @@ void fill_float(const quant::Type& type, std::byte* value, Fields fields, std::m
 
 }  // namespace
 
+#if defined(__x86_64__)
+extern const Kernels kEmulatedAmxKernels;  // emulated_amx.cc
+#endif
+
 std::vector<const char*> vector_isas() {
 #if defined(__x86_64__)
-  return {"avx2", "avx512"};
+  return {"avx2", "avx512", "amx"};
 #elif defined(__aarch64__)
   return {"neon", "i8mm"};
 #else
   return {};
 #endif
+}
+
+std::vector<const char*> product_isas() {
+  std::vector<const char*> isas = vector_isas();
+#if defined(__x86_64__)
+  isas.push_back(kEmulatedAmxKernels.isa);
+#endif
+  return isas;
+}
+
+const Kernels* find_table(const char* isa) {
+#if defined(__x86_64__)
+  static const Kernels emulated = [] {
+    const Kernels* avx512 = find_kernels("avx512");
+    return avx512 == nullptr ? Kernels{} : with_products(*avx512, kEmulatedAmxKernels);
+  }();
+  if (std::string_view(isa) == kEmulatedAmxKernels.isa) return emulated.isa == nullptr ? nullptr : &emulated;
+#endif
+  return find_kernels(isa);
 }
 
 std::vector<std::uint32_t> type_ids() {

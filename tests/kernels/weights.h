@@ -22,6 +22,10 @@ inline constexpr bool kIsEmulated = false;
 
 /// The instruction sets of this build beside scalar, worst to best; the machine may lack some.
 std::vector<const char*> vector_isas();
+/// The same and, on x86, "emulated_amx": AMX's products over tiles in plain C++.
+std::vector<const char*> product_isas();
+/// By a name of product_isas(); null where this machine lacks it.
+const Kernels* find_table(const char* isa);
 
 /// Ids of all types that can be decoded.
 std::vector<std::uint32_t> type_ids();

@@ -4,8 +4,6 @@
 // of a token, which must be unsigned: lo is, and hi and the remainder become so by 128 more, for which each sum starts
 // at -128 * sum q. A group's sums are multiplied by the sixteen sub-scales and added up:
 //   H = sum over groups of scale * (-128 * sum q + sum q * (hi + 128)),  L = sum of scale * sum q * lo
-// Sums of x over a group, S = 1024 * a + b with b from 0 to 1023, are multiplied with the minimums as words, two groups
-// at a time.
 //
 // Nothing overflows: |q| <= 63, and a pair of products 2 * 63 * 255 stays below 2^15, or q is wide and its products are
 // summed in 32 bits; all else as in super_block.h.
@@ -16,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/panel_mins.h"
 #include "kernels/generic/super_block_unpack.h"
 
 namespace assay::kernels {
@@ -27,11 +26,7 @@ class SuperBlockPanel {
   static constexpr std::size_t kGroups = 256 / kGroupValues;
   static constexpr std::size_t kGroupVectors = kGroupValues / 4;
 
-  /// Sums of x over each group, 1024 * a + b.
-  struct MinSums {
-    std::int16_t a[kGroups];
-    std::int16_t b[kGroups];
-  };
+  using Mins = PanelMins<Format>;
 
  public:
   static constexpr std::size_t kValues = 256;
@@ -43,14 +38,14 @@ class SuperBlockPanel {
     unpack_quants<Format, transpose_ints>(rows, offset, quants_);
     set_starts();
     unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
-    if constexpr (Format::kHasMin) unpack_mins(rows, offset);
+    mins_.unpack(rows, offset);
   }
 
   template <std::size_t kTokens>
   struct Packed {
     Token tokens[kTokens];
     alignas(64) Byte hi[kTokens][kValues];
-    MinSums min_sums[kTokens];
+    typename Mins::Sums min_sums[kTokens];
   };
   template <std::size_t kTokens>
   static Packed<kTokens> pack(const Activations& x, std::size_t first_token, std::size_t block,
@@ -59,7 +54,7 @@ class SuperBlockPanel {
     for (std::size_t t = 0; t < kTokens; ++t) {
       const Token& token = packed.tokens[t] = token_of(x, first_token + t);
       make_unsigned(token.hi + block * kValues, packed.hi[t]);
-      if constexpr (Format::kHasMin) packed.min_sums[t] = min_sums(token.sums + block * 16);
+      if constexpr (Format::kHasMin) packed.min_sums[t] = Mins::sums_of(token.sums + block * 16);
     }
     return packed;
   }
@@ -93,7 +88,7 @@ class SuperBlockPanel {
     for (std::size_t t = 0; t < kTokens; ++t) {
       const Token& token = x.tokens[t];
       const Float joined = fused(all_floats(256.0F), to_floats(high[t]), to_floats(low[t]));
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, min_term(x.min_sums[t]));
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.d[block], joined, mins_.term(x.min_sums[t]));
       if (token.remainder_d[block] != 0) sums[t] = add_remainder(token, block, sums[t]);
     }
   }
@@ -107,16 +102,6 @@ class SuperBlockPanel {
   static void make_unsigned(const std::int8_t* plane, Byte* bytes) {
     for (std::size_t i = 0; i < kValues; i += 64) store(bit_xor(load(plane + i), all_bytes(-128)), bytes + i);
   }
-  /// Of 16 sums of 16 values.
-  static MinSums min_sums(const std::int32_t* sums) {
-    MinSums result;
-    for (std::size_t group = 0; group < kGroups; ++group) {
-      const std::int32_t sum = group_sum<Format>(sums, group);
-      result.a[group] = static_cast<std::int16_t>(sum >> 10);
-      result.b[group] = static_cast<std::int16_t>(sum & 1023);
-    }
-    return result;
-  }
 
   /// -128 * sum q.
   void set_starts() {
@@ -126,25 +111,6 @@ class SuperBlockPanel {
         sum = dot_quants(sum, all_bytes(-128), quants_[v]);
       starts_[group] = subtract_ints(zero(), sum);
     }
-  }
-
-  void unpack_mins(const PanelRows& rows, std::size_t offset) {
-    Int mins[kGroups];
-    unpack_groups<Format, Format::mins>(rows, offset, mins);
-    for (std::size_t pair = 0; pair < kGroups / 2; ++pair)
-      mins_[pair] = bit_or(mins[2 * pair], shift_ints_left<16>(mins[2 * pair + 1]));
-  }
-
-  /// M.
-  Float min_term(const MinSums& sums) const {
-    if constexpr (!Format::kHasMin) return all_floats(0);
-    Int high = zero();
-    Int low = zero();
-    for (std::size_t pair = 0; pair < kGroups / 2; ++pair) {
-      high = dot_words(high, mins_[pair], same_ints(sums.a + 2 * pair));
-      low = dot_words(low, mins_[pair], same_ints(sums.b + 2 * pair));
-    }
-    return to_floats(add_ints(shift_ints_left<10>(high), low));
   }
 
   Float add_remainder(const Token& x, std::size_t block, Float sum) const {
@@ -158,13 +124,13 @@ class SuperBlockPanel {
       total = add_ints(total, multiply_ints(group_sum, sub_scales_[group]));
     }
     return panel_step<Format::kHasMin>(sum, scales_, x.remainder_d[block], to_floats(total),
-                                       min_term(min_sums(x.remainder_sums + block * 16)));
+                                       mins_.term(Mins::sums_of(x.remainder_sums + block * 16)));
   }
 
   Int quants_[kValues / 4];
   Int starts_[kGroups];
   Int sub_scales_[kGroups];
-  Int mins_[kGroups / 2];  ///< words: of two groups
+  Mins mins_;
   PanelScales scales_;
 };
 

@@ -9,10 +9,9 @@
 #include "kernels/generic/attention.h"
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
-#include "kernels/generic/grid_formats.h"
 #include "kernels/generic/product_driver.h"
+#include "kernels/generic/quantized_types.h"
 #include "kernels/generic/row_sums.h"
-#include "kernels/generic/super_block_formats.h"
 #include "kernels/generic/vector.h"
 #include "kernels/kernels.h"
 
@@ -27,17 +26,20 @@ constexpr void set_float(Kernels& table, std::uint32_t id) {
   table.exact[id] = exact_row<FloatRow<Row>>();
 }
 
-template <typename Format>
-constexpr void set_small(Kernels& table, std::uint32_t id) {
-  table.product[id] = tiled_product<SmallBlockProduct<Format>, SmallBlockPanel<Format>>;
-  table.exact[id] = exact_row<SmallBlockRow<Format>>();
-}
+struct SetQuantized {
+  Kernels& table;
 
-template <typename Format>
-constexpr void set_super(Kernels& table, std::uint32_t id) {
-  table.product[id] = tiled_product<SuperBlockProduct<Format>, SuperBlockPanel<Format>>;
-  table.exact[id] = exact_row<SuperBlockRow<Format>>();
-}
+  template <typename Format, std::uint32_t kId>
+  constexpr void small() const {
+    table.product[kId] = tiled_product<SmallBlockProduct<Format>, SmallBlockPanel<Format>>;
+    table.exact[kId] = exact_row<SmallBlockRow<Format>>();
+  }
+  template <typename Format, std::uint32_t kId>
+  constexpr void super() const {
+    table.product[kId] = tiled_product<SuperBlockProduct<Format>, SuperBlockPanel<Format>>;
+    table.exact[kId] = exact_row<SuperBlockRow<Format>>();
+  }
+};
 
 constexpr Kernels make_table(const char* isa) {
   Kernels table = {.isa = isa,
@@ -63,30 +65,7 @@ constexpr Kernels make_table(const char* isa) {
   set_float<F32Row>(table, 0);
   set_float<F16Row>(table, 1);
   set_float<Bf16Row>(table, 30);
-  set_small<Q40>(table, 2);
-  set_small<Q41>(table, 3);
-  set_small<Q50>(table, 6);
-  set_small<Q51>(table, 7);
-  set_small<Q80>(table, 8);
-  set_small<Q81>(table, 9);
-  set_small<Iq4Nl>(table, 20);
-  set_small<Mxfp4>(table, 39);
-  set_super<Q2K>(table, 10);
-  set_super<Q3K>(table, 11);
-  set_super<Q4K>(table, 12);
-  set_super<Q5K>(table, 13);
-  set_super<Q6K>(table, 14);
-  set_super<Q8K>(table, 15);
-  set_super<Iq2Xxs>(table, 16);
-  set_super<Iq2Xs>(table, 17);
-  set_super<Iq3Xxs>(table, 18);
-  set_super<Iq1S>(table, 19);
-  set_super<Iq3S>(table, 21);
-  set_super<Iq2S>(table, 22);
-  set_super<Iq4Xs>(table, 23);
-  set_super<Iq1M>(table, 29);
-  set_super<Tq10>(table, 34);
-  set_super<Tq20>(table, 35);
+  for_each_quantized_type(SetQuantized{table});
   return table;
 }
 

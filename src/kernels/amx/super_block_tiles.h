@@ -1,0 +1,179 @@
+// Tiles of types with blocks of 256 values.
+//
+// A sub-scale s times a quant q is at most 4096 (generic/super_block.h): two bytes, w = 128 * upper + lower with upper
+// from -32 to 32 and lower from 0 to 127. Folded so, a block is one sum for each pair of planes:
+//   H = 128 * sum upper * hi + sum lower * hi,  L = 128 * sum upper * lo + sum lower * lo
+// Where s * q fits seven bits or there is no s, there is no upper plane. Nothing overflows: 256 * 128 * 255 < 2^24.
+//
+// Included after avx512/vec.h and tiles.h (or tests' own tiles).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+#include "kernels/amx/tile_product.h"
+#include "kernels/generic/panel_mins.h"
+#include "kernels/generic/super_block_formats.h"
+
+namespace assay::kernels {
+namespace {
+
+struct FoldedQuants {
+  Int upper, lower;
+};
+/// 64 quants times words of their sub-scales.
+inline FoldedQuants fold(Int quants, Int sub_scales) {
+  const Int even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(quants, 8), 8), sub_scales);
+  const Int odd = _mm512_mullo_epi16(_mm512_srai_epi16(quants, 8), sub_scales);
+  const auto turns = [](Int a, Int b) { return _mm512_mask_blend_epi8(0xAAAAAAAAAAAAAAAAU, a, b); };
+  return {turns(_mm512_srli_epi16(even, 7), _mm512_slli_epi16(odd, 1)),
+          bit_and(turns(even, _mm512_slli_epi16(odd, 8)), all_bytes(127))};
+}
+
+template <typename Format>
+class SuperBlockTiles {
+  static constexpr bool kIsWhole = Format::kGroupValues == 128;
+  static constexpr bool kHasUpper = !kIsWhole && !__is_same(Format, Q2K);
+  static constexpr std::size_t kQuarters = 4;
+  using Mins = PanelMins<Format>;
+
+ public:
+  static constexpr std::size_t kValues = 256;
+  static constexpr std::size_t kBlocks = 1;
+  static constexpr std::size_t kTileValues = 64;
+
+  struct Packed {
+    TileBytes hi[kQuarters], lo[kQuarters], remainder[kQuarters];
+    Token tokens[kTileTokens];
+    typename Mins::Sums min_sums[kTileTokens];
+    std::size_t count;
+    std::size_t block;
+    bool has_remainder;
+
+    void pack(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block_number,
+              std::size_t /*blocks*/) {
+      count = token_count;
+      block = block_number;
+      tile_tokens(x, first, count, tokens);
+      has_remainder = false;
+      for (std::size_t t = 0; t < kTileTokens; ++t) {
+        const Token& token = tokens[t];
+        has_remainder = has_remainder || token.remainder_d[block] != 0;
+        for (std::size_t i = 0; i < kQuarters; ++i) {
+          store(load(token.hi + block * kValues + 64 * i), hi[i].row[t]);
+          store(load(token.lo + block * kValues + 64 * i), lo[i].row[t]);
+        }
+        if constexpr (Format::kHasMin) min_sums[t] = Mins::sums_of(token.sums + block * 16);
+      }
+      for (std::size_t t = 0; t < kTileTokens && has_remainder; ++t)
+        for (std::size_t i = 0; i < kQuarters; ++i)
+          store(load(tokens[t].remainder + block * kValues + 64 * i), remainder[i].row[t]);
+    }
+  };
+
+  /// With the upper plane, and with the lower.
+  struct Products {
+    TileSums upper_high, upper_low, high, low, upper_remainder, remainder;
+  };
+
+  void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
+    const std::size_t offset = block * Format::kBytes;
+    scales_ = panel_scales<Format>(rows, offset);
+    mins_.unpack(rows, offset);
+    Scales sub_scales[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) sub_scales[i] = make_scales(Format::scales(rows.row[i] + offset));
+    unpack_quarter<0>(rows, offset, sub_scales);
+    unpack_quarter<1>(rows, offset, sub_scales);
+    unpack_quarter<2>(rows, offset, sub_scales);
+    unpack_quarter<3>(rows, offset, sub_scales);
+  }
+
+  void multiply(const Packed& x, Products& products) const {
+    if (x.has_remainder) multiply_remainder(x, products);
+    zero_tile<0>();
+    zero_tile<1>();
+    zero_tile<2>();
+    zero_tile<3>();
+    for (std::size_t i = 0; i < kQuarters; ++i) {
+      load_tile<4>(x.hi[i].row);
+      load_tile<5>(x.lo[i].row);
+      if constexpr (kHasUpper) {
+        load_tile<6>(upper_[i]);
+        add_signed_products<0, 4, 6>();
+        add_unsigned_products<1, 5, 6>();
+      }
+      load_tile<7>(lower_[i]);
+      add_signed_products<2, 4, 7>();
+      add_unsigned_products<3, 5, 7>();
+    }
+  }
+  static void take(Products& products) {
+    if constexpr (kHasUpper) {
+      store_tile<0>(products.upper_high.token);
+      store_tile<1>(products.upper_low.token);
+    }
+    store_tile<2>(products.high.token);
+    store_tile<3>(products.low.token);
+  }
+
+  void add(const Packed& x, const Products& products, Float* sums) const {
+    for (std::size_t t = 0; t < x.count; ++t) {
+      const Token& token = x.tokens[t];
+      const Int high = total(products.upper_high, products.high, t);
+      const Int low = total(products.upper_low, products.low, t);
+      const Float joined = fused(all_floats(256.0F), to_floats(high), to_floats(low));
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.d[x.block], joined, mins_.term(x.min_sums[t]));
+      if (token.remainder_d[x.block] == 0) continue;
+      const Int remainder = total(products.upper_remainder, products.remainder, t);
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.remainder_d[x.block], to_floats(remainder),
+                                            mins_.term(Mins::sums_of(token.remainder_sums + x.block * 16)));
+    }
+  }
+
+ private:
+  template <int kQuarter>
+  void unpack_quarter(const PanelRows& rows, std::size_t offset, const Scales* sub_scales) {
+    Int upper[kPanelRows];
+    Int lower[kPanelRows];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      Int quants = Format::template quants<kQuarter>(rows.row[i] + offset);
+      if constexpr (Format::kBias != 0) quants = subtract_bytes(quants, all_bytes(Format::kBias));
+      const FoldedQuants folded =
+          kIsWhole ? FoldedQuants{zero(), quants} : fold(quants, spread<kQuarter>(sub_scales[i]));
+      upper[i] = folded.upper;
+      lower[i] = folded.lower;
+    }
+    if constexpr (kHasUpper) transpose_ints(upper, upper_[kQuarter]);
+    transpose_ints(lower, lower_[kQuarter]);
+  }
+
+  void multiply_remainder(const Packed& x, Products& products) const {
+    zero_tile<0>();
+    zero_tile<2>();
+    for (std::size_t i = 0; i < kQuarters; ++i) {
+      load_tile<4>(x.remainder[i].row);
+      if constexpr (kHasUpper) {
+        load_tile<6>(upper_[i]);
+        add_signed_products<0, 4, 6>();
+      }
+      load_tile<7>(lower_[i]);
+      add_signed_products<2, 4, 7>();
+    }
+    if constexpr (kHasUpper) store_tile<0>(products.upper_remainder.token);
+    store_tile<2>(products.remainder.token);
+  }
+
+  static Int total(const TileSums& upper, const TileSums& lower, std::size_t t) {
+    if constexpr (!kHasUpper) return lower.of(t);
+    return add_ints(shift_ints_left<7>(upper.of(t)), lower.of(t));
+  }
+
+  Int upper_[kQuarters][16], lower_[kQuarters][16];  ///< tiles: four values of all rows in a vector
+  Mins mins_;
+  PanelScales scales_;
+};
+
+}  // namespace
+}  // namespace assay::kernels
