@@ -11,6 +11,9 @@
 #endif
 
 #include "base/threads.h"
+#if defined(__x86_64__)
+#include "kernels/amx/tiles.h"
+#endif
 
 namespace assay::cli {
 namespace {
@@ -62,6 +65,20 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void run_vpdpbusd(std::ui
       sum = _mm512_dpbusd_epi32(sum, a, b);
       ASSAY_KEEP(sum);
     }
+  }
+}
+
+/// One starts every 16 cycles and takes 52: four sums suffice.
+constexpr double kTileProducts = 4;
+constexpr double kOperationsOfTiles = 16 * 16 * 64 * kOperationsOfProduct;
+void run_tdpbssd(std::uint64_t rounds) {
+  static constexpr kernels::TileConfiguration kConfiguration = kernels::tiles_of(64);
+  const kernels::Tiles tiles(kConfiguration);  // which makes all of them zero
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    kernels::add_signed_products<0, 4, 6>();
+    kernels::add_signed_products<1, 5, 6>();
+    kernels::add_signed_products<2, 4, 7>();
+    kernels::add_signed_products<3, 5, 7>();
   }
 }
 
@@ -142,6 +159,7 @@ void MemoryReader::read() {
 
 Multiplier byte_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
+  if (isa == "amx") return {"tdpbssd, 16 x 16 x 64", kTileProducts * kOperationsOfTiles, run_tdpbssd};
   if (isa == "avx512") return {"vpdpbusd, 512 bits", kChains * 64 * kOperationsOfProduct, run_vpdpbusd};
   if (isa == "avx2") return {"vpmaddubsw, 256 bits", kChains * 32 * kOperationsOfProduct, run_vpmaddubsw};
 #endif
@@ -150,7 +168,7 @@ Multiplier byte_multiplier([[maybe_unused]] std::string_view isa) {
 
 Multiplier float_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512") return {"vfmadd, 512 bits", kChains * 16 * kOperationsOfProduct, run_fma512};
+  if (isa == "avx512" || isa == "amx") return {"vfmadd, 512 bits", kChains * 16 * kOperationsOfProduct, run_fma512};
   if (isa == "avx2") return {"vfmadd, 256 bits", kChains * 8 * kOperationsOfProduct, run_fma256};
 #endif
   return {"plain code", kPlainOperations, run_plain<float, float>};

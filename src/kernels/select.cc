@@ -49,7 +49,7 @@ const std::vector<Kernels>& available() {
 std::string_view needs_of(std::string_view isa) {
   if (isa == "avx2") return "AVX2, FMA, F16C and BMI2";
   if (isa == "avx512") return "AVX-512 F, BW, DQ, VL, VBMI and VNNI";
-  if (isa == "amx") return "AVX-512 as avx512 does, AMX-TILE, AMX-INT8 and products that agree with those of avx512";
+  if (isa == "amx") return "what avx512 needs, AMX-TILE, AMX-INT8 and, in a short check of itself, avx512's bits";
   if (isa == "neon") return "a 64-bit ARM CPU with dot products of bytes (asimddp)";
   if (isa == "i8mm") return "a 64-bit ARM CPU with dot products and products of matrices of bytes (asimddp, i8mm)";
   return {};

@@ -78,6 +78,7 @@ std::vector<std::size_t> widths(const quant::Type& type) {
 
 const std::vector<std::size_t> kBatches = {1, 2, 3, 4, 7, 17};
 const std::vector<std::size_t> kFewBatches = {2, 5, 7, 17};
+constexpr std::size_t kPromptTokens = test::kIsEmulated ? 5 : 17;  // enough for every instruction set's prompts
 
 TEST_P(EveryProduct, ProductsHaveTheSpecifiedBits) {
   for (const std::uint32_t id : test::type_ids()) {
@@ -172,7 +173,7 @@ TEST_P(EveryProduct, ProductsNeedNoAlignment) {
     const std::size_t width = 256;
     const std::size_t bytes = test::row_bytes(type, width);
     const auto weights = test::random_rows(type, 11, width, Fields::plain, random_);
-    Batch batch(scalar(), test::random_values(width * 5, random_), 5, type.block_values);
+    Batch batch(scalar(), test::random_values(width * kPromptTokens, random_), kPromptTokens, type.block_values);
     for (const std::size_t shift : {1, 2, 5}) {
       // Float weights and activations are at least where their own size puts them.
       const std::size_t weight_shift = type.is_quantized() ? shift : shift * type.block_bytes;
@@ -241,9 +242,9 @@ TEST_P(EveryProduct, ProductsOfExtremeActivations) {
     const auto weights = test::random_rows(type, 9, width, Fields::extreme, random_);
     for (const float value : strange) {
       // Planes of all -32767 and all +32767 too: where integers are largest.
-      std::vector<float> values(width * 5, value);
+      std::vector<float> values(width * kPromptTokens, value);
       for (std::size_t i = 0; i < values.size(); i += 3) values[i] = -value;
-      Batch batch(*kernels_, values, 5, type.block_values);
+      Batch batch(*kernels_, values, kPromptTokens, type.block_values);
       const std::size_t bytes = test::row_bytes(type, width);
       const auto specified = product(scalar(), id, weights.data(), bytes, 9, batch.view());
       EXPECT_TRUE(same_bits(product(*kernels_, id, weights.data(), bytes, 9, batch.view()), specified))

@@ -23,33 +23,33 @@ class SmallBlockTiles {
   static constexpr std::size_t kBlocks = 2;
   static constexpr std::size_t kTileValues = 32;
 
-  struct Packed {
+  struct Packed : TileTokens<kBlocks> {
     TileBytes hi, lo, remainder;  ///< the first block, then the second
-    Token tokens[kTileTokens];
-    std::size_t count;
-    std::size_t block, blocks;
-    bool has_remainder;
+    float min[kBlocks][kTileTokens], remainder_min[kBlocks][kTileTokens];
+    std::size_t blocks;
 
-    void pack(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block_number,
+    void pack(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block,
               std::size_t block_count) {
-      count = token_count;
-      block = block_number;
       blocks = block_count;
-      tile_tokens(x, first, count, tokens);
-      has_remainder = false;
+      this->set(x, first, token_count, block, blocks);
       for (std::size_t t = 0; t < kTileTokens; ++t) {
-        const Token& token = tokens[t];
-        for (std::size_t i = 0; i < blocks; ++i) has_remainder = has_remainder || token.remainder_d[block + i] != 0;
-        store(both_blocks(token.hi), hi.row[t]);
-        store(both_blocks(token.lo), lo.row[t]);
+        const Token& token = this->tokens[t];
+        store(both_blocks(token.hi + block * kValues), hi.row[t]);
+        store(both_blocks(token.lo + block * kValues), lo.row[t]);
+        if (this->has_remainder) store(both_blocks(token.remainder + block * kValues), remainder.row[t]);
+        for (std::size_t i = 0; i < blocks; ++i) {
+          min[i][t] = min_term(token.sums + 2 * (block + i));
+          remainder_min[i][t] = min_term(token.remainder_sums + 2 * (block + i));
+        }
       }
-      for (std::size_t t = 0; t < kTileTokens && has_remainder; ++t)
-        store(both_blocks(tokens[t].remainder), remainder.row[t]);
     }
-    /// A single block, the last of an odd number, stands for both.
     template <typename Plane>
-    Int both_blocks(const Plane* plane) const {
-      return blocks == 2 ? load(plane + block * kValues) : load_twice(plane + block * kValues);
+    Int both_blocks(const Plane* values) const {
+      return blocks == 2 ? load(values) : load_twice(values);
+    }
+    /// M = sum of -1 * x.
+    static float min_term(const std::int32_t* sums) {
+      return Format::kHasMin ? static_cast<float>(-(sums[0] + sums[1])) : 0;
     }
   };
 
@@ -104,17 +104,13 @@ class SmallBlockTiles {
   }
 
   void add(const Packed& x, const Products& products, Float* sums) const {
-    for (std::size_t i = 0; i < x.blocks; ++i) {
-      const std::size_t block = x.block + i;
-      for (std::size_t t = 0; t < x.count; ++t) {
-        const Token& token = x.tokens[t];
+    for (std::size_t t = 0; t < x.count; ++t)
+      for (std::size_t i = 0; i < x.blocks; ++i) {
         const Int integers = add_ints(shift_ints_left<8>(products.high[i].of(t)), products.low[i].of(t));
-        sums[t] = step(sums[t], i, token.d[block], integers, token.sums + 2 * block);
-        if (token.remainder_d[block] != 0)
-          sums[t] =
-              step(sums[t], i, token.remainder_d[block], products.remainder[i].of(t), token.remainder_sums + 2 * block);
+        sums[t] = step(sums[t], i, x.d[i][t], integers, x.min[i][t]);
+        if (x.has_remainder && x.remainder_d[i][t] != 0)
+          sums[t] = step(sums[t], i, x.remainder_d[i][t], products.remainder[i].of(t), x.remainder_min[i][t]);
       }
-    }
   }
 
  private:
@@ -131,10 +127,8 @@ class SmallBlockTiles {
     store_tile<2>(products.remainder[1].token);
   }
 
-  /// M = sum of -1 * x.
-  Float step(Float sum, std::size_t i, float d, Int integers, const std::int32_t* x_sums) const {
-    const Float min = all_floats(static_cast<float>(-(x_sums[0] + x_sums[1])));
-    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), min);
+  Float step(Float sum, std::size_t i, float d, Int integers, float min) const {
+    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), all_floats(min));
   }
 
   Int weights_[kBlocks][8];

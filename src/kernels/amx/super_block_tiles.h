@@ -44,32 +44,29 @@ class SuperBlockTiles {
   static constexpr std::size_t kBlocks = 1;
   static constexpr std::size_t kTileValues = 64;
 
-  struct Packed {
+  struct Packed : TileTokens<kBlocks> {
     TileBytes hi[kQuarters], lo[kQuarters], remainder[kQuarters];
-    Token tokens[kTileTokens];
-    typename Mins::Sums min_sums[kTileTokens];
-    std::size_t count;
-    std::size_t block;
-    bool has_remainder;
+    typename Mins::Sums min_sums[kTileTokens], remainder_min_sums[kTileTokens];
 
-    void pack(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block_number,
-              std::size_t /*blocks*/) {
-      count = token_count;
-      block = block_number;
-      tile_tokens(x, first, count, tokens);
-      has_remainder = false;
+    void pack(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block, std::size_t blocks) {
+      this->set(x, first, token_count, block, blocks);
       for (std::size_t t = 0; t < kTileTokens; ++t) {
-        const Token& token = tokens[t];
-        has_remainder = has_remainder || token.remainder_d[block] != 0;
-        for (std::size_t i = 0; i < kQuarters; ++i) {
-          store(load(token.hi + block * kValues + 64 * i), hi[i].row[t]);
-          store(load(token.lo + block * kValues + 64 * i), lo[i].row[t]);
-        }
+        const Token& token = this->tokens[t];
+        pack_plane(token.hi + block * kValues, t, hi);
+        pack_plane(token.lo + block * kValues, t, lo);
         if constexpr (Format::kHasMin) min_sums[t] = Mins::sums_of(token.sums + block * 16);
       }
-      for (std::size_t t = 0; t < kTileTokens && has_remainder; ++t)
-        for (std::size_t i = 0; i < kQuarters; ++i)
-          store(load(tokens[t].remainder + block * kValues + 64 * i), remainder[i].row[t]);
+      for (std::size_t t = 0; t < kTileTokens && this->has_remainder; ++t) {
+        const Token& token = this->tokens[t];
+        pack_plane(token.remainder + block * kValues, t, remainder);
+        if constexpr (Format::kHasMin) remainder_min_sums[t] = Mins::sums_of(token.remainder_sums + block * 16);
+      }
+    }
+    template <typename Plane>
+    static void pack_plane(const Plane* values, std::size_t t, TileBytes* tiles) {
+      for (std::size_t i = 0; i < kQuarters; ++i) {
+        store(load(values + 64 * i), tiles[i].row[t]);
+      }
     }
   };
 
@@ -120,15 +117,16 @@ class SuperBlockTiles {
 
   void add(const Packed& x, const Products& products, Float* sums) const {
     for (std::size_t t = 0; t < x.count; ++t) {
-      const Token& token = x.tokens[t];
       const Int high = total(products.upper_high, products.high, t);
       const Int low = total(products.upper_low, products.low, t);
       const Float joined = fused(all_floats(256.0F), to_floats(high), to_floats(low));
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.d[x.block], joined, mins_.term(x.min_sums[t]));
-      if (token.remainder_d[x.block] == 0) continue;
-      const Int remainder = total(products.upper_remainder, products.remainder, t);
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, token.remainder_d[x.block], to_floats(remainder),
-                                            mins_.term(Mins::sums_of(token.remainder_sums + x.block * 16)));
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, x.d[0][t], joined, mins_.term(x.min_sums[t]));
+    }
+    for (std::size_t t = 0; t < x.count && x.has_remainder; ++t) {
+      if (x.remainder_d[0][t] == 0) continue;
+      const Float remainder = to_floats(total(products.upper_remainder, products.remainder, t));
+      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, x.remainder_d[0][t], remainder,
+                                            mins_.term(x.remainder_min_sums[t]));
     }
   }
 

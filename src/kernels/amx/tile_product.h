@@ -25,26 +25,42 @@ namespace {
 inline constexpr std::size_t kTileTokens = 16;
 /// Below, taking weights apart for tiles costs more than vectors need for the products.
 inline constexpr std::size_t kFewestTileTokens = 8;
-/// The tiles of four panels and of sixteen tokens fill the first-level cache; the sums of 512 tokens take 128 KiB.
-inline constexpr std::size_t kMostTilePanels = 4;
-inline constexpr std::size_t kMostTileTokens = 512;
 
 /// The bytes of a tile of tokens or weights.
 struct TileBytes {
   alignas(64) Byte row[16][64];
 };
+/// What sixteen tokens are beside their bytes, for one or two blocks.
+template <std::size_t kBlocks>
+struct TileTokens {
+  Token tokens[kTileTokens];
+  float d[kBlocks][kTileTokens], remainder_d[kBlocks][kTileTokens];
+  std::size_t count;
+  bool has_remainder;
+
+  /// `token_count` tokens from `first` on, at most sixteen; the last stands for those that are missing. A single block,
+  /// the last of an odd number, stands for both.
+  void set(const Activations& x, std::size_t first, std::size_t token_count, std::size_t block, std::size_t blocks) {
+    count = token_count;
+    has_remainder = false;
+    for (std::size_t t = 0; t < kTileTokens; ++t) {
+      const Token& token = tokens[t] = token_of(x, first + (t < count ? t : count - 1));
+      for (std::size_t i = 0; i < kBlocks; ++i) {
+        d[i][t] = token.d[block + (i < blocks ? i : 0)];
+        remainder_d[i][t] = token.remainder_d[block + (i < blocks ? i : 0)];
+        has_remainder = has_remainder || remainder_d[i][t] != 0;
+      }
+    }
+  }
+};
+
 /// The sums of a tile.
 struct TileSums {
   alignas(64) std::int32_t token[kTileTokens][kPanelRows];
   Int of(std::size_t t) const { return load(token[t]); }
 };
 
-/// `count` tokens from `first` on, at most sixteen; the last stands for those that are missing.
-inline void tile_tokens(const Activations& x, std::size_t first, std::size_t count, Token* tokens) {
-  for (std::size_t t = 0; t < kTileTokens; ++t) tokens[t] = token_of(x, first + (t < count ? t : count - 1));
-}
-
-/// The rows of at most kMostTilePanels panels and at most kMostTileTokens tokens. A panel's float steps follow the
+/// The rows of at most kMostPanels panels and at most kMostPanelTokens tokens. A panel's float steps follow the
 /// next panel's multiplications, so that both are under way at once.
 template <typename Panel>
 class TileProduct {
@@ -93,11 +109,11 @@ class TileProduct {
 
   std::size_t row_count_;
   std::size_t panel_count_;
-  PanelRows rows_[kMostTilePanels];
-  Panel panels_[kMostTilePanels];
+  PanelRows rows_[kMostPanels];
+  Panel panels_[kMostPanels];
   typename Panel::Packed packed_[2];
   typename Panel::Products products_[2];
-  Float sums_[kMostTilePanels][kMostTileTokens];
+  Float sums_[kMostPanels][kMostPanelTokens];
 };
 
 template <typename Panel>
@@ -106,12 +122,12 @@ void tile_product(const std::byte* weights, std::size_t row_bytes, std::size_t r
   static constexpr TileConfiguration kConfiguration = tiles_of(Panel::kTileValues);
   const Tiles tiles(kConfiguration);
   const Byte* rows = reinterpret_cast<const Byte*>(weights);
-  constexpr std::size_t kRows = kMostTilePanels * kPanelRows;
+  constexpr std::size_t kRows = kMostPanels * kPanelRows;
   for (std::size_t first = 0; first < row_count; first += kRows) {
     TileProduct<Panel> product(rows + first * row_bytes, row_bytes,
                                row_count - first < kRows ? row_count - first : kRows);
-    for (std::size_t begin = 0; begin < x.tokens; begin += kMostTileTokens) {
-      const std::size_t count = x.tokens - begin < kMostTileTokens ? x.tokens - begin : kMostTileTokens;
+    for (std::size_t begin = 0; begin < x.tokens; begin += kMostPanelTokens) {
+      const std::size_t count = x.tokens - begin < kMostPanelTokens ? x.tokens - begin : kMostPanelTokens;
       product.run(x, begin, count, out + first, out_stride);
     }
   }
