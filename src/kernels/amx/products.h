@@ -14,11 +14,14 @@
 namespace assay::kernels {
 namespace {
 
-template <typename Panel, std::uint32_t kId>
+template <typename Panel, typename Format, std::uint32_t kId>
 void product_of_any_tokens(const std::byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                            float* out, std::size_t out_stride) {
-  const MatrixProduct product = x.tokens < kFewestTileTokens ? kAvx512Kernels.product[kId] : tile_product<Panel>;
-  product(weights, row_bytes, row_count, x, out, out_stride);
+  if (x.tokens < kFewestTileTokens) {
+    kAvx512Kernels.product[kId](weights, row_bytes, row_count, x, out, out_stride);
+  } else {
+    tile_product<Panel>(unpack_panel<Panel, Format>, weights, row_bytes, row_count, x, out, out_stride);
+  }
 }
 
 struct SetProducts {
@@ -26,11 +29,11 @@ struct SetProducts {
 
   template <typename Format, std::uint32_t kId>
   constexpr void small() const {
-    table.product[kId] = product_of_any_tokens<SmallBlockTiles<Format>, kId>;
+    table.product[kId] = product_of_any_tokens<SmallBlockTiles<Format::kHasMin>, Format, kId>;
   }
   template <typename Format, std::uint32_t kId>
   constexpr void super() const {
-    table.product[kId] = product_of_any_tokens<SuperBlockTiles<Format>, kId>;
+    table.product[kId] = product_of_any_tokens<SuperBlockTilesOf<Format>, Format, kId>;
   }
 };
 

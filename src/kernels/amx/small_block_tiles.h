@@ -16,7 +16,7 @@
 namespace assay::kernels {
 namespace {
 
-template <typename Format>
+template <bool kHasMin>
 class SmallBlockTiles {
  public:
   static constexpr std::size_t kValues = 32;
@@ -48,15 +48,14 @@ class SmallBlockTiles {
       return blocks == 2 ? load(values) : load_twice(values);
     }
     /// M = sum of -1 * x.
-    static float min_term(const std::int32_t* sums) {
-      return Format::kHasMin ? static_cast<float>(-(sums[0] + sums[1])) : 0;
-    }
+    static float min_term(const std::int32_t* sums) { return kHasMin ? static_cast<float>(-(sums[0] + sums[1])) : 0; }
   };
 
   struct Products {
     TileSums high[kBlocks], low[kBlocks], remainder[kBlocks];
   };
 
+  template <typename Format>
   void unpack(const PanelRows& rows, std::size_t block, std::size_t blocks) {
     const std::size_t offset = block * Format::kBytes;
     const std::size_t next = offset + (blocks - 1) * Format::kBytes;
@@ -70,7 +69,7 @@ class SmallBlockTiles {
       by_row[i] = _mm512_packs_epi16(quants.low, quants.high);
     }
     Int fours[kPanelRows];
-    transpose_ints(by_row, fours);
+    make_tile(by_row, fours);
     // A lane of bytes holds values 0-7 and 16-23 of a block, or 8-15 and 24-31.
     constexpr std::size_t kOrder[] = {0, 1, 4, 5, 2, 3, 6, 7};
     for (std::size_t i = 0; i < kBlocks; ++i)
@@ -128,7 +127,7 @@ class SmallBlockTiles {
   }
 
   Float step(Float sum, std::size_t i, float d, Int integers, float min) const {
-    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), all_floats(min));
+    return panel_step<kHasMin>(sum, scales_[i], d, to_floats(integers), all_floats(min));
   }
 
   Int weights_[kBlocks][8];

@@ -32,12 +32,11 @@ inline FoldedQuants fold(Int quants, Int sub_scales) {
           bit_and(turns(even, _mm512_slli_epi16(odd, 8)), all_bytes(127))};
 }
 
-template <typename Format>
+/// Of formats with an upper plane, and with minimums of kGroups groups.
+template <bool kHasUpper, std::size_t kGroups, bool kHasMin>
 class SuperBlockTiles {
-  static constexpr bool kIsWhole = Format::kGroupValues == 128;
-  static constexpr bool kHasUpper = !kIsWhole && !__is_same(Format, Q2K);
   static constexpr std::size_t kQuarters = 4;
-  using Mins = PanelMins<Format>;
+  using Mins = PanelMins<kGroups, kHasMin>;
 
  public:
   static constexpr std::size_t kValues = 256;
@@ -54,19 +53,17 @@ class SuperBlockTiles {
         const Token& token = this->tokens[t];
         pack_plane(token.hi + block * kValues, t, hi);
         pack_plane(token.lo + block * kValues, t, lo);
-        if constexpr (Format::kHasMin) min_sums[t] = Mins::sums_of(token.sums + block * 16);
+        if constexpr (kHasMin) min_sums[t] = Mins::sums_of(token.sums + block * 16);
       }
       for (std::size_t t = 0; t < kTileTokens && this->has_remainder; ++t) {
         const Token& token = this->tokens[t];
         pack_plane(token.remainder + block * kValues, t, remainder);
-        if constexpr (Format::kHasMin) remainder_min_sums[t] = Mins::sums_of(token.remainder_sums + block * 16);
+        if constexpr (kHasMin) remainder_min_sums[t] = Mins::sums_of(token.remainder_sums + block * 16);
       }
     }
     template <typename Plane>
     static void pack_plane(const Plane* values, std::size_t t, TileBytes* tiles) {
-      for (std::size_t i = 0; i < kQuarters; ++i) {
-        store(load(values + 64 * i), tiles[i].row[t]);
-      }
+      for (std::size_t i = 0; i < kQuarters; ++i) store(load(values + 64 * i), tiles[i].row[t]);
     }
   };
 
@@ -75,16 +72,17 @@ class SuperBlockTiles {
     TileSums upper_high, upper_low, high, low, upper_remainder, remainder;
   };
 
+  template <typename Format>
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;
     scales_ = panel_scales<Format>(rows, offset);
-    mins_.unpack(rows, offset);
+    mins_.template unpack<Format>(rows, offset);
     Scales sub_scales[kPanelRows];
     for (std::size_t i = 0; i < kPanelRows; ++i) sub_scales[i] = make_scales(Format::scales(rows.row[i] + offset));
-    unpack_quarter<0>(rows, offset, sub_scales);
-    unpack_quarter<1>(rows, offset, sub_scales);
-    unpack_quarter<2>(rows, offset, sub_scales);
-    unpack_quarter<3>(rows, offset, sub_scales);
+    unpack_quarter<Format, 0>(rows, offset, sub_scales);
+    unpack_quarter<Format, 1>(rows, offset, sub_scales);
+    unpack_quarter<Format, 2>(rows, offset, sub_scales);
+    unpack_quarter<Format, 3>(rows, offset, sub_scales);
   }
 
   void multiply(const Packed& x, Products& products) const {
@@ -120,18 +118,18 @@ class SuperBlockTiles {
       const Int high = total(products.upper_high, products.high, t);
       const Int low = total(products.upper_low, products.low, t);
       const Float joined = fused(all_floats(256.0F), to_floats(high), to_floats(low));
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, x.d[0][t], joined, mins_.term(x.min_sums[t]));
+      sums[t] = panel_step<kHasMin>(sums[t], scales_, x.d[0][t], joined, mins_.term(x.min_sums[t]));
     }
     for (std::size_t t = 0; t < x.count && x.has_remainder; ++t) {
       if (x.remainder_d[0][t] == 0) continue;
       const Float remainder = to_floats(total(products.upper_remainder, products.remainder, t));
-      sums[t] = panel_step<Format::kHasMin>(sums[t], scales_, x.remainder_d[0][t], remainder,
-                                            mins_.term(x.remainder_min_sums[t]));
+      sums[t] =
+          panel_step<kHasMin>(sums[t], scales_, x.remainder_d[0][t], remainder, mins_.term(x.remainder_min_sums[t]));
     }
   }
 
  private:
-  template <int kQuarter>
+  template <typename Format, int kQuarter>
   void unpack_quarter(const PanelRows& rows, std::size_t offset, const Scales* sub_scales) {
     Int upper[kPanelRows];
     Int lower[kPanelRows];
@@ -139,12 +137,12 @@ class SuperBlockTiles {
       Int quants = Format::template quants<kQuarter>(rows.row[i] + offset);
       if constexpr (Format::kBias != 0) quants = subtract_bytes(quants, all_bytes(Format::kBias));
       const FoldedQuants folded =
-          kIsWhole ? FoldedQuants{zero(), quants} : fold(quants, spread<kQuarter>(sub_scales[i]));
+          Format::kGroupValues == 128 ? FoldedQuants{zero(), quants} : fold(quants, spread<kQuarter>(sub_scales[i]));
       upper[i] = folded.upper;
       lower[i] = folded.lower;
     }
-    if constexpr (kHasUpper) transpose_ints(upper, upper_[kQuarter]);
-    transpose_ints(lower, lower_[kQuarter]);
+    if constexpr (kHasUpper) make_tile(upper, upper_[kQuarter]);
+    make_tile(lower, lower_[kQuarter]);
   }
 
   void multiply_remainder(const Packed& x, Products& products) const {
@@ -172,6 +170,14 @@ class SuperBlockTiles {
   Mins mins_;
   PanelScales scales_;
 };
+
+template <typename Format>
+constexpr bool has_upper() {
+  return Format::kGroupValues != 128 && !__is_same(Format, Q2K);
+}
+template <typename Format>
+using SuperBlockTilesOf =
+    SuperBlockTiles<has_upper<Format>(), Format::kHasMin ? 256 / Format::kGroupValues : 2, Format::kHasMin>;
 
 }  // namespace
 }  // namespace assay::kernels

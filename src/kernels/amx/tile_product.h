@@ -2,11 +2,11 @@
 // once for all tokens; tiles of sixteen tokens are the file's planes as they are. What the tiles add up to is exact,
 // int i of a row belongs to weight row i, and the float steps are those of generic/panel.h.
 //
-// A type gives a Panel:
+// A kind of types gives a Panel:
 //   kTileValues                     values of a token that a tile holds
 //   Packed                          sixteen tokens' bytes of one or two blocks, which some panels share: pack()
 //   Products                        what a panel's tiles add up to for them
-//   unpack(rows, block, blocks)     the weights
+//   unpack<Format>(rows, block, blocks)  the weights
 //   multiply(packed, products)      leaves sums in tiles 0-3; where there are remainders, stores theirs
 //   take(products)                  stores those sums
 //   add(packed, products, sums)     adds the products to the floats
@@ -30,6 +30,9 @@ inline constexpr std::size_t kFewestTileTokens = 8;
 struct TileBytes {
   alignas(64) Byte row[16][64];
 };
+/// 64 bytes of each of sixteen rows to a tile of weights. One function for all types: it is long.
+[[gnu::noinline]] inline void make_tile(const Int* rows, Int* tile) { transpose_ints(rows, tile); }
+
 /// What sixteen tokens are beside their bytes, for one or two blocks.
 template <std::size_t kBlocks>
 struct TileTokens {
@@ -60,13 +63,20 @@ struct TileSums {
   Int of(std::size_t t) const { return load(token[t]); }
 };
 
+template <typename Panel>
+using Unpack = void (*)(Panel& panel, const PanelRows& rows, std::size_t block, std::size_t blocks);
+template <typename Panel, typename Format>
+inline void unpack_panel(Panel& panel, const PanelRows& rows, std::size_t block, std::size_t blocks) {
+  panel.template unpack<Format>(rows, block, blocks);
+}
+
 /// The rows of at most kMostPanels panels and at most kMostPanelTokens tokens. A panel's float steps follow the
 /// next panel's multiplications, so that both are under way at once.
 template <typename Panel>
 class TileProduct {
  public:
-  TileProduct(const Byte* weights, std::size_t row_bytes, std::size_t row_count)
-      : row_count_(row_count), panel_count_((row_count + kPanelRows - 1) / kPanelRows) {
+  TileProduct(Unpack<Panel> unpack, const Byte* weights, std::size_t row_bytes, std::size_t row_count)
+      : unpack_(unpack), row_count_(row_count), panel_count_((row_count + kPanelRows - 1) / kPanelRows) {
     for (std::size_t i = 0; i < panel_count_; ++i)
       rows_[i] = panel_rows(weights + i * kPanelRows * row_bytes, row_bytes, row_count - i * kPanelRows);
   }
@@ -77,7 +87,7 @@ class TileProduct {
     const std::size_t block_count = x.width / Panel::kValues;
     for (std::size_t block = 0; block < block_count; block += Panel::kBlocks) {
       const std::size_t blocks = block_count - block < Panel::kBlocks ? block_count - block : Panel::kBlocks;
-      for (std::size_t i = 0; i < panel_count_; ++i) panels_[i].unpack(rows_[i], block, blocks);
+      for (std::size_t i = 0; i < panel_count_; ++i) unpack_(panels_[i], rows_[i], block, blocks);
       add_block(x, begin, count, block, blocks);
     }
     for (std::size_t i = 0; i < panel_count_; ++i) {
@@ -107,6 +117,7 @@ class TileProduct {
     panels_[panel].add(packed_[group % 2], products_[step % 2], sums_[panel] + group * kTileTokens);
   }
 
+  Unpack<Panel> unpack_;
   std::size_t row_count_;
   std::size_t panel_count_;
   PanelRows rows_[kMostPanels];
@@ -117,14 +128,14 @@ class TileProduct {
 };
 
 template <typename Panel>
-void tile_product(const std::byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
-                  float* out, std::size_t out_stride) {
+void tile_product(Unpack<Panel> unpack, const std::byte* weights, std::size_t row_bytes, std::size_t row_count,
+                  const Activations& x, float* out, std::size_t out_stride) {
   static constexpr TileConfiguration kConfiguration = tiles_of(Panel::kTileValues);
   const Tiles tiles(kConfiguration);
   const Byte* rows = reinterpret_cast<const Byte*>(weights);
   constexpr std::size_t kRows = kMostPanels * kPanelRows;
   for (std::size_t first = 0; first < row_count; first += kRows) {
-    TileProduct<Panel> product(rows + first * row_bytes, row_bytes,
+    TileProduct<Panel> product(unpack, rows + first * row_bytes, row_bytes,
                                row_count - first < kRows ? row_count - first : kRows);
     for (std::size_t begin = 0; begin < x.tokens; begin += kMostPanelTokens) {
       const std::size_t count = x.tokens - begin < kMostPanelTokens ? x.tokens - begin : kMostPanelTokens;

@@ -13,11 +13,9 @@
 namespace assay::kernels {
 namespace {
 
-/// Of sixteen rows. Does nothing for a format without minimums.
-template <typename Format>
+/// Of sixteen rows of a format with kGroups groups. Does nothing for one without minimums.
+template <std::size_t kGroups, bool kHasMin>
 class PanelMins {
-  static constexpr std::size_t kGroups = 256 / Format::kGroupValues;
-
  public:
   /// Of one token, 1024 * a + b.
   struct Sums {
@@ -28,15 +26,16 @@ class PanelMins {
   static Sums sums_of(const std::int32_t* sums) {
     Sums result;
     for (std::size_t group = 0; group < kGroups; ++group) {
-      const std::int32_t sum = group_sum<Format>(sums, group);
+      const std::int32_t sum = kGroups == 16 ? sums[group] : sums[2 * group] + sums[2 * group + 1];
       result.a[group] = static_cast<std::int16_t>(sum >> 10);
       result.b[group] = static_cast<std::int16_t>(sum & 1023);
     }
     return result;
   }
 
+  template <typename Format>
   void unpack(const PanelRows& rows, std::size_t offset) {
-    if constexpr (Format::kHasMin) {
+    if constexpr (kHasMin) {
       Int mins[kGroups];
       unpack_groups<Format, Format::mins>(rows, offset, mins);
       for (std::size_t pair = 0; pair < kGroups / 2; ++pair)
@@ -46,7 +45,7 @@ class PanelMins {
 
   /// M.
   Float term(const Sums& sums) const {
-    if constexpr (!Format::kHasMin) return all_floats(0);
+    if constexpr (!kHasMin) return all_floats(0);
     Int high = zero();
     Int low = zero();
     for (std::size_t pair = 0; pair < kGroups / 2; ++pair) {

@@ -26,7 +26,7 @@ class SuperBlockPanel {
   static constexpr std::size_t kGroups = 256 / kGroupValues;
   static constexpr std::size_t kGroupVectors = kGroupValues / 4;
 
-  using Mins = PanelMins<Format>;
+  using Mins = PanelMins<kGroups, Format::kHasMin>;
 
  public:
   static constexpr std::size_t kValues = 256;
@@ -38,7 +38,7 @@ class SuperBlockPanel {
     unpack_quants<Format, transpose_ints>(rows, offset, quants_);
     set_starts();
     unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
-    mins_.unpack(rows, offset);
+    mins_.template unpack<Format>(rows, offset);
   }
 
   template <std::size_t kTokens>
