@@ -105,7 +105,8 @@ model::WeightId find_weight(const Site& site, std::string_view name) {
 }
 
 Matrix run_with_weight(const Site& site, model::WeightId weight) {
-  model::Step changed = site.step();  // NOLINT(performance-unnecessary-copy-initialization): changed through its variant
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): changed through its variant
+  model::Step changed = site.step();
   if (auto* embed = std::get_if<model::Embed>(&changed.operation)) embed->table = weight;
   if (auto* linear = std::get_if<model::Linear>(&changed.operation)) linear->weight = weight;
   if (auto* experts = std::get_if<model::ExpertLinear>(&changed.operation)) experts->weight = weight;
