@@ -3,7 +3,7 @@
 add_library(assay_base STATIC src/base/error.cc src/base/math.cc)
 target_include_directories(assay_base PUBLIC ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(assay_base PRIVATE assay_warnings)
-assay_room(quant ROOMS base)
+include(cmake/Quant.cmake)
 include(cmake/Kernels.cmake)
 
 set(googletest /usr/src/googletest/googletest)  # Debian's package of that name

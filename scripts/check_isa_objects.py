@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 # The second form is what the address sanitizer adds for each table.
-TABLE = re.compile(r"assay::kernels::k\w+Kernels$|^__odr_asan\._ZN5assay7kernels\d+k\w+KernelsE$")
+TABLE = re.compile(r"assay::(kernels::k\w+Kernels|quant::k\w+Searches)$"
+                   r"|^__odr_asan\._ZN5assay(7kernels\d+k\w+Kernels|5quant\d+k\w+Searches)E$")
 LOCAL_OR_UNDEFINED = set("tdbrUn")
 
 

@@ -31,6 +31,7 @@ struct Range {
 
 /// Smallest and largest of 32 values; a zero has any sign.
 inline Range range_of(const float* x) {
+  static_assert(kLanes == 4);
   Lanes low = {x[0], x[1], x[2], x[3]};
   Lanes high = low;
   for (int i = kLanes; i < 32; i += kLanes) {
@@ -72,16 +73,16 @@ inline void encode_affine_simply(const float* x, int most, BlockIntegers& intege
   }
 }
 
-/// The next four blocks of 32 values of a row, from value `first` on, and weights_of(at, weights) for the values `at`
-/// to at + 31 of each. Where fewer than four are left, the last stands several times. -> how many there are.
+/// The next eight blocks of 32 values of a row, from value `first` on, and weights_of(at, weights) for the values `at`
+/// to at + 31 of each. Where fewer are left, the last stands several times. -> how many there are.
 template <typename WeightsOf>
-std::size_t take_four_blocks(const float* row, std::size_t width, std::size_t first, WeightsOf weights_of, float* x,
-                             float* weights) {
-  const std::size_t used = std::min<std::size_t>(kLanes, (width - first) / 32);
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    const std::size_t at = first + 32 * std::min(lane, used - 1);
-    std::copy_n(row + at, 32, x + 32 * lane);
-    weights_of(at, weights + 32 * lane);
+std::size_t take_eight_blocks(const float* row, std::size_t width, std::size_t first, WeightsOf weights_of, float* x,
+                              float* weights) {
+  const std::size_t used = std::min<std::size_t>(8, (width - first) / 32);
+  for (std::size_t i = 0; i < 8; ++i) {
+    const std::size_t at = first + 32 * std::min(i, used - 1);
+    std::copy_n(row + at, 32, x + 32 * i);
+    weights_of(at, weights + 32 * i);
   }
   return used;
 }
@@ -106,10 +107,6 @@ struct AffineRule {
   float variance;     ///< with one: variance of importance_weights, in mean squares of the block
 };
 void encode_affine_block(const float* x, const float* importance, const AffineRule& rule, BlockIntegers& integers);
-
-/// The scale and the quants (-half .. half - 1) of each of 16 groups of 16 values, for a super-block without minimums.
-void search_signed_groups(const float* x, const float* weights, int half, float* scale, std::int16_t* quant);
-void refine_signed_groups(const float* x, int half, float* scale, std::int16_t* quant);
 
 /// The value of largest magnitude among the 16 scales.
 float extreme_scale(const float* scale);

@@ -16,18 +16,18 @@ namespace {
 }
 
 void encode(const float* row, std::size_t width, const float* importance, std::byte* blocks) {
-  for (std::size_t first = 0; first < width; first += 32 * kLanes) {
-    float x[32 * kLanes];
-    float weights[32 * kLanes];
-    float scale[kLanes];
+  for (std::size_t first = 0; first < width; first += kSearched) {
+    float x[kSearched];
+    float weights[kSearched];
+    float scale[8];
     const auto weights_of = [&](std::size_t at, float* block_weights) {
       codebook_weights(row + at, importance != nullptr ? importance + at : nullptr, 32, block_weights);
     };
-    const std::size_t used = take_four_blocks(row, width, first, weights_of, x, weights);
-    search_codebook_scales(x, weights, scale);
-    for (std::size_t lane = 0; lane < used; ++lane, blocks += 18) {
-      store_half(scale[lane], blocks);
-      pack_codebook(x + 32 * lane, inverse_of(scale[lane]), blocks + 2);
+    const std::size_t used = take_eight_blocks(row, width, first, weights_of, x, weights);
+    searches().codebook(x, weights, scale);
+    for (std::size_t i = 0; i < used; ++i, blocks += 18) {
+      store_half(scale[i], blocks);
+      pack_codebook(x + 32 * i, inverse_of(scale[i]), blocks + 2);
     }
   }
 }

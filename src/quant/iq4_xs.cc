@@ -32,8 +32,7 @@ void encode_block(const float* x, const float* importance, std::byte* block) {
   float weights[256];
   float scale[8];
   codebook_weights(x, importance, 256, weights);
-  search_codebook_scales(x, weights, scale);
-  search_codebook_scales(x + 128, weights + 128, scale + 4);
+  searches().codebook(x, weights, scale);
   float magnitude;
   const float d = -find_extreme<8>(scale, magnitude) / 32.0F;
   const float inverse = inverse_of(d);

@@ -60,7 +60,7 @@ void put_together(const BlockIntegers& integers, std::byte* block) {
 void encode_block(const float* x, const float* importance, BlockIntegers& integers) {
   float scale[16];
   if (importance == nullptr) {
-    refine_signed_groups(x, 4, scale, integers.quant);
+    searches().refined(x, 4, scale, integers.quant);
     const float extreme = extreme_scale(scale);
     const float inverse = -32.0F / extreme;
     for (int group = 0; group < 16; ++group) {
@@ -73,7 +73,7 @@ void encode_block(const float* x, const float* importance, BlockIntegers& intege
     float group_weight[16];
     float rounded[16];
     importance_weights(x, importance, 2.0F * sum_of_squares(x, 256) / 256.0F, 256, weights);
-    search_signed_groups(x, weights, 4, scale, integers.quant);
+    searches().of_signed(x, weights, 16, 4, scale, integers.quant);
     for (int group = 0; group < 16; ++group)
       group_weight[group] = std::accumulate(weights + 16 * group, weights + 16 * (group + 1), 0.0F);
     integers.d = round_to_half(search_signed<16>(scale, group_weight, 32, rounded));

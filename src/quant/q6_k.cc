@@ -55,7 +55,7 @@ void encode_block(const float* x, const float* importance, BlockIntegers& intege
     for (int i = 0; i < 256; ++i) weights[i] = x[i] * x[i];
   }
   float scale[16];
-  search_signed_groups(x, importance != nullptr ? importance : weights, 32, scale, integers.quant);
+  searches().of_signed(x, importance != nullptr ? importance : weights, 16, 32, scale, integers.quant);
   const float extreme = extreme_scale(scale);
   if (absolute(extreme) < kNothing) {
     integers.d = 0;

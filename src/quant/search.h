@@ -2,15 +2,17 @@
 // the order of their float32 operations, the bytes of a file. Each gives the best of a few candidates by a weighted sum
 // of squares (or absolute values) of the errors. Only files of this room include it.
 //
-// Shapes: x, weight and quant hold kCount values of a group, or of four groups side by side (lanes.h).
+// Shapes: x, weight and quant hold kCount values of a group, or of several groups side by side (lanes.h).
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "quant/lanes.h"
+#include "quant/searches.h"
 
 namespace assay::quant {
+namespace {
 
 /// Groups without a larger magnitude count as zero.
 inline constexpr float kNothing = 1e-15F;
@@ -105,14 +107,6 @@ Real refine_signed(const Real* x, int half, Real* quant) {
   for (int i = 0; i < kCount; ++i) quant[i] = select(is_nothing, Real{}, quant[i] + most);
   return select(is_nothing, Real{}, select(squares > 0.0F, products / squares, Real{}));
 }
-
-/// Candidates of search_affine: the range is divided into most + first + i * step parts, i = 0 .. last.
-struct AffineSteps {
-  float first;
-  float step;
-  int last;
-  bool is_absolute;  ///< the error is a sum of absolute values instead of squares
-};
 
 /// x ~ scale * quant - minimum, quant 0 .. most, minimum >= 0: for each candidate the least squares of scale and
 /// minimum together.
@@ -246,4 +240,5 @@ float search_positive(const float* x, const float* weight, int most, std::uint8_
   return squares > 0 ? products / squares : 0.0F;
 }
 
+}  // namespace
 }  // namespace assay::quant
