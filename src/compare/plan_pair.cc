@@ -27,9 +27,12 @@ struct OperationSlots {
   Slots operator()(model::Attention& attention) const { return {&attention.sinks, nullptr}; }
   Slots operator()(model::GatedActivation&) const { return {}; }
   Slots operator()(model::Add&) const { return {}; }
+  Slots operator()(model::AddBias& add) const { return {&add.bias, nullptr}; }
+  Slots operator()(model::Concat&) const { return {}; }
   Slots operator()(model::Scale&) const { return {}; }
   Slots operator()(model::SoftCap&) const { return {}; }
   Slots operator()(model::Softmax&) const { return {}; }
+  Slots operator()(model::Sigmoid&) const { return {}; }
   Slots operator()(model::TopK&) const { return {}; }
   Slots operator()(model::Pick&) const { return {}; }
   Slots operator()(model::Normalize&) const { return {}; }
@@ -70,6 +73,9 @@ struct ParameterDifference {
   }
   std::string operator()(const model::SoftCap& a, const model::SoftCap& b) const {
     return a.cap == b.cap ? "" : "another soft cap";
+  }
+  std::string operator()(const model::TopK& a, const model::TopK& b) const {
+    return a.groups == b.groups && a.used_groups == b.used_groups ? "" : "other groups";
   }
   /// Operations that differ in tensors only, or not in kind at all.
   template <typename A, typename B>

@@ -32,8 +32,9 @@ TokenCost token_cost(const Plan& plan, std::size_t position, bool with_logits) {
       cost.weight_bytes += weight(embed->table).row_bytes();
     } else if (const auto* attention = std::get_if<Attention>(&step.operation)) {
       const std::size_t seen = position + 1 - attention->first_seen(position);
-      cost.cache_values += 2 * seen * attention->kv_heads * attention->head_width;
-      cost.float_products += 2 * seen * attention->heads * attention->head_width;
+      const std::size_t widths = attention->head_width + attention->value_width;
+      cost.cache_values += seen * attention->kv_heads * widths;
+      cost.float_products += seen * attention->heads * widths;
     }
   }
   for (const WeightId id : whole) cost.weight_bytes += weight(id).data.size();

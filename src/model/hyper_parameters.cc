@@ -126,7 +126,7 @@ std::size_t read_vocab_size(const gguf::File& file, KeyReader& keys) {
   return tokens != nullptr && !tokens->empty() ? tokens->size() : claimed;
 }
 
-void read_heads(KeyReader& keys, HyperParameters& hp) {
+void read_heads(KeyReader& keys, bool may_values_differ, HyperParameters& hp) {
   hp.head_count = keys.size("attention.head_count", kMaxHeadWidth);
   hp.head_count_kv = keys.size("attention.head_count_kv", kMaxHeadWidth, hp.head_count);
   if (hp.head_count % hp.head_count_kv != 0) {
@@ -138,10 +138,10 @@ void read_heads(KeyReader& keys, HyperParameters& hp) {
               fmt::format("is {}, which does not divide embedding_length {}", hp.head_count, hp.embedding_length));
   }
   hp.key_length = keys.size("attention.key_length", kMaxHeadWidth, hp.embedding_length / hp.head_count);
-  const std::size_t value_length = keys.size("attention.value_length", kMaxHeadWidth, hp.key_length);
-  if (value_length != hp.key_length) {
+  hp.value_length = keys.size("attention.value_length", kMaxHeadWidth, hp.key_length);
+  if (hp.value_length != hp.key_length && !may_values_differ) {
     keys.fail("attention.value_length",
-              fmt::format("is {}, unlike key_length {}, which is not supported", value_length, hp.key_length),
+              fmt::format("is {}, unlike key_length {}, which is not supported", hp.value_length, hp.key_length),
               ErrorKind::unsupported);
   }
 }
@@ -228,7 +228,7 @@ HyperParameters read_hyper_parameters(const gguf::File& file, const OwnKeys& own
   hp.feed_forward_length = keys.size("feed_forward_length", kMaxWidth);
   hp.vocab_size = read_vocab_size(file, keys);
   hp.norm_epsilon = keys.number(own.epsilon, 0, false);
-  read_heads(keys, hp);
+  read_heads(keys, own.may_values_differ, hp);
   read_rope(keys, hp);
   read_own(keys, own.keys, hp);
 

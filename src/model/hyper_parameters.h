@@ -38,6 +38,7 @@ struct OwnKey {
 struct OwnKeys {
   std::span<const OwnKey> keys = {};
   std::string_view epsilon = "attention.layer_norm_rms_epsilon";  ///< of its norms
+  bool may_values_differ = false;                                 ///< attention.value_length need not be key_length
 };
 
 struct HyperParameters {
@@ -50,6 +51,7 @@ struct HyperParameters {
   std::size_t head_count;
   std::size_t head_count_kv;
   std::size_t key_length;         ///< channels of a head
+  std::size_t value_length;       ///< the same, but where OwnKeys says otherwise
   std::size_t vocab_size;         ///< tokenizer.ggml.tokens, else vocab_size, else the rows of token_embd.weight
   std::size_t expert_count;       ///< 0: one feed-forward part for all tokens
   std::size_t expert_used_count;  ///< of each token; at most expert_count

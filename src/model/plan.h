@@ -71,7 +71,8 @@ struct Rope {
 };
 
 /// Causal attention with grouped heads: query head h reads key/value head h / (heads / kv_heads).
-/// Inputs: q [heads * head_width], k, v [kv_heads * head_width]; k and v are appended to the cache of `layer`.
+/// Inputs: q [heads * head_width], k [kv_heads * head_width], v [kv_heads * value_width]; k and v are appended to the
+/// cache of `layer`.
 /// out = softmax(capped(scale * q k^T) over the positions seen) v, heads one after another. A token sees its own
 /// position and those before it, with a window only the last `window` of these. Capped is cap * tanh(x / cap), as in
 /// SoftCap. Windows: Beltagy et al. 2020, arXiv 2004.05150.
@@ -80,6 +81,7 @@ struct Attention {
   std::size_t heads;
   std::size_t kv_heads;
   std::size_t head_width;
+  std::size_t value_width;  ///< channels of a head of v and of the output; at most head_width
   double scale;
   double soft_cap = 0;     ///< 0: none
   std::size_t window = 0;  ///< 0: all positions
@@ -118,6 +120,24 @@ struct GatedActivation {
 /// out = a + b.
 struct Add {};
 
+/// out = x + bias.
+struct AddBias {
+  WeightId bias;
+};
+
+/// Channels beside each other, group by group: group g of out is made of the inputs' parts in their order, each `count`
+/// channels from `first` on of the input's own group g, `width` channels wide. An input that is no wider than a group
+/// gives each group the same.
+struct Concat {
+  struct Part {
+    std::size_t first;
+    std::size_t count;
+    std::size_t width;
+  };
+  std::size_t groups;
+  std::vector<Part> parts;
+};
+
 /// out = factor * x.
 struct Scale {
   double factor;
@@ -146,9 +166,18 @@ struct SoftCap {
 /// out = e^x / sum e^x.
 struct Softmax {};
 
+/// out = 1 / (1 + e^-x).
+struct Sigmoid {};
+
+inline constexpr std::size_t kMaxExpertGroups = 64;
+
 /// out = the indices of the largest values of x, largest first: as many as `out` has channels. Of equal ones the lowest
-/// index comes first.
-struct TopK {};
+/// index comes first. With groups only of x's equal parts whose two largest values have the largest sums: as many as
+/// `used_groups`. DeepSeek-AI 2024 (V3), arXiv 2412.19437, section 2.1.2.
+struct TopK {
+  std::size_t groups = 1;
+  std::size_t used_groups = 1;
+};
 
 /// out[slot] = x[index[slot]]. Inputs: x, the indices.
 struct Pick {};
@@ -158,7 +187,7 @@ struct Normalize {};
 
 /// Slot by slot out = W x (+ bias) with the matrix of the expert that the slot chose: of a tensor
 /// [experts, outputs, inputs], and of biases [experts, outputs]. Inputs: x, either one vector for all slots or one
-/// each; the indices.
+/// each; the indices. Without these slot s has matrix s, and is a head.
 struct ExpertLinear {
   WeightId weight;
   WeightId bias = kNoWeight;
@@ -173,16 +202,16 @@ struct WeightedSum {};
 struct SigmoidGate {};
 
 using Operation = std::variant<Embed, RmsNorm, LayerNorm, Linear, Rope, PositionScale, Attention, GatedActivation, Add,
-                               Scale, SoftCap, Softmax, TopK, Pick, Normalize, ExpertLinear, WeightedSum, SigmoidGate>;
+                               AddBias, Concat, Scale, SoftCap, Softmax, Sigmoid, TopK, Pick, Normalize, ExpertLinear,
+                               WeightedSum, SigmoidGate>;
 
 /// As reports and precision policies call it: "linear".
 inline std::string_view name_of(const Operation& operation) {
   constexpr std::array<std::string_view, std::variant_size_v<Operation>> kNames = {
-      "embed",        "rms_norm",       "layer_norm", "linear",
-      "rope",         "position_scale", "attention",  "gated_activation",
-      "add",          "scale",          "soft_cap",   "softmax",
-      "top_k",        "pick",           "normalize",  "expert_linear",
-      "weighted_sum", "sigmoid_gate"};
+      "embed",         "rms_norm",         "layer_norm",  "linear",   "rope",   "position_scale",
+      "attention",     "gated_activation", "add",         "add_bias", "concat", "scale",
+      "soft_cap",      "softmax",          "sigmoid",     "top_k",    "pick",   "normalize",
+      "expert_linear", "weighted_sum",     "sigmoid_gate"};
   return kNames[operation.index()];
 }
 
@@ -203,7 +232,7 @@ struct Plan {
   std::size_t vocabulary = 0;
   std::size_t context_length = 0;  // positions the model was trained for
   std::size_t layers = 0;
-  std::size_t kv_width = 0;  // channels of k (and of v) in one layer's cache
+  std::size_t kv_width = 0;  // channels of k in one layer's cache; v has no more
 };
 
 }  // namespace assay::model

@@ -132,6 +132,12 @@ ValueId PlanBuilder::expert_linear(std::string tap, ValueId x, ValueId chosen, c
   return add_step(std::move(tap), width(chosen) * outputs, ExpertLinear{weight, bias, experts, outputs}, {x, chosen});
 }
 
+ValueId PlanBuilder::head_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs,
+                                 std::size_t heads) {
+  const WeightId weight = matrices(tensor + ".weight", width(x) / heads, outputs, heads);
+  return add_step(std::move(tap), heads * outputs, ExpertLinear{weight, kNoWeight, heads, outputs}, {x});
+}
+
 ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tensor, const Part& part) {
   const std::string bias = tensor + ".bias";
   Linear operation{add_part(find_checked(tensor + ".weight", {width(x), part.of}), part)};
@@ -180,6 +186,7 @@ Plan PlanBuilder::finish(std::size_t context_length) {
     if (attention == nullptr) continue;
     const std::size_t kv_width = attention->kv_heads * attention->head_width;
     assert(plan_.kv_width == 0 || plan_.kv_width == kv_width);
+    assert(attention->value_width <= attention->head_width);
     plan_.kv_width = kv_width;
     plan_.layers = std::max(plan_.layers, attention->layer + 1);
   }

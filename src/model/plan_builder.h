@@ -49,6 +49,8 @@ class PlanBuilder {
   /// `chosen` name. `x` is one vector for all slots, or one each.
   ValueId expert_linear(std::string tap, ValueId x, ValueId chosen, const std::string& tensor, std::size_t inputs,
                         std::size_t outputs, std::size_t experts);
+  /// out = W_h x_h for each head h of x, with "<tensor>.weight" [heads, outputs, inputs].
+  ValueId head_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs, std::size_t heads);
   /// linear() with some of the tensors' rows.
   ValueId linear(std::string tap, ValueId x, const std::string& tensor, const Part& part);
   /// Over the whole vector, with "<tensor>.weight".

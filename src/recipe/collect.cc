@@ -30,7 +30,8 @@ ImportanceCollector::Input& ImportanceCollector::input_of(const model::Plan& pla
   const auto tap = [&](std::size_t input) -> std::string_view {
     return plan.values[static_cast<std::size_t>(step.inputs[input])].tap;
   };
-  const std::string_view chosen = experts > 0 ? tap(1) : std::string_view();
+  const bool is_chosen = experts > 0 && step.inputs.size() > 1;
+  const std::string_view chosen = is_chosen ? tap(1) : std::string_view();
   const auto known = std::find_if(inputs_.begin(), inputs_.end(),
                                   [&](const Input& input) { return input.x == tap(0) && input.chosen == chosen; });
   if (known != inputs_.end()) return *known;
@@ -41,9 +42,9 @@ ImportanceCollector::Input& ImportanceCollector::input_of(const model::Plan& pla
   input.counts.resize(std::max<std::size_t>(1, experts));
   input.sums.resize(input.counts.size() * columns);
   // Values are numbered in the order in which they are written.
-  const bool x_is_later = experts == 0 || step.inputs[0] > step.inputs[1];
+  const bool x_is_later = !is_chosen || step.inputs[0] > step.inputs[1];
   read_at_[x_is_later ? input.x : chosen].push_back(inputs_.size() - 1);
-  if (experts > 0) kept_[x_is_later ? chosen : input.x];
+  if (is_chosen) kept_[x_is_later ? chosen : input.x];
   return input;
 }
 
@@ -66,7 +67,9 @@ void ImportanceCollector::add(Input& input, const engine::Rows& seen, std::strin
   };
   if (input.chosen.empty()) {
     for (std::size_t row = 0; row < seen.count; ++row) {
-      add_row(0, [&](std::size_t channel) { return seen.at(row, channel); });
+      for (std::size_t matrix = 0; matrix < input.counts.size(); ++matrix) {
+        add_row(matrix, [&](std::size_t channel) { return seen.at(row, matrix * input.columns + channel); });
+      }
     }
     return;
   }

@@ -36,7 +36,7 @@ class ImportanceCollector final : public engine::Observer {
   struct Input {
     std::vector<std::string_view> matrices;  ///< that read it
     std::string_view x;                      ///< tap
-    std::string_view chosen;                 ///< tap of the experts' indices; empty: one matrix for all tokens
+    std::string_view chosen;  ///< tap of the experts' indices; empty: one matrix for all tokens, or a head
     std::size_t columns = 0;
     std::vector<double> sums;         ///< [matrices of one tensor, columns]
     std::vector<std::size_t> counts;  ///< [matrices of one tensor]: rows summed

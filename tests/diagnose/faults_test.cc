@@ -93,7 +93,7 @@ std::vector<TinyModel> models() {
   factors.tensors["rope_freqs.weight"] = {{3}, {1, 2, 8}};
   all.emplace_back().keys["llama.rope.dimension_count"] = 4U;
   for (const char* architecture :
-       {"qwen2", "qwen3", "gemma2", "gemma3", "granite", "smollm3", "qwen2moe", "qwen3moe", "gpt-oss"})
+       {"qwen2", "qwen3", "gemma2", "gemma3", "granite", "smollm3", "qwen2moe", "qwen3moe", "gpt-oss", "deepseek2"})
     all.emplace_back().become(architecture);
   return all;
 }

@@ -31,7 +31,7 @@ ARCHITECTURES["gpt-oss MXFP4"] = tiny.TYPES["experts, MXFP4"]
 ARCHITECTURES["qwen3moe Q4_0"] = "--architecture qwen3moe --experts 6 --used-experts 3 --type Q4_0,Q8_0 --feed-forward 96"
 # Every kind of step and weight.
 SAME_BITS = ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K", "qwen3moe Q4_0",
-             "gemma3", "phi3", "mistral3", "starcoder2", "gpt-oss MXFP4"]
+             "gemma3", "phi3", "mistral3", "starcoder2", "gpt-oss MXFP4", "deepseek2"]
 
 
 def some_tokens(count, vocabulary):

@@ -10,7 +10,7 @@ Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 
 Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
 OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.  OpenAI 2025: gpt-oss.
 Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
-Baidu 2025: ERNIE 4.5.
+Baidu 2025: ERNIE 4.5.  DeepSeek-AI 2024: V2 and V3 (attention in latent.py).
 
 A model is written without a cache and without batches: all tokens of one text at once. An engine is
 a list of steps and one method for each operation, so that a test can replace either.
@@ -24,6 +24,7 @@ import gguf
 import numpy as np
 
 from tests.foreign import formats
+from tests.foreign.latent import LatentAttention
 
 
 class Model:
@@ -91,10 +92,13 @@ def rope_frequencies(model, base=None, scaled=True):
     share = model.get("rope.scaling.yarn_ext_factor", 1.0)
     if share == 0:
         return interpolated, magnitude
-    # Section 3.4: a temperature on the attention, given to q and k in equal parts.
+    # Section 3.4: a temperature on the attention, given to q and k in equal parts. DeepSeek's is all on the scores.
     if factor > 1:
+        multiplier = model.get("rope.scaling.yarn_log_multiplier", 0.0)
+        if model.architecture == "deepseek2" and multiplier:
+            multiplier = 1
         magnitude *= 1 + 0.1 * math.log(factor)
-        magnitude /= 1 + 0.1 * math.log(factor) * model.get("rope.scaling.yarn_log_multiplier", 0.0)
+        magnitude /= 1 + 0.1 * math.log(factor) * multiplier
     ramp = share * yarn_ramp(model, dimensions, base)
     return interpolated * (1 - ramp) + plain * ramp, magnitude
 
@@ -154,6 +158,7 @@ FAMILIES = {
     "glm4": Family("neighbours", gate_in_up=True),
     "ernie4_5": Family("neighbours"),
     "starcoder2": Family(activation="gelu_tanh", has_gate=False),
+    "deepseek2": Family("neighbours"),
     "gpt-oss": Family(activation="clamped_swiglu", is_windowed=lambda block: block % 2 == 0, window=128),
 }
 
@@ -182,6 +187,8 @@ class Engine:
                       "scale": self.factor("attention.scale", 1 / math.sqrt(self.attention_width(heads))),
                       "soft_cap": model.get("attn_logit_softcapping", 50.0) if model.architecture == "gemma2" else 0}
         self.experts = model.get("expert_count", 0)
+        self.dense_blocks = model.get("leading_dense_block_count", 0)
+        self.latent = LatentAttention(model) if model.architecture == "deepseek2" else None
         self.window = 0
         if any(self.family.is_windowed(block) for block in range(model.get("block_count"))):
             self.window = model.get("attention.sliding_window", self.family.window)
@@ -255,6 +262,17 @@ class Engine:
         if self.has(blk + "attn_norm.weight"):
             read = blk + "attn_norm"
             yield self.norm_step(read, x, blk + "attn_norm")
+        if self.latent:
+            for step in self.latent.steps(self, block, read):
+                yield Step(*step)
+        else:
+            yield from self.head_steps(block, read)
+        yield self.linear_step(blk + "attn_out", blk + "attn", blk + "attn_output")
+        post_norm = "" if self.model.architecture == "gpt-oss" else blk + "post_attention_norm"
+        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn", post_norm)
+
+    def head_steps(self, block, read):
+        blk = f"blk.{block}."
         yield from self.projections(blk, read)
         inputs = []
         for name in "qk":
@@ -276,9 +294,6 @@ class Engine:
         sinks = {"sinks": blk + "attn_sinks.weight"} if self.has(blk + "attn_sinks.weight") else {}
         yield Step(blk + "attn", "attention", (*inputs, blk + "v"),
                    {**self.heads, "window": self.window_of(block), **sinks})
-        yield self.linear_step(blk + "attn_out", blk + "attn", blk + "attn_output")
-        post_norm = "" if self.model.architecture == "gpt-oss" else blk + "post_attention_norm"
-        yield from self.residual_steps(blk + "attn_residual", x, blk + "attn_out", blk + "attn", post_norm)
 
     def feed_forward_steps(self, blk):
         x = read = blk + "attn_residual"
@@ -287,7 +302,7 @@ class Engine:
         if self.has(norm + ".weight"):
             read = blk + "ffn_norm"
             yield self.norm_step(read, x, norm)
-        if self.experts:
+        if self.experts and int(blk.split(".")[1]) >= self.dense_blocks:
             yield from self.expert_steps(blk)
             return
         width = self.model.get("feed_forward_length")
@@ -306,18 +321,28 @@ class Engine:
 
     def expert_steps(self, blk):
         x, chosen = blk + "ffn_norm", blk + "ffn_experts"
-        shares = self.model.architecture == "qwen2moe"
+        shares = self.has(blk + "ffn_gate_shexp.weight")
         yield self.linear_step(blk + "ffn_router", x, blk + "ffn_gate_inp")
         scores, weights = blk + "ffn_router", blk + "ffn_weights"
         is_gpt_oss = self.model.architecture == "gpt-oss"
         if not is_gpt_oss:
             scores = blk + "ffn_router_probs"
-            yield Step(scores, "softmax", (blk + "ffn_router",), {})
-        yield Step(chosen, "top_k", (scores,), {"count": self.model.get("expert_used_count")})
+            function = "sigmoid" if self.model.get("expert_gating_func", 1) == 2 else "softmax"
+            yield Step(scores, function, (blk + "ffn_router",), {})
+        judged = scores
+        if self.has(blk + "exp_probs_b.bias"):
+            judged = blk + "ffn_router_biased"
+            yield Step(judged, "add_bias", (scores,), {"bias": blk + "exp_probs_b.bias"})
+        groups = {key: self.model.get(f"expert_group_{key}", 1) for key in ("count", "used_count")}
+        yield Step(chosen, "top_k", (judged,), {"count": self.model.get("expert_used_count"), **({} if groups["count"] == 1 else
+                                                {"groups": groups["count"], "used_groups": groups["used_count"]})})
         yield Step(weights, "pick", (scores, chosen), {})
-        if not shares:
+        if self.model.get("expert_weights_norm", self.model.architecture not in ("qwen2moe", "deepseek2")):
             weights = blk + "ffn_weights_norm"
             yield Step(weights, "softmax" if is_gpt_oss else "normalize", (blk + "ffn_weights",), {})
+        if self.model.get("expert_weights_scale", 1.0) != 1:
+            yield Step(blk + "ffn_weights_scaled", "scale", (weights,), {"factor": self.model.get("expert_weights_scale")})
+            weights = blk + "ffn_weights_scaled"
         for name in ("gate", "up"):
             yield self.expert_step(f"{blk}ffn_expert_{name}", x, chosen, f"{blk}ffn_{name}_exps")
         yield Step(blk + "ffn_expert_act", "gated_activation", (blk + "ffn_expert_gate", blk + "ffn_expert_up"),
@@ -327,18 +352,22 @@ class Engine:
         yield Step(routed, "weighted_sum", (blk + "ffn_expert_out", weights), {})
         if shares:
             yield from self.shared_expert_steps(blk)
-            yield Step(blk + "ffn_out", "add", (routed, blk + "ffn_shared_gated"), {})
+            shared = blk + ("ffn_shared_gated" if self.has(blk + "ffn_gate_inp_shexp.weight") else "ffn_shared_out")
+            yield Step(blk + "ffn_out", "add", (routed, shared), {})
         yield from self.residual_steps(blk + "out", blk + "attn_residual", blk + "ffn_out", blk + "ffn",
                                        blk + "post_ffw_norm")
 
     def shared_expert_steps(self, blk):
-        yield self.linear_step(blk + "ffn_shared_router", blk + "ffn_norm", blk + "ffn_gate_inp_shexp")
+        is_gated = self.has(blk + "ffn_gate_inp_shexp.weight")
+        if is_gated:
+            yield self.linear_step(blk + "ffn_shared_router", blk + "ffn_norm", blk + "ffn_gate_inp_shexp")
         for name in ("gate", "up"):
             yield self.linear_step(f"{blk}ffn_shared_{name}", blk + "ffn_norm", f"{blk}ffn_{name}_shexp")
         yield Step(blk + "ffn_shared_act", "gated_activation", (blk + "ffn_shared_gate", blk + "ffn_shared_up"),
                    {"function": self.activation})
         yield self.linear_step(blk + "ffn_shared_out", blk + "ffn_shared_act", blk + "ffn_down_shexp")
-        yield Step(blk + "ffn_shared_gated", "sigmoid_gate", (blk + "ffn_shared_router", blk + "ffn_shared_out"), {})
+        if is_gated:
+            yield Step(blk + "ffn_shared_gated", "sigmoid_gate", (blk + "ffn_shared_router", blk + "ffn_shared_out"), {})
 
     def residual_steps(self, tap, x, branch, name, norm):
         """x + branch; a branch with a norm of its own goes through it first, and is scaled where the model says so."""
@@ -439,9 +468,21 @@ class Engine:
         raised = np.exp(x - x.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
 
-    def top_k(self, x, count):
-        """The largest first; a stable sort leaves equal ones in the order of their indices."""
-        return np.argsort(-x, axis=1, kind="stable")[:, :count]
+    def sigmoid(self, x):
+        return sigmoid(x)
+
+    def add_bias(self, x, bias):
+        return x + self.model.weight(bias)
+
+    def top_k(self, x, count, groups=1, used_groups=1):
+        """The largest first; a stable sort leaves equal ones in the order of their indices. Of groups those count whose
+        two largest have the largest sum (DeepSeek-V3, section 2.1.2)."""
+        grouped = x.reshape(len(x), groups, -1)
+        sums = np.sort(grouped, axis=2)[:, :, -2:].sum(axis=2)
+        chosen = np.argsort(-sums, axis=1, kind="stable")[:, :used_groups]
+        is_chosen = (np.arange(groups) == chosen[:, :, None]).any(axis=1)
+        allowed = np.where(is_chosen[:, :, None], grouped, -np.inf).reshape(x.shape)
+        return np.argsort(-allowed, axis=1, kind="stable")[:, :count]
 
     def pick(self, x, indices):
         return np.take_along_axis(x, indices.astype(int), axis=1)
@@ -462,6 +503,23 @@ class Engine:
                         for slot, expert in enumerate(experts)]
             rows.append(np.concatenate(products))
         return np.array(rows)
+
+    def head_linear(self, x, weight):
+        """A matrix for each head: [heads, outputs, inputs]."""
+        matrices = self.model.weight(weight)
+        return np.einsum("thi,hoi->tho", x.reshape(len(x), len(matrices), -1), matrices).reshape(len(x), -1)
+
+    def part_of_heads(self, x, channels, width):
+        return split_heads(x, width)[..., channels].reshape(len(x), -1)
+
+    def joined_heads(self, a, b, heads):
+        """Head by head beside each other; what is as wide as one head only is every head's."""
+        a, b = (np.broadcast_to(part, (len(x), heads, part.shape[2])) for x in (a, b)
+                for part in [x.reshape(len(x), 1 if self.is_shared(x, heads) else heads, -1)])
+        return np.concatenate([a, b], axis=2).reshape(len(a), -1)
+
+    def is_shared(self, x, heads):
+        return heads > 1 and x.shape[1] == self.latent.rotated
 
     def weighted_sum(self, x, weights):
         return np.einsum("tsc,ts->tc", x.reshape(len(x), weights.shape[1], -1), weights)

@@ -113,6 +113,22 @@ EXPERTS = {
                           "--head-width 14 --width 50 --feed-forward 37",
 }
 
+# Latent attention: the form of V3; that of V2-Lite, which llama.cpp knows by its 27 blocks; and one with a tensor of keys
+# and values, as files had until 2025.
+LATENT = "--architecture deepseek2 --rope-scaling yarn --rope-factor 40 --float rope.scaling.yarn_log_multiplier=0.0707"
+EXPERTS |= {
+    "deepseek2": f"{LATENT} --blocks 3 --dense-blocks 1 --kv-heads 1 --head-width 48 --rope-dimensions 16 --value-width 32 "
+                 "--latent 64 --q-latent 32 --experts 8 --used-experts 3 --feed-forward 32 --shared-expert 64 --router-bias "
+                 "--normalised-experts --float expert_weights_scale=2.5 --count expert_gating_func=2 "
+                 "--count expert_group_count=4 --count expert_group_used_count=2",
+    "deepseek2, lite": f"{LATENT} --blocks 27 --dense-blocks 1 --heads 3 --kv-heads 1 --width 60 --head-width 22 "
+                       "--rope-dimensions 6 --value-width 14 --latent 26 --experts 4 --used-experts 2 --feed-forward 17 "
+                       "--shared-expert 34 --float expert_weights_scale=1",
+    "deepseek2, one tensor": "--architecture deepseek2 --fused --kv-heads 4 --head-width 24 --rope-dimensions 8 "
+                             "--value-width 20 --latent 36 --q-latent 28 --experts 4 --feed-forward 40 --shared-expert 40 "
+                             "--float expert_weights_scale=1",
+}
+
 # Partial rotation: nothing that llama.cpp accepts in this architecture.
 PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
 

@@ -118,6 +118,28 @@ TEST(Model, WarnsOfUnusedTensorsAndKeys) {
                                                         "1 metadata keys are not used: llama.logit_scale"}));
 }
 
+TEST(Model, RefusesRoutersAndLatentAttentionThatItDoesNotKnow) {
+  const auto with = [](const std::string& key, std::uint32_t value) {
+    TinyModel tiny;
+    tiny.become("deepseek2");
+    tiny.keys["deepseek2." + key] = value;
+    return tiny;
+  };
+  EXPECT_EQ(error_of(with("expert_gating_func", 3), ErrorKind::unsupported),
+            "tiny.gguf: expert_gating_func is 3: neither softmax (1) nor sigmoid (2), which is not supported");
+  EXPECT_EQ(error_of(with("expert_group_count", 3)), "tiny.gguf: 2 of 3 groups of experts cannot hold 2 of 8 experts");
+  EXPECT_EQ(error_of(with("expert_group_count", 8)), "tiny.gguf: 2 of 8 groups of experts cannot hold 2 of 8 experts");
+  EXPECT_EQ(error_of(with("rope.dimension_count", 8)),
+            "tiny.gguf: deepseek2: rope.dimension_count is 8, but a head of 8 channels has an unrotated part too");
+  TinyModel linear = with("rope.dimension_count", 4);
+  linear.keys["deepseek2.rope.scaling.factor"] = 4.0F;
+  EXPECT_EQ(error_of(linear, ErrorKind::unsupported),
+            "tiny.gguf: rope.scaling other than YaRN's in latent attention, which is not supported");
+  TinyModel without = with("rope.dimension_count", 4);
+  without.keys.erase("deepseek2.attention.kv_lora_rank");
+  EXPECT_EQ(error_of(without), "tiny.gguf: deepseek2: attention.kv_lora_rank is missing");
+}
+
 TEST(Model, RefusesOtherArchitectures) {
   TinyModel tiny;
   tiny.keys["general.architecture"] = std::string("mam\nba");

@@ -42,7 +42,7 @@ struct Shape {
   unsigned context = 256;
   bool tied = false;
   bool biases = false;
-  bool fused = false;   // q, k and v are one tensor
+  bool fused = false;   // q, k and v are one tensor; of deepseek2 k and v
   float norm_mean = 1;  // of the norms' weights
   unsigned seed = 1;
 
@@ -57,7 +57,16 @@ struct Shape {
 
   unsigned experts = 0;  // 0: one feed-forward part
   unsigned used_experts = 2;
-  unsigned shared_expert = 0;  // 0: none
+  unsigned shared_expert = 0;       // 0: none
+  std::vector<std::string> counts;  // further metadata: NAME=VALUE is the integer ARCHITECTURE.NAME
+  bool normalised_experts = false;
+
+  // deepseek2
+  unsigned latent = 0;    // width of what keys and values are made of
+  unsigned q_latent = 0;  // 0: q is made of the stream
+  unsigned value_width = 0;
+  unsigned dense_blocks = 0;  // leading ones
+  bool router_bias = false;   // exp_probs_b
 };
 
 /// Where a quantized type keeps the float16 scales of a block.
@@ -97,7 +106,9 @@ class TinyModel {
     writer_.add_uint(key("feed_forward_length"), shape_.feed_forward);
     writer_.add_uint(key("attention.head_count"), shape_.heads);
     writer_.add_uint(key("attention.head_count_kv"), shape_.kv_heads);
-    if (shape_.head_width * shape_.heads != shape_.width) {
+    if (is("deepseek2")) {
+      add_latent_hyper_parameters();
+    } else if (shape_.head_width * shape_.heads != shape_.width) {
       writer_.add_uint(key("attention.key_length"), shape_.head_width);
       writer_.add_uint(key("attention.value_length"), shape_.head_width);
     }
@@ -112,11 +123,17 @@ class TinyModel {
       writer_.add_uint(key("expert_used_count"), shape_.used_experts);
       if (!is("llama")) writer_.add_uint(key("expert_feed_forward_length"), shape_.feed_forward);
     }
-    if (shape_.shared_expert != 0) writer_.add_uint(key("expert_shared_feed_forward_length"), shape_.shared_expert);
+    if (shape_.shared_expert != 0 && !is("deepseek2")) {
+      writer_.add_uint(key("expert_shared_feed_forward_length"), shape_.shared_expert);
+    }
     for (const std::string& pair : shape_.floats) {
-      const std::size_t equals = pair.find('=');
-      if (equals == std::string::npos) throw Error(ErrorKind::usage, "--float wants NAME=VALUE, not " + pair);
+      const std::size_t equals = equals_sign(pair);
       writer_.add_float(key(pair.substr(0, equals)), std::strtof(pair.c_str() + equals + 1, nullptr));
+    }
+    for (const std::string& pair : shape_.counts) {
+      const std::size_t equals = equals_sign(pair);
+      writer_.add_uint(key(pair.substr(0, equals)),
+                       static_cast<std::uint32_t>(std::strtoul(pair.c_str() + equals + 1, nullptr, 10)));
     }
     if (shape_.rope_scaling == "longrope") {
       writer_.add_uint(key("rope.scaling.original_context_length"), shape_.rope_original_context);
@@ -132,6 +149,28 @@ class TinyModel {
     if (shape_.rope_scaling == "yarn") {
       writer_.add_uint(key("rope.scaling.original_context_length"), shape_.rope_original_context);
     }
+  }
+
+  static std::size_t equals_sign(const std::string& pair) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos) throw Error(ErrorKind::usage, "NAME=VALUE is wanted, not " + pair);
+    return equals;
+  }
+
+  /// With one tensor of keys and values the head's widths are the model's; else those are of what is cached.
+  void add_latent_hyper_parameters() {
+    writer_.add_uint(key("attention.key_length"),
+                     shape_.fused ? shape_.head_width : shape_.latent + shape_.rope_dimensions);
+    writer_.add_uint(key("attention.value_length"), shape_.fused ? shape_.value_width : shape_.latent);
+    if (!shape_.fused) {
+      writer_.add_uint(key("attention.key_length_mla"), shape_.head_width);
+      writer_.add_uint(key("attention.value_length_mla"), shape_.value_width);
+    }
+    writer_.add_uint(key("attention.kv_lora_rank"), shape_.latent);
+    if (shape_.q_latent != 0) writer_.add_uint(key("attention.q_lora_rank"), shape_.q_latent);
+    writer_.add_uint(key("leading_dense_block_count"), shape_.dense_blocks);
+    writer_.add_uint(key("expert_shared_count"), shape_.shared_expert / shape_.feed_forward);
+    writer_.add_bool(key("expert_weights_norm"), shape_.normalised_experts);
   }
 
   std::string key(const std::string& name) const { return shape_.architecture + "." + name; }
@@ -187,14 +226,16 @@ class TinyModel {
       const bool are_qkv_biased = shape_.biases || is("qwen2", "qwen2moe", "starcoder2", "gpt-oss");
       const bool are_biased = (shape_.biases && !is("glm4")) || is("starcoder2", "gpt-oss");
       if (!is("olmo2")) add_norm(blk + "attn_norm", width, shape_.norm_mean);
-      if (shape_.fused) {
+      if (is("deepseek2")) {
+        add_latent_attention(blk);
+      } else if (shape_.fused) {
         add_linear(blk + "attn_qkv", width, q_width + 2 * kv_width, are_qkv_biased);
       } else {
         add_linear(blk + "attn_q", width, q_width, are_qkv_biased);
         add_linear(blk + "attn_k", width, kv_width, are_qkv_biased);
         add_linear(blk + "attn_v", width, kv_width, are_qkv_biased);
       }
-      add_linear(blk + "attn_output", q_width, width, are_biased);
+      add_linear(blk + "attn_output", is("deepseek2") ? shape_.heads * shape_.value_width : q_width, width, are_biased);
       if (is("gpt-oss")) add_vector(blk + "attn_sinks.weight", shape_.heads, 1);
       if (is("qwen3", "qwen3moe", "gemma3", "olmo2")) {
         add_vector(blk + "attn_q_norm.weight", is("olmo2") ? q_width : shape_.head_width, 1);
@@ -205,7 +246,7 @@ class TinyModel {
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
       if (!is("olmo2")) add_norm(blk + (is("gpt-oss") ? "post_attention_norm" : "ffn_norm"), width, shape_.norm_mean);
-      if (shape_.experts != 0) {
+      if (shape_.experts != 0 && block >= shape_.dense_blocks) {
         add_experts(blk);
         continue;
       }
@@ -250,17 +291,40 @@ class TinyModel {
       add_matrix(blk + "ffn_up_exps.bias", "F32", shape_.feed_forward, shape_.experts, 4);
       add_matrix(blk + "ffn_down_exps.bias", "F32", width, shape_.experts, 0.2);
     }
+    if (shape_.router_bias) add_vector(blk + "exp_probs_b.bias", shape_.experts, 0);
     if (shape_.shared_expert == 0) return;
-    add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
+    if (!is("deepseek2")) add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
     add_linear(blk + "ffn_gate_shexp", width, shape_.shared_expert, false);
     add_linear(blk + "ffn_up_shexp", width, shape_.shared_expert, false);
     add_linear(blk + "ffn_down_shexp", shape_.shared_expert, width, false);
   }
 
-  /// One matrix an expert.
-  void add_matrices(const std::string& name, unsigned inputs, unsigned outputs, double size) {
+  void add_latent_attention(const std::string& blk) {
+    const unsigned rotated = shape_.rope_dimensions;
+    const unsigned plain = shape_.head_width - rotated;
+    if (shape_.q_latent == 0) {
+      add_linear(blk + "attn_q", shape_.width, shape_.heads * shape_.head_width, false);
+    } else {
+      add_linear(blk + "attn_q_a", shape_.width, shape_.q_latent, false);
+      add_vector(blk + "attn_q_a_norm.weight", shape_.q_latent, 1);
+      add_linear(blk + "attn_q_b", shape_.q_latent, shape_.heads * shape_.head_width, false);
+    }
+    add_linear(blk + "attn_kv_a_mqa", shape_.width, shape_.latent + rotated, false);
+    add_vector(blk + "attn_kv_a_norm.weight", shape_.latent, 1);
+    if (shape_.fused) {
+      add_linear(blk + "attn_kv_b", shape_.latent, shape_.heads * (plain + shape_.value_width), false);
+      return;
+    }
+    // Transposed: a key is made of the latent vector.
+    add_matrices(blk + "attn_k_b.weight", plain, shape_.latent, std::sqrt(static_cast<double>(plain) / shape_.latent),
+                 shape_.heads);
+    add_matrices(blk + "attn_v_b.weight", shape_.latent, shape_.value_width, 1, shape_.heads);
+  }
+
+  /// One matrix an expert, or a head.
+  void add_matrices(const std::string& name, unsigned inputs, unsigned outputs, double size, unsigned matrices = 0) {
     add_matrix(name, shape_.types[linears_++ % shape_.types.size()], inputs, outputs, size / std::sqrt(inputs),
-               shape_.experts);
+               matrices == 0 ? shape_.experts : matrices);
   }
 
   /// float32 values around `mean`.
@@ -414,6 +478,13 @@ int run(int argc, char** argv) {
   app.add_option("--experts", shape.experts);
   app.add_option("--used-experts", shape.used_experts);
   app.add_option("--shared-expert", shape.shared_expert, "its width");
+  app.add_option("--count", shape.counts, "NAME=VALUE: the metadata ARCHITECTURE.NAME");
+  app.add_flag("--normalised-experts", shape.normalised_experts);
+  app.add_flag("--router-bias", shape.router_bias);
+  app.add_option("--latent", shape.latent);
+  app.add_option("--q-latent", shape.q_latent);
+  app.add_option("--value-width", shape.value_width);
+  app.add_option("--dense-blocks", shape.dense_blocks);
   CLI11_PARSE(app, argc, argv);
   TinyModel(shape).write(path);
   return 0;

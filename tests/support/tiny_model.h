@@ -155,7 +155,8 @@ class TinyModel {
       set("attention.layer_norm_epsilon", 1e-5F);
       add("output_norm.bias", {24}, 0.4F);
     }
-    if (architecture.ends_with("moe") || architecture == "gpt-oss") add_experts();
+    if (architecture.ends_with("moe") || is("gpt-oss", "deepseek2")) add_experts();
+    if (is("deepseek2")) add_latent_attention();
     if (architecture == "qwen2moe") {
       keys["qwen2moe.expert_feed_forward_length"] = 16U;
       keys["qwen2moe.expert_shared_feed_forward_length"] = 20U;
@@ -172,6 +173,44 @@ class TinyModel {
       keys["gpt-oss.attention.layer_norm_rms_epsilon"] = 1e-4F;  // so large that it matters beside this stream
     }
     if (architecture == "qwen3moe") keys["qwen3moe.feed_forward_length"] = 32U;  // of the two that are used
+  }
+
+  /// 4 heads of 4 unrotated and 4 rotated channels, and of 5 of values, made of 8; sigmoids, of which two of four
+  /// groups of experts are chosen.
+  void add_latent_attention() {
+    const auto set = [&](const std::string& key, KeyValue value) { keys["deepseek2." + key] = std::move(value); };
+    for (const auto& [key, value] : std::map<std::string, std::uint32_t>{{"attention.head_count_kv", 1},
+                                                                         {"attention.key_length", 12},
+                                                                         {"attention.value_length", 8},
+                                                                         {"attention.key_length_mla", 8},
+                                                                         {"attention.value_length_mla", 5},
+                                                                         {"attention.kv_lora_rank", 8},
+                                                                         {"rope.dimension_count", 4},
+                                                                         {"expert_count", 8},
+                                                                         {"expert_feed_forward_length", 16},
+                                                                         {"expert_shared_count", 1},
+                                                                         {"expert_gating_func", 2},
+                                                                         {"expert_group_count", 4},
+                                                                         {"expert_group_used_count", 2}}) {
+      set(key, value);
+    }
+    set("expert_weights_norm", true);
+    set("expert_weights_scale", 2.5F);
+    for (const std::string blk : {"blk.0.", "blk.1."}) {
+      for (const char* name : {"attn_k.weight", "attn_v.weight"}) tensors.erase(blk + name);
+      add(blk + "attn_q.weight", {24, 32}, 0.4F);
+      add(blk + "attn_kv_a_mqa.weight", {24, 12}, 0.4F);
+      add(blk + "attn_kv_a_norm.weight", {8}, 1);
+      add(blk + "attn_k_b.weight", {4, 8, 4}, 0.4F);
+      add(blk + "attn_v_b.weight", {8, 5, 4}, 0.4F);
+      add(blk + "attn_output.weight", {20, 24}, 0.4F);
+      add(blk + "ffn_gate_inp.weight", {24, 8}, 0.4F);
+      add(blk + "exp_probs_b.bias", {8}, 0.5F);
+      for (const char* name : {"ffn_gate_exps.weight", "ffn_up_exps.weight"}) add(blk + name, {24, 16, 8}, 0.4F);
+      add(blk + "ffn_down_exps.weight", {16, 24, 8}, 0.4F);
+      for (const char* name : {"ffn_gate_shexp.weight", "ffn_up_shexp.weight"}) add(blk + name, {24, 16}, 0.4F);
+      add(blk + "ffn_down_shexp.weight", {16, 24}, 0.4F);
+    }
   }
 
   /// A tensor of normal random values.

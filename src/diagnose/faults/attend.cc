@@ -19,7 +19,8 @@ void attend_head(const Look& look, std::size_t head, Matrix& scores, Matrix& out
   const model::Attention& attention = look.attention;
   const std::size_t width = attention.head_width;
   const std::size_t key_at = look.key_head(head) * width;
-  const std::size_t value_at = look.value_head(head) * width;
+  const std::size_t channels = attention.value_width;
+  const std::size_t value_at = look.value_head(head) * channels;
   const kernels::Kernels& kernels = kernels::kernels();
   std::fill(scores.values.begin(), scores.values.end(), kUnseen);
   for (std::size_t i = 0; i < scores.rows; ++i) {
@@ -36,12 +37,12 @@ void attend_head(const Look& look, std::size_t head, Matrix& scores, Matrix& out
     softmax(scores, look.sinks.empty() ? kUnseen : look.sinks[head]);
   }
   for (std::size_t i = 0; i < scores.rows; ++i) {
-    double* out = output.row(i) + head * width;
+    double* out = output.row(i) + head * channels;
     for (std::size_t j = 0; j < scores.width; ++j) {
       const double weight = scores.row(i)[j];
       if (weight == 0) continue;
       const double* value = look.v->row(j) + value_at;
-      for (std::size_t c = 0; c < width; ++c) out[c] += weight * value[c];
+      for (std::size_t c = 0; c < channels; ++c) out[c] += weight * value[c];
     }
   }
 }
@@ -92,7 +93,7 @@ Matrix attend(const Site& here, const Look& look) {
     next.then = nullptr;
     return here.then->run(next);
   }
-  Matrix output(look.q->rows, look.q->width);
+  Matrix output(look.q->rows, look.attention.heads * look.attention.value_width);
   const int threads = here.stepper.threads_for(look.q->rows * look.k->rows * look.q->width);
   std::vector<Matrix> scores(static_cast<std::size_t>(threads), Matrix(look.q->rows, look.k->rows));
   run_team(threads, [&](const Team& team) {

@@ -31,16 +31,16 @@ Matrix heads_first(const Matrix& right, std::size_t heads, std::size_t channels,
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   const auto* attention = site.operation<model::Attention>();
   if (attention == nullptr || attention->heads == 1) return;
-  if (attention->head_width > 1) {
+  if (attention->value_width > 1) {
     hypotheses.push_back({{}, [](const Site& here) {
                             const auto& own = *here.operation<model::Attention>();
-                            return transposed(here.exact(), own.heads, own.head_width);
+                            return transposed(here.exact(), own.heads, own.value_width);
                           }});
   }
   if (site.passage.prompt_tokens < 2) return;
   hypotheses.push_back({{{"order", "heads, tokens, channels"}}, [](const Site& here) {
                           const auto& own = *here.operation<model::Attention>();
-                          return heads_first(here.exact(), own.heads, own.head_width, here.passage.prompt_tokens);
+                          return heads_first(here.exact(), own.heads, own.value_width, here.passage.prompt_tokens);
                         }});
 }
 

@@ -44,7 +44,7 @@ class Sample {
     return some;
   }
   Matrix some_heads(const Matrix& all) const {
-    Matrix some(all.rows, std::min(kMost, look_.attention.heads) * look_.attention.head_width);
+    Matrix some(all.rows, std::min(kMost, look_.attention.heads) * look_.attention.value_width);
     for (std::size_t i = 0; i < some.rows; ++i) std::copy_n(all.row(i), some.width, some.row(i));
     return some;
   }

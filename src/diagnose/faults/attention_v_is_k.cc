@@ -14,7 +14,8 @@ model::ValueId plain_keys(const Site& here) {
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.operation<model::Attention>() == nullptr) return;
+  const auto* attention = site.operation<model::Attention>();
+  if (attention == nullptr || attention->head_width != attention->value_width) return;
   hypotheses.push_back({{}, [](const Site& here) {
                           Look look(here);
                           look.v = look.k;

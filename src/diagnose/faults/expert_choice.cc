@@ -34,7 +34,7 @@ Matrix choose(const Site& site, Rule rule) {
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
-  if (site.operation<model::ExpertLinear>() == nullptr) return;
+  if (site.operation<model::ExpertLinear>() == nullptr || site.step().inputs.size() < 2) return;
   const auto add = [&](const char* name, Rule rule) {
     if (choose(site, rule).values == site.input(1).values) return;
     hypotheses.push_back(

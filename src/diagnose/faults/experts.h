@@ -12,6 +12,9 @@ namespace assay::diagnose {
 /// The step's output if the rows of its matrices, [experts * outputs], are read so. For linear steps of experts.
 Matrix run_experts_with_rows(const Site& site, const ReadRow& read);
 
+/// The matrix that each slot of a linear step takes, [tokens, slots].
+Matrix chosen_matrices(const Site& site);
+
 /// The same step with these experts chosen, [tokens, slots].
 Matrix run_with_choice(const Site& site, const Matrix& chosen);
 

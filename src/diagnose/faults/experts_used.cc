@@ -1,5 +1,6 @@
 #include <set>
 #include <string>
+#include <variant>
 
 #include "diagnose/faults/experts.h"
 #include "diagnose/faults/faults.h"
@@ -7,10 +8,15 @@
 namespace assay::diagnose {
 namespace {
 
-/// Of the router that the sum's experts were chosen by.
+/// That the sum's experts were chosen of: all, or those of as many groups as are used.
 std::size_t experts_of(const Site& site) {
-  const model::ValueId router = site.sibling("ffn_router");
-  return router < 0 ? 0 : site.plan().values[static_cast<std::size_t>(router)].width;
+  const model::ValueId chosen = site.sibling("ffn_experts");
+  for (const model::Step& step : site.plan().steps) {
+    const auto* top = std::get_if<model::TopK>(&step.operation);
+    if (top == nullptr || step.output != chosen) continue;
+    return site.plan().values[static_cast<std::size_t>(step.inputs[0])].width / top->groups * top->used_groups;
+  }
+  return 0;
 }
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {

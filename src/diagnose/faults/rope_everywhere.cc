@@ -21,6 +21,9 @@ bool is_rotated(const Site& site, model::ValueId value) {
   const auto maker = std::find_if(steps.begin(), steps.end(), [&](const auto& step) { return step.output == value; });
   if (maker == steps.end()) return false;
   if (std::holds_alternative<model::PositionScale>(maker->operation)) return is_rotated(site, maker->inputs[0]);
+  if (std::holds_alternative<model::Concat>(maker->operation)) {
+    return std::any_of(maker->inputs.begin(), maker->inputs.end(), [&](auto input) { return is_rotated(site, input); });
+  }
   return std::holds_alternative<model::Rope>(maker->operation);
 }
 

@@ -13,7 +13,7 @@ Matrix ranked(const Site& site, std::size_t first) {
   Matrix chosen(scores.rows, site.width());
   std::vector<double> order(scores.width);
   for (std::size_t i = 0; i < scores.rows; ++i) {
-    engine::choose_largest(scores.row(i), scores.width, scores.width, order.data());
+    engine::choose_largest(model::TopK{}, scores.row(i), scores.width, scores.width, order.data());
     std::copy_n(order.begin() + static_cast<std::ptrdiff_t>(first), chosen.width, chosen.row(i));
   }
   return chosen;
@@ -35,10 +35,11 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   if (site.operation<model::TopK>() == nullptr) return;
   const std::size_t experts = site.plan().values[static_cast<std::size_t>(site.step().inputs[0])].width;
   if (site.width() >= experts) return;
-  const Matrix right = ranked(site, 0);
+  const Matrix right = site.exact();
   const auto add = [&](const char* name, Matrix (*choose)(const Site&)) {
     if (choose(site).values != right.values) hypotheses.push_back({{{"rule", name}}, choose});
   };
+  add("groups_ignored", [](const Site& here) { return ranked(here, 0); });
   add("one_late", [](const Site& here) { return ranked(here, 1); });
   add("smallest", smallest);
   add("first_ones", first_ones);
@@ -48,8 +49,11 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 
 const Fault kRouterChoice = {
     "router_choice",
-    "chooses other experts than those of the largest scores: one place late, the smallest, or always the first ones",
-    "Choose the experts of the largest scores, largest first; of equal ones the lower index.",
+    "chooses other experts than those of the largest scores: one place late, the smallest, always the first ones, or "
+    "of "
+    "groups that the model leaves out",
+    "Choose the experts of the largest scores, largest first; of equal ones the lower index. Where the file has "
+    "expert_group_used_count, choose the groups first.",
     "",
     FaultClass::mistake,
     propose};

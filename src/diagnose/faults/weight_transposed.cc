@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "diagnose/faults/experts.h"
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/misread.h"
 #include "kernels/kernels.h"
@@ -63,7 +64,7 @@ Matrix multiply_experts_transposed(const Site& site) {
   const auto& linear = *site.operation<model::ExpertLinear>();
   const gguf::Tensor& weight = *matrix_of(site);
   const Matrix& x = site.input(0);
-  const Matrix& chosen = site.input(1);
+  const Matrix chosen = chosen_matrices(site);
   const auto inputs = static_cast<std::size_t>(weight.row_values());
   const std::size_t size = inputs * linear.outputs;
   Matrix output(x.rows, chosen.width * linear.outputs);

@@ -16,23 +16,11 @@ class Store final : public Step {
       : kernels_(kernels), attention_(attention), k_(k), v_(v), region_(region), grain_(grain) {}
 
   void run(const Frame& frame, const Team& team) const override {
-    const Team::Range mine = team.share(k_.width, grain_);
-    const float* keys = frame.floats(k_, team);
-    const float* values = frame.floats(v_, team);
     const std::size_t head_width = attention_.head_width;
-    for (std::size_t begin = mine.begin; begin < mine.end;) {
-      const std::size_t head = begin / head_width * head_width;
-      const std::size_t end = std::min(head + head_width, mine.end);
-      for (std::size_t row = 0; row < frame.tokens.size(); ++row) {
-        const HeadCache& cache = *frame.caches[row];
-        const std::size_t element = frame.positions[row] * head_width + (begin - head);
-        const std::size_t offset = element * cache.element_bytes();
-        put(keys + row * k_.width + begin, end - begin, cache.format(), cache.keys(attention_.layer, head) + offset);
-        put(values + row * v_.width + begin, end - begin, cache.format(),
-            cache.values(attention_.layer, head) + offset);
-      }
-      begin = end;
-    }
+    store(frame, team, k_, head_width,
+          [&](const HeadCache& cache, std::size_t head) { return cache.keys(attention_.layer, head * head_width); });
+    store(frame, team, v_, attention_.value_width,
+          [&](const HeadCache& cache, std::size_t head) { return cache.values(attention_.layer, head * head_width); });
   }
 
   void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
@@ -42,6 +30,24 @@ class Store final : public Step {
   }
 
  private:
+  /// This thread's channels of all rows, to heads of `width` channels that begin where `first_of` says.
+  template <typename First>
+  void store(const Frame& frame, const Team& team, const Place& from, std::size_t width, const First& first_of) const {
+    const Team::Range mine = team.share(from.width, grain_);
+    const float* rows = frame.floats(from, team);
+    for (std::size_t begin = mine.begin; begin < mine.end;) {
+      const std::size_t head = begin / width;
+      const std::size_t end = std::min((head + 1) * width, mine.end);
+      for (std::size_t row = 0; row < frame.tokens.size(); ++row) {
+        const HeadCache& cache = *frame.caches[row];
+        const std::size_t element = frame.positions[row] * width + (begin - head * width);
+        put(rows + row * from.width + begin, end - begin, cache.format(),
+            first_of(cache, head) + element * cache.element_bytes());
+      }
+      begin = end;
+    }
+  }
+
   void put(const float* from, std::size_t n, kernels::CacheFormat format, std::byte* to) const {
     if (format == kernels::CacheFormat::f16) {
       kernels_.to_half(from, n, reinterpret_cast<std::uint16_t*>(to));
@@ -81,8 +87,8 @@ class Attend final : public Step {
         std::size_t head = std::max(from, kv_head * group);
         while (head < last) {
           const std::size_t heads = std::min(last - head, kQueriesTogether);
-          const std::size_t channel = token * q_.width + head * attention_.head_width;
-          attend(frame, token, head, heads, q + channel, frame.scores[thread], out + channel);
+          attend(frame, token, head, heads, q + token * q_.width + head * attention_.head_width, frame.scores[thread],
+                 out + token * out_.width + head * attention_.value_width);
           head += heads;
         }
       }
@@ -118,19 +124,21 @@ class Attend final : public Step {
     return {frame.tokens.size(), 0};
   }
 
-  /// `heads` query heads of one key/value head, from `head` on. q and out: [heads, head_width].
+  /// `heads` query heads of one key/value head, from `head` on. q [heads, head_width], out [heads, value_width].
   void attend(const Frame& frame, std::size_t token, std::size_t head, std::size_t heads, const float* q, float* scores,
               float* out) const {
     const HeadCache& cache = *frame.caches[token];
-    const std::size_t width = attention_.head_width;
+    const std::size_t width = attention_.value_width;
     const std::size_t kv_head = head / (attention_.heads / attention_.kv_heads);
     const std::size_t count = seen(frame.positions[token]);
-    const std::size_t skipped = attention_.first_seen(frame.positions[token]) * width * cache.element_bytes();
-    const auto rows = [&](const std::byte* first) {
-      return kernels::CacheRows{first + skipped, cache.format(), width, count, width};
+    const std::size_t skipped = attention_.first_seen(frame.positions[token]);
+    const auto rows = [&](const std::byte* first, std::size_t channels) {
+      return kernels::CacheRows{first + skipped * channels * cache.element_bytes(), cache.format(), channels, count,
+                                channels};
     };
-    const kernels::CacheRows keys = rows(cache.keys(attention_.layer, kv_head * width));
-    const kernels::CacheRows values = rows(cache.values(attention_.layer, kv_head * width));
+    const std::size_t channel = kv_head * attention_.head_width;
+    const kernels::CacheRows keys = rows(cache.keys(attention_.layer, channel), attention_.head_width);
+    const kernels::CacheRows values = rows(cache.values(attention_.layer, channel), width);
     // A sink is one more score, of a value that is 0.
     const std::size_t stride = sinks_.empty() ? count : count + 1;
     kernels_.scores(q, heads, keys, static_cast<float>(attention_.scale), scores, stride);

@@ -48,7 +48,7 @@ std::unique_ptr<Step> row_wise(std::array<Place, kInputs> in, const Place& out, 
 class ExpertLinear final : public Step {
  public:
   ExpertLinear(const Kernels& kernels, const model::ExpertLinear& linear, const gguf::Tensor& weight,
-               std::vector<float> biases, const Place& x, const Place& chosen, const Place& out, std::size_t grain)
+               std::vector<float> biases, const Place& x, const Place* chosen, const Place& out, std::size_t grain)
       : kernels_(kernels),
         product_(kernels.product[weight.type->id]),
         weight_(weight.data.data()),
@@ -59,13 +59,14 @@ class ExpertLinear final : public Step {
         slots_(out.width / linear.outputs),
         biases_(std::move(biases)),
         x_(x),
-        chosen_(chosen),
+        has_choice_(chosen != nullptr),
+        chosen_(has_choice_ ? *chosen : Place()),
         out_(out),
         grain_(grain) {}
 
   void run(const Frame& frame, const Team& team) const override {
     const std::size_t rows = frame.rows(out_.row_set);
-    const float* chosen = frame.floats(chosen_, team);
+    const float* chosen = has_choice_ ? frame.floats(chosen_, team) : nullptr;
     if (rows == 1) return run_alone(frame, team, chosen);
     const Team::Range mine = team.share(outputs_, grain_);
     if (mine.begin == mine.end) return;
@@ -73,7 +74,7 @@ class ExpertLinear final : public Step {
     for (std::size_t expert = 0; expert < experts_; ++expert) {
       std::size_t count = 0;
       for (std::size_t place = 0; place < rows * slots_; ++place) {
-        if (chosen[place] != static_cast<float>(expert)) continue;
+        if (matrix(chosen, place) != static_cast<float>(expert)) continue;
         places[count++] = place;
         if (count < kTokens) continue;
         multiply(frame, team, expert, {places.data(), count}, mine);
@@ -82,13 +83,13 @@ class ExpertLinear final : public Step {
       if (count > 0) multiply(frame, team, expert, {places.data(), count}, mine);
     }
     for (std::size_t place = 0; place < rows * slots_; ++place) {
-      if (index_of(chosen[place], experts_) == experts_) spoil(frame, team, place, mine);
+      if (index_of(matrix(chosen, place), experts_) == experts_) spoil(frame, team, place, mine);
     }
   }
 
   void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
     accesses.push_back({x_.region, by_anything(x_, mode), false});
-    accesses.push_back({chosen_.region, by_anything(chosen_, mode), false});
+    if (has_choice_) accesses.push_back({chosen_.region, by_anything(chosen_, mode), false});
     // Of many tokens a thread takes a share of every expert's rows, which is no share of the channels.
     const Partition mine = mode.single(out_.row_set) ? by_channels(out_, grain_, mode) : Partition{};
     accesses.push_back({out_.region, mine, true});
@@ -103,6 +104,10 @@ class ExpertLinear final : public Step {
   static constexpr std::size_t kTokens = 64;
   static constexpr std::size_t kRows = 256;
 
+  /// Of the place numbered row * slots + slot.
+  float matrix(const float* chosen, std::size_t place) const {
+    return chosen == nullptr ? static_cast<float>(place % slots_) : chosen[place];
+  }
   std::size_t quantized_bytes() const {
     return x_.block_values == 0 ? 0 : kernels::QuantizedRows::row_bytes(inputs_, x_.block_values);
   }
@@ -120,7 +125,7 @@ class ExpertLinear final : public Step {
       const std::size_t slot = begin / outputs_;
       const std::size_t end = std::min((slot + 1) * outputs_, mine.end);
       const Team::Range range = {begin - slot * outputs_, end - slot * outputs_};
-      const std::size_t expert = index_of(chosen[slot], experts_);
+      const std::size_t expert = index_of(matrix(chosen, slot), experts_);
       if (expert < experts_) {
         multiply(frame, team, expert, {&slot, 1}, range);
       } else {
@@ -223,6 +228,7 @@ class ExpertLinear final : public Step {
   std::size_t slots_;
   std::vector<float> biases_;
   Place x_;
+  bool has_choice_;
   Place chosen_;
   Place out_;
   std::size_t grain_;
@@ -260,6 +266,8 @@ class WeightedSum final : public Step {
   std::size_t grain_;
 };
 
+float sigmoid(float x) { return static_cast<float>(1 / (1 + portable_exp(-static_cast<double>(x)))); }
+
 class SigmoidGate final : public Step {
  public:
   SigmoidGate(const Kernels& kernels, const Place& score, const Place& x, const Place& out, std::size_t grain)
@@ -269,7 +277,7 @@ class SigmoidGate final : public Step {
     const Team::Range mine = team.share(out_.width, grain_);
     const float* scores = frame.floats(score_, team);
     for (std::size_t row = 0; row < frame.rows(out_.row_set); ++row) {
-      const auto gate = static_cast<float>(1 / (1 + portable_exp(-static_cast<double>(scores[row]))));
+      const float gate = sigmoid(scores[row]);
       const std::size_t at = row * out_.width + mine.begin;
       kernels_.scale(frame.floats(x_, team) + at, gate, mine.end - mine.begin, frame.floats(out_, team) + at);
     }
@@ -299,9 +307,15 @@ std::unique_ptr<Step> make_softmax(const Kernels& kernels, const Place& in, cons
   });
 }
 
-std::unique_ptr<Step> make_top_k(const Place& in, const Place& out) {
-  return row_wise<1>({in}, out, [count = in.width, chosen = out.width](const auto& x, float* to) {
-    choose_largest(x[0], count, chosen, to);
+std::unique_ptr<Step> make_sigmoid(const Place& in, const Place& out) {
+  return row_wise<1>({in}, out, [width = out.width](const auto& x, float* to) {
+    for (std::size_t c = 0; c < width; ++c) to[c] = sigmoid(x[0][c]);
+  });
+}
+
+std::unique_ptr<Step> make_top_k(const model::TopK& top, const Place& in, const Place& out) {
+  return row_wise<1>({in}, out, [top, count = in.width, chosen = out.width](const auto& x, float* to) {
+    choose_largest(top, x[0], count, chosen, to);
   });
 }
 
@@ -321,7 +335,7 @@ std::unique_ptr<Step> make_normalize(const Place& in, const Place& out) {
 
 std::unique_ptr<Step> make_expert_linear(const Kernels& kernels, const model::ExpertLinear& linear,
                                          const gguf::Tensor& weight, std::vector<float> biases, const Place& x,
-                                         const Place& chosen, const Place& out, std::size_t grain) {
+                                         const Place* chosen, const Place& out, std::size_t grain) {
   return std::make_unique<ExpertLinear>(kernels, linear, weight, std::move(biases), x, chosen, out, grain);
 }
 

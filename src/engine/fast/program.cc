@@ -191,7 +191,28 @@ class Drafter {
     add_draft({in}, out, [&k = kernels_, in, out](const auto& p) { return make_softmax(k, p[in], p[out]); });
   }
 
-  void add(const model::TopK&) { add_row_step(make_top_k); }
+  void add(const model::AddBias& add) {
+    add_row_step([&k = kernels_, bias = decode_vector(weight(add.bias))](const Place& in, const Place& out) {
+      return make_add_bias(k, bias, in, out);
+    });
+  }
+
+  void add(const model::Concat& concat) {
+    std::vector<PlaceId> in;
+    for (std::size_t i = 0; i < concat.parts.size(); ++i) in.push_back(input(i));
+    const PlaceId out = make_output(true);
+    add_draft(in, out, [&concat, in, out](const auto& p) {
+      std::vector<Place> places;
+      for (const PlaceId id : in) places.push_back(p[id]);
+      return make_concat(concat, places, p[out]);
+    });
+  }
+
+  void add(const model::Sigmoid&) { add_row_step(make_sigmoid); }
+
+  void add(const model::TopK& top) {
+    add_row_step([&top](const Place& in, const Place& out) { return make_top_k(top, in, out); });
+  }
   void add(const model::Normalize&) { add_row_step(make_normalize); }
 
   void add(const model::Pick&) {
@@ -204,12 +225,14 @@ class Drafter {
   void add(const model::ExpertLinear& linear) {
     const gguf::Tensor& w = weight(linear.weight);
     const PlaceId in = multiplied(w);
-    const PlaceId chosen = input(1);
+    std::vector<PlaceId> inputs = {in};
+    if (step_->inputs.size() > 1) inputs.push_back(input(1));
     const PlaceId out = make_output(false);
     std::vector<float> biases;
     if (linear.bias != model::kNoWeight) biases = decode_vector(weight(linear.bias));
-    add_draft({in, chosen}, out, [&k = kernels_, &linear, &w, biases, in, chosen, out, grain = grain()](const auto& p) {
-      return make_expert_linear(k, linear, w, biases, p[in], p[chosen], p[out], grain);
+    add_draft(inputs, out, [&k = kernels_, &linear, &w, biases, inputs, out, grain = grain()](const auto& p) {
+      const Place* chosen = inputs.size() > 1 ? &p[inputs[1]] : nullptr;
+      return make_expert_linear(k, linear, w, biases, p[inputs[0]], chosen, p[out], grain);
     });
   }
 

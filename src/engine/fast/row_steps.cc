@@ -1,8 +1,10 @@
 // Steps that a thread does for whole rows.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/math.h"
+#include "engine/concat.h"
 #include "engine/fast/steps.h"
 
 namespace assay::engine::fast {
@@ -172,6 +174,49 @@ class RopeTable final : public RowStep {
   double magnitude_;
 };
 
+class AddBias final : public UnaryRowStep {
+ public:
+  AddBias(const Kernels& kernels, std::vector<float> bias, const Place& in, const Place& out)
+      : UnaryRowStep(kernels, in, out), bias_(std::move(bias)) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = frame.my_rows(out(), team);
+    for (std::size_t row = mine.begin; row < mine.end; ++row) {
+      const std::size_t at = row * out().width;
+      kernels().add(frame.floats(in(), team) + at, bias_.data(), out().width, frame.floats(out(), team) + at);
+    }
+  }
+
+ private:
+  std::vector<float> bias_;
+};
+
+class Concat final : public RowStep {
+ public:
+  Concat(const model::Concat& concat, const std::vector<Place>& in, const Place& out)
+      : RowStep(out), concat_(concat), in_(in) {}
+
+  void run(const Frame& frame, const Team& team) const override {
+    const Team::Range mine = frame.my_rows(out(), team);
+    std::array<ConcatInput<float>, 2> rows;
+    for (std::size_t row = mine.begin; row < mine.end; ++row) {
+      for (std::size_t i = 0; i < in_.size(); ++i) {
+        rows[i] = {frame.floats(in_[i], team) + row * in_[i].width, in_[i].width};
+      }
+      concatenate(concat_, rows, frame.floats(out(), team) + row * out().width);
+    }
+  }
+
+  void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
+    for (const Place& in : in_) accesses.push_back({in.region, by_rows(in, mode), false});
+    accesses.push_back({out().region, by_rows(out(), mode), true});
+  }
+
+ private:
+  const model::Concat& concat_;
+  std::vector<Place> in_;
+};
+
 }  // namespace
 
 std::unique_ptr<Step> make_embed(const gguf::Tensor& table, const Place& out) {
@@ -196,6 +241,15 @@ std::unique_ptr<Step> make_layer_norm(const Kernels& kernels, std::vector<float>
 
 std::unique_ptr<Step> make_rope_table(std::vector<double> frequencies, double magnitude, const Place& out) {
   return std::make_unique<RopeTable>(std::move(frequencies), magnitude, out);
+}
+
+std::unique_ptr<Step> make_add_bias(const Kernels& kernels, std::vector<float> bias, const Place& in,
+                                    const Place& out) {
+  return std::make_unique<AddBias>(kernels, std::move(bias), in, out);
+}
+
+std::unique_ptr<Step> make_concat(const model::Concat& concat, const std::vector<Place>& in, const Place& out) {
+  return std::make_unique<Concat>(concat, in, out);
 }
 
 }  // namespace assay::engine::fast

@@ -28,6 +28,9 @@ std::unique_ptr<Step> make_rms_norm(const Kernels& kernels, std::vector<float> w
 /// As model::LayerNorm: m = float(sum / n) of Kernels::row_sums, then Kernels::rms_norm of x - m, then + bias.
 std::unique_ptr<Step> make_layer_norm(const Kernels& kernels, std::vector<float> weight, std::vector<float> bias,
                                       double epsilon, const Place& in, const Place& out);
+std::unique_ptr<Step> make_add_bias(const Kernels& kernels, std::vector<float> bias, const Place& in, const Place& out);
+/// `in` are the step's inputs.
+std::unique_ptr<Step> make_concat(const model::Concat& concat, const std::vector<Place>& in, const Place& out);
 /// Row: the cosines of position * frequencies, then the sines, times `magnitude`.
 std::unique_ptr<Step> make_rope_table(std::vector<double> frequencies, double magnitude, const Place& out);
 
@@ -55,16 +58,18 @@ std::unique_ptr<Step> make_scale(const Kernels& kernels, double factor, const Pl
 std::unique_ptr<Step> make_soft_cap(const Kernels& kernels, double cap, const Place& in, const Place& out,
                                     std::size_t grain);
 
-// Of a mixture of experts (expert_steps.cc), the first four by rows.
+// Of a mixture of experts (expert_steps.cc), the first five by rows.
 
 std::unique_ptr<Step> make_softmax(const Kernels& kernels, const Place& in, const Place& out);
-std::unique_ptr<Step> make_top_k(const Place& in, const Place& out);
+std::unique_ptr<Step> make_sigmoid(const Place& in, const Place& out);
+std::unique_ptr<Step> make_top_k(const model::TopK& top, const Place& in, const Place& out);
 std::unique_ptr<Step> make_pick(const Place& in, const Place& indices, const Place& out);
 std::unique_ptr<Step> make_normalize(const Place& in, const Place& out);
-/// As make_linear with the matrices of the experts in `chosen`; `biases` [experts, outputs] may be empty.
+/// As make_linear with the matrices of the experts in `chosen`, which may be null; `biases` [experts, outputs] may be
+/// empty.
 std::unique_ptr<Step> make_expert_linear(const Kernels& kernels, const model::ExpertLinear& linear,
                                          const gguf::Tensor& weight, std::vector<float> biases, const Place& x,
-                                         const Place& chosen, const Place& out, std::size_t grain);
+                                         const Place* chosen, const Place& out, std::size_t grain);
 std::unique_ptr<Step> make_weighted_sum(const Place& x, const Place& weights, const Place& out, std::size_t grain);
 std::unique_ptr<Step> make_sigmoid_gate(const Kernels& kernels, const Place& score, const Place& x, const Place& out,
                                         std::size_t grain);

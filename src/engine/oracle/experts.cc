@@ -20,9 +20,9 @@ void for_each_row(const Call& call, Compute compute) {
 
 }  // namespace
 
-void run(const model::TopK& /*top*/, const Call& call) {
+void run(const model::TopK& top, const Call& call) {
   for_each_row(call, [&](std::size_t, const double* x, double* out) {
-    choose_largest(x, call.inputs[0].width, call.width, out);
+    choose_largest(top, x, call.inputs[0].width, call.width, out);
   });
 }
 

@@ -36,9 +36,8 @@ class Slots {
   bool of(std::size_t expert, const Each& each) const {
     bool any = false;
     for (std::size_t row = 0; row < call_.rows; ++row) {
-      const double* chosen = call_.inputs[1].row(row);
       for (std::size_t slot = 0; slot < slots_; ++slot) {
-        if (chosen[slot] != static_cast<double>(expert)) continue;
+        if (matrix_of_slot(chosen(row), slot) != static_cast<double>(expert)) continue;
         each(at(row, slot));
         any = true;
       }
@@ -50,13 +49,17 @@ class Slots {
   void spoil_unnamed(std::size_t begin, std::size_t end) const {
     for (std::size_t row = 0; row < call_.rows; ++row) {
       for (std::size_t slot = 0; slot < slots_; ++slot) {
-        if (index_of(call_.inputs[1].row(row)[slot], linear_.experts) < linear_.experts) continue;
+        if (index_of(matrix_of_slot(chosen(row), slot), linear_.experts) < linear_.experts) continue;
         for (std::size_t r = begin; r < end; ++r) at(row, slot).out[r] = std::numeric_limits<double>::quiet_NaN();
       }
     }
   }
 
  private:
+  /// Null where there are no indices.
+  const double* chosen(std::size_t row) const {
+    return call_.inputs[1].data == nullptr ? nullptr : call_.inputs[1].row(row);
+  }
   Slot at(std::size_t row, std::size_t slot) const {
     return {row, slot, x_.row(row) + (are_apart() ? slot * inputs_ : 0),
             call_.output + row * call_.width + slot * linear_.outputs};

@@ -8,7 +8,7 @@
 
 namespace assay::engine::oracle {
 
-/// One head of one token: the `seen` keys and values that it sees, kv_width apart, of head_width channels.
+/// One head of one token: the `seen` keys and values that it sees, kv_width apart.
 struct Head {
   std::size_t number;  ///< of the query heads
   const double* q;
@@ -29,7 +29,8 @@ void for_each_head(const model::Attention& attention, const Call& call, const Ea
     const std::size_t at = batch.positions[i] * kv_width;
     const SequenceId sequence = batch.tokens[i].sequence;
     std::copy_n(call.inputs[1].row(i), kv_width, call.cache.keys(sequence, attention.layer) + at);
-    std::copy_n(call.inputs[2].row(i), kv_width, call.cache.values(sequence, attention.layer) + at);
+    std::copy_n(call.inputs[2].row(i), attention.kv_heads * attention.value_width,
+                call.cache.values(sequence, attention.layer) + at);
   }
   call.team.barrier();
 
@@ -39,13 +40,14 @@ void for_each_head(const model::Attention& attention, const Call& call, const Ea
   for (std::size_t item = static_cast<std::size_t>(call.team.thread); item < items; item += threads) {
     const std::size_t i = item / attention.heads;
     const std::size_t head = item % attention.heads;
-    const std::size_t kv_head = head / (attention.heads / attention.kv_heads) * attention.head_width;
+    const std::size_t kv_head = head / (attention.heads / attention.kv_heads);
     const SequenceId sequence = batch.tokens[i].sequence;
     const std::size_t first = attention.first_seen(batch.positions[i]);
-    const std::size_t at = first * kv_width + kv_head;
+    const std::size_t at = first * kv_width;
     each(Head{head, call.inputs[0].row(i) + head * attention.head_width,
-              call.cache.keys(sequence, attention.layer) + at, call.cache.values(sequence, attention.layer) + at,
-              call.output + i * call.width + head * attention.head_width, batch.positions[i] + 1 - first, kv_width});
+              call.cache.keys(sequence, attention.layer) + at + kv_head * attention.head_width,
+              call.cache.values(sequence, attention.layer) + at + kv_head * attention.value_width,
+              call.output + i * call.width + head * attention.value_width, batch.positions[i] + 1 - first, kv_width});
   }
 }
 

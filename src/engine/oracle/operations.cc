@@ -1,10 +1,12 @@
 #include "engine/oracle/operations.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "base/math.h"
+#include "engine/concat.h"
 #include "engine/oracle/heads.h"
 
 namespace assay::engine::oracle {
@@ -180,8 +182,8 @@ void run(const model::Attention& attention, const Call& call) {
     const double max = has_sinks ? std::max(largest, call.weights[head.number]) : largest;
     double sum = exponentials(scores, head.seen, max);
     if (has_sinks) sum += portable_exp(call.weights[head.number] - max);
-    call.kernels.weighted_sum_exact(scores, head.values, head.kv_width, head.seen, attention.head_width, head.out);
-    for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] /= sum;
+    call.kernels.weighted_sum_exact(scores, head.values, head.kv_width, head.seen, attention.value_width, head.out);
+    for (std::size_t c = 0; c < attention.value_width; ++c) head.out[c] /= sum;
   });
 }
 
@@ -215,6 +217,25 @@ void run(const model::GatedActivation& gated, const Call& call) {
 void run(const model::Add& /*add*/, const Call& call) {
   for_each_channel(call,
                    [&](std::size_t i, std::size_t c) { return call.inputs[0].row(i)[c] + call.inputs[1].row(i)[c]; });
+}
+
+void run(const model::AddBias& add, const Call& call) {
+  decode_row(call, weight(call, add.bias), 0, call.weights);
+  for_each_channel(call, [&](std::size_t i, std::size_t c) { return call.inputs[0].row(i)[c] + call.weights[c]; });
+}
+
+void run(const model::Concat& concat, const Call& call) {
+  const auto [begin, end] = call.team.share(call.rows);
+  for (std::size_t i = begin; i < end; ++i) {
+    std::array<ConcatInput<double>, 2> rows;
+    for (std::size_t k = 0; k < concat.parts.size(); ++k) rows[k] = {call.inputs[k].row(i), call.inputs[k].width};
+    concatenate(concat, rows, call.output + i * call.width);
+  }
+}
+
+void run(const model::Sigmoid& /*sigmoid*/, const Call& call) {
+  for_each_channel(call,
+                   [&](std::size_t i, std::size_t c) { return 1 / (1 + portable_exp(-call.inputs[0].row(i)[c])); });
 }
 
 void run(const model::Scale& scale, const Call& call) {

@@ -57,12 +57,15 @@ void run(const model::PositionScale& scale, const Call& call);
 void run(const model::Attention& attention, const Call& call);
 void run(const model::GatedActivation& gated, const Call& call);
 void run(const model::Add& add, const Call& call);
+void run(const model::AddBias& add, const Call& call);
+void run(const model::Concat& concat, const Call& call);
 void run(const model::Scale& scale, const Call& call);
 void run(const model::SoftCap& cap, const Call& call);
 
 // Of a mixture of experts (experts.cc).
 
 void run(const model::Softmax& softmax, const Call& call);
+void run(const model::Sigmoid& sigmoid, const Call& call);
 void run(const model::TopK& top, const Call& call);
 void run(const model::Pick& pick, const Call& call);
 void run(const model::Normalize& normalize, const Call& call);

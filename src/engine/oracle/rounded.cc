@@ -170,15 +170,15 @@ class Rounded {
         sum = kSum(sum + at(scores, p));
       }
       if (has_sinks) sum = kSum(sum + exp_f32(at(call_.weights, head.number) - largest));
-      std::fill_n(head.out, attention.head_width, 0.0);
+      std::fill_n(head.out, attention.value_width, 0.0);
       for (std::size_t p = 0; p < head.seen; ++p) {
         const float weight = at(scores, p);
         const double* value = head.values + p * head.kv_width;
-        for (std::size_t c = 0; c < attention.head_width; ++c) {
+        for (std::size_t c = 0; c < attention.value_width; ++c) {
           head.out[c] = kSum(at(head.out, c) + weight * at(value, c));
         }
       }
-      for (std::size_t c = 0; c < attention.head_width; ++c) head.out[c] = kResult(at(head.out, c) / sum);
+      for (std::size_t c = 0; c < attention.value_width; ++c) head.out[c] = kResult(at(head.out, c) / sum);
     });
   }
 
@@ -193,6 +193,18 @@ class Rounded {
   void operator()(const model::Add& /*add*/) const {
     for_each_channel(
         [&](std::size_t i, std::size_t c) { return at(call_.inputs[0].row(i), c) + at(call_.inputs[1].row(i), c); });
+  }
+
+  void operator()(const model::AddBias& add) const {
+    read_row(add.bias, 0, call_.weights);
+    for_each_channel(
+        [&](std::size_t i, std::size_t c) { return at(call_.inputs[0].row(i), c) + at(call_.weights, c); });
+  }
+
+  void operator()(const model::Concat& concat) const { run(concat, given_); }
+
+  void operator()(const model::Sigmoid& /*sigmoid*/) const {
+    for_each_channel([&](std::size_t i, std::size_t c) { return 1 / (1 + exp_f32(-at(call_.inputs[0].row(i), c))); });
   }
 
   void operator()(const model::Scale& scale) const {

@@ -34,18 +34,22 @@ class Decoder {
  private:
   ValueId attention_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
+    const ValueId read = before(x, blk + "attn_norm", blk + "attn_norm");
+    const ValueId attended = variant_.attention ? variant_.attention(blk, block, read) : heads(blk, block, read);
+    const ValueId out = b_.linear(blk + "attn_out", attended, blk + "attn_output", hp_.embedding_length);
+    return added(blk + "attn_residual", x, out, blk + "attn", blk + "post_attention_norm");
+  }
+
+  ValueId heads(const std::string& blk, std::size_t block, ValueId read) {
     const std::size_t q_width = hp_.head_count * hp_.key_length;
     const std::size_t kv_width = hp_.head_count_kv * hp_.key_length;
     const std::size_t all = q_width + 2 * kv_width;
-    const ValueId read = before(x, blk + "attn_norm", blk + "attn_norm");
     ValueId q = projected(blk, "q", read, {0, q_width, all});
     ValueId k = projected(blk, "k", read, {q_width, kv_width, all});
     const ValueId v = projected(blk, "v", read, {q_width + kv_width, kv_width, all});
     q = grown(blk, rotated(block, "q", normed(blk, "q", q)));
     k = rotated(block, "k", normed(blk, "k", k));
-    const ValueId attended = b_.add_step(blk + "attn", q_width, attention(block), {q, k, v});
-    const ValueId out = b_.linear(blk + "attn_out", attended, blk + "attn_output", hp_.embedding_length);
-    return added(blk + "attn_residual", x, out, blk + "attn", blk + "post_attention_norm");
+    return b_.add_step(blk + "attn", q_width, attention(block), {q, k, v});
   }
 
   /// What a part reads of the stream.
@@ -99,14 +103,16 @@ class Decoder {
         variant_.attention_scale != 0 ? variant_.attention_scale : 1 / std::sqrt(static_cast<double>(hp_.key_length));
     const WeightId sinks =
         variant_.has_sinks ? b_.vector(fmt::format("blk.{}.attn_sinks.weight", block), hp_.head_count) : kNoWeight;
-    return {block,         hp_.head_count, hp_.head_count_kv, hp_.key_length, scale, variant_.attention_soft_cap,
-            window(block), sinks};
+    return {block,          hp_.head_count, hp_.head_count_kv,           hp_.key_length,
+            hp_.key_length, scale,          variant_.attention_soft_cap, window(block),
+            sinks};
   }
 
   ValueId feed_forward_part(std::size_t block, ValueId x) {
     const std::string blk = fmt::format("blk.{}.", block);
     const ValueId read = before(x, blk + "ffn_norm", blk + variant_.feed_forward_norm);
-    const ValueId out = variant_.experts ? experts(blk, read) : feed_forward(blk, read);
+    const bool is_mixture = variant_.experts && block >= variant_.experts->first_block;
+    const ValueId out = is_mixture ? experts(blk, read) : feed_forward(blk, read);
     return added(blk + "out", x, out, blk + "ffn", blk + "post_ffw_norm");
   }
 
@@ -137,15 +143,21 @@ class Decoder {
     const std::size_t width = variant_.experts->length;
     const ValueId router = b_.linear(blk + "ffn_router", x, blk + "ffn_gate_inp", count);
     const ExpertWeights kind = variant_.experts->weights;
+    const Operation function = variant_.experts->has_sigmoids ? Operation(Sigmoid{}) : Operation(Softmax{});
     const ValueId scores = kind == ExpertWeights::softmax_of_chosen
                                ? router
-                               : b_.add_step(blk + "ffn_router_probs", count, Softmax{}, {router});
-    const ValueId chosen = b_.add_step(blk + "ffn_experts", used, TopK{}, {scores});
+                               : b_.add_step(blk + "ffn_router_probs", count, function, {router});
+    ValueId judged = scores;
+    if (const std::string bias = blk + "exp_probs_b.bias"; b_.has(bias)) {
+      judged = b_.add_step(blk + "ffn_router_biased", count, AddBias{b_.vector(bias, count)}, {scores});
+    }
+    const ValueId chosen = b_.add_step(blk + "ffn_experts", used, variant_.experts->choice, {judged});
     ValueId weights = b_.add_step(blk + "ffn_weights", used, Pick{}, {scores, chosen});
     if (kind != ExpertWeights::probabilities) {
       const Operation operation = kind == ExpertWeights::normalised ? Operation(Normalize{}) : Operation(Softmax{});
       weights = b_.add_step(blk + "ffn_weights_norm", used, operation, {weights});
     }
+    weights = scaled(blk + "ffn_weights_scaled", weights, variant_.experts->weight_scale);
     const auto linear = [&](const char* name, ValueId from, const char* tensor, std::size_t in, std::size_t out) {
       return b_.expert_linear(blk + name, from, chosen, blk + tensor, in, out, count);
     };
@@ -159,12 +171,14 @@ class Decoder {
 
   ValueId shared_expert(const std::string& blk, ValueId x) {
     const std::size_t width = variant_.experts->shared_expert_length;
-    const ValueId router = b_.linear(blk + "ffn_shared_router", x, blk + "ffn_gate_inp_shexp", 1);
+    const bool is_gated = variant_.experts->is_shared_expert_gated;
+    const ValueId router = is_gated ? b_.linear(blk + "ffn_shared_router", x, blk + "ffn_gate_inp_shexp", 1) : -1;
     const ValueId gate = b_.linear(blk + "ffn_shared_gate", x, blk + "ffn_gate_shexp", width);
     const ValueId up = b_.linear(blk + "ffn_shared_up", x, blk + "ffn_up_shexp", width);
     const ValueId activated =
         b_.add_step(blk + "ffn_shared_act", width, GatedActivation{variant_.activation}, {gate, up});
     const ValueId out = b_.linear(blk + "ffn_shared_out", activated, blk + "ffn_down_shexp", hp_.embedding_length);
+    if (!is_gated) return out;
     return b_.add_step(blk + "ffn_shared_gated", hp_.embedding_length, SigmoidGate{}, {router, out});
   }
 

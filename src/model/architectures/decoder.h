@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,7 +34,12 @@ enum class ExpertWeights {
 struct ExpertsVariant {
   std::size_t length;  ///< width of an expert
   ExpertWeights weights = ExpertWeights::probabilities;
-  std::size_t shared_expert_length = 0;  ///< width of one more expert, which all tokens use behind a gate; 0: none
+  std::size_t shared_expert_length = 0;  ///< width of one more expert, which all tokens use; 0: none
+  bool is_shared_expert_gated = true;
+  std::size_t first_block = 0;  ///< those before it have a feed-forward part
+  bool has_sigmoids = false;    ///< in the place of the softmax over all experts
+  TopK choice = {};             ///< by what exp_probs_b adds to the probabilities, where there is such a tensor
+  double weight_scale = 1;
 };
 
 /// How q and k are normed before they are rotated.
@@ -67,6 +73,8 @@ struct DecoderVariant {
   std::optional<ExpertsVariant> experts;
   bool has_sinks = false;                      ///< of attention
   std::string feed_forward_norm = "ffn_norm";  ///< its tensor's name
+  /// What attn_output multiplies, made of what attention reads; empty: the heads of q, k and v.
+  std::function<ValueId(const std::string& blk, std::size_t block, ValueId read)> attention;
 };
 
 /// The keys of mixtures of experts that say how wide these are.

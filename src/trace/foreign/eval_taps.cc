@@ -38,9 +38,12 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
       return ggml == "MUL" || ggml.ends_with("GLU") || ggml.ends_with("GELU") || ggml == "SWIGLU_OAI";
     }
     bool operator()(const model::Add&) const { return ggml == "ADD"; }
+    bool operator()(const model::AddBias&) const { return ggml == "ADD"; }
+    bool operator()(const model::Concat&) const { return ggml == "CONCAT"; }
     bool operator()(const model::Scale&) const { return ggml == "SCALE"; }
     bool operator()(const model::SoftCap&) const { return ggml == "SCALE"; }
     bool operator()(const model::Softmax&) const { return ggml == "SOFT_MAX" || ggml == "RESHAPE"; }
+    bool operator()(const model::Sigmoid&) const { return ggml == "UNARY" || ggml == "SIGMOID"; }
     bool operator()(const model::TopK&) const { return ggml == "VIEW" || ggml == "TOP_K"; }
     bool operator()(const model::Pick&) const { return ggml == "GET_ROWS"; }
     bool operator()(const model::Normalize&) const { return ggml == "DIV"; }

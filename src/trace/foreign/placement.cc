@@ -22,8 +22,9 @@ void add_note(std::string& note, const std::string& more) {
 std::size_t head_width_of(const model::Plan& plan, model::ValueId value) {
   for (const model::Step& step : plan.steps) {
     const auto* attention = std::get_if<model::Attention>(&step.operation);
-    const bool is_read = std::find(step.inputs.begin(), step.inputs.end(), value) != step.inputs.end();
-    if (attention != nullptr && (is_read || step.output == value)) return attention->head_width;
+    if (attention == nullptr) continue;
+    if (step.output == value || step.inputs[2] == value) return attention->value_width;
+    if (step.inputs[0] == value || step.inputs[1] == value) return attention->head_width;
   }
   const auto shape = head_shape(plan, value);
   return shape ? shape->head_width : 0;
