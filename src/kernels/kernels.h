@@ -2,7 +2,8 @@
 // gives the same bits for the same inputs, whatever the number of rows or tokens in a call. What follows is the fast
 // engine's; the oracle's rows and sums in float64 stand at the table's end.
 //
-// Quantized weights. Activations become 16-bit integers with one scale a block (32 or 256 values: the weights' block):
+// Quantized weights. Activations become 16-bit integers with one scale a block (32, 64 or 256 values: the weights'
+// block):
 //   d = max|v| / 32767,  x = round_to_even(v / d as v * (1 / d)),  0 when max|v| is 0,  every x of a block with a
 //   non-finite v is 0 and its d is NaN (so the output is NaN, as it should be)
 // held as two planes, x = 256 * hi + lo with hi signed and lo unsigned 8-bit, because 8-bit multipliers are what CPUs
@@ -15,6 +16,8 @@
 //   block of 256: I = fma(256, float(H), float(L));    block of 32: I = float(256 * H + L)   (exact in 32 bits there)
 //   acc = fma(d_w * d_x, I, acc);  then, for types with a minimum term,  acc = fma(-(dmin_w * d_x), float(M), acc)
 //   and where d_r is not 0 the same again with d_r for d_x, I = float(sum scale * quant * r), M = sum min * r.
+// The scales of a block of 64 (NVFP4) are too far apart for one integer. There the operations run for each group by
+// itself, groups ascending, with d_w * scale (exact) for d_w, 1 for scale and I = float(256 * H + L).
 //
 // Float weights (F32, F16, BF16) and every sum over a row: float32 in 64 virtual lanes, value i in lane i % 64,
 // lane = fma(w, x, lane) from 0, then the halving tree: lane[i] += lane[i + 32] for i < 32, then 16, 8, 4, 2, 1.
@@ -36,7 +39,7 @@ inline constexpr int kOutlierMean = 2560;     // of |x|, of 32767
 struct Activations {
   std::size_t tokens = 0;
   std::size_t width = 0;
-  std::size_t block_values = 0;                  ///< 32 or 256; 1 for float weights
+  std::size_t block_values = 0;                  ///< 32, 64 or 256; 1 for float weights
   const float* f32 = nullptr;                    ///< [tokens, width]
   const std::int8_t* hi = nullptr;               ///< [tokens, width]
   const std::uint8_t* lo = nullptr;              ///< [tokens, width]

@@ -117,17 +117,29 @@ ValueId PlanBuilder::add_step(std::string tap, std::size_t width, Operation oper
 ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs,
                             bool only_outputs) {
   const Linear operation{matrix(tensor + ".weight", width(x), outputs), optional_vector(tensor + ".bias", outputs)};
-  return add_step(std::move(tap), outputs, operation, {x}, only_outputs);
+  return add_linear(std::move(tap), outputs, operation, x, tensor, only_outputs);
 }
 
 ValueId PlanBuilder::biased_linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs) {
   const Linear operation{matrix(tensor + ".weight", width(x), outputs), vector(tensor + ".bias", outputs)};
-  return add_step(std::move(tap), outputs, operation, {x});
+  return add_linear(std::move(tap), outputs, operation, x, tensor, false);
+}
+
+ValueId PlanBuilder::add_linear(std::string tap, std::size_t outputs, const Linear& operation, ValueId x,
+                                const std::string& tensor, bool only_outputs) {
+  // What engines of 4-bit activations divide them by.
+  if (has(tensor + ".input_scale")) used_.insert(tensor + ".input_scale");
+  const std::vector<double> scale = optional_values(tensor + ".scale", 1);
+  if (scale.empty()) return add_step(std::move(tap), outputs, operation, {x}, only_outputs);
+  if (operation.bias != kNoWeight) note(unsupported_, tensor + ".scale beside a bias");
+  const ValueId product = add_step(tap + "_unscaled", outputs, operation, {x}, only_outputs);
+  return add_step(std::move(tap), outputs, Scale{scale.front()}, {product}, only_outputs);
 }
 
 ValueId PlanBuilder::expert_linear(std::string tap, ValueId x, ValueId chosen, const std::string& tensor,
                                    std::size_t inputs, std::size_t outputs, std::size_t experts) {
   const WeightId weight = matrices(tensor + ".weight", inputs, outputs, experts);
+  if (has(tensor + ".scale")) note(unsupported_, tensor + ".scale, a factor for each expert");
   const WeightId bias = has(tensor + ".bias") ? matrix(tensor + ".bias", outputs, experts) : kNoWeight;
   return add_step(std::move(tap), width(chosen) * outputs, ExpertLinear{weight, bias, experts, outputs}, {x, chosen});
 }
@@ -142,7 +154,7 @@ ValueId PlanBuilder::linear(std::string tap, ValueId x, const std::string& tenso
   const std::string bias = tensor + ".bias";
   Linear operation{add_part(find_checked(tensor + ".weight", {width(x), part.of}), part)};
   if (has(bias)) operation.bias = add_part(find_checked(bias, {part.of}), part);
-  return add_step(std::move(tap), part.count, operation, {x});
+  return add_linear(std::move(tap), part.count, operation, x, tensor, false);
 }
 
 ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
@@ -179,6 +191,12 @@ Plan PlanBuilder::finish(std::size_t context_length) {
     throw Error(ErrorKind::unsupported,
                 fmt::format("{}: tensor {}, a type that cannot be decoded", file_.name(),
                             join_first(undecodable_, kNamedProblems, "; ")),
+                "Take the model in another quantization, for example Q4_K_M or Q8_0.");
+  }
+  if (!unsupported_.empty()) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: tensor {}, which is not supported", file_.name(),
+                            join_first(unsupported_, kNamedProblems, "; ")),
                 "Take the model in another quantization, for example Q4_K_M or Q8_0.");
   }
   for (const Step& step : plan_.steps) {

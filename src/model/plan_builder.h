@@ -41,6 +41,9 @@ class PlanBuilder {
 
   ValueId add_step(std::string tap, std::size_t width, Operation operation, std::vector<ValueId> inputs,
                    bool only_outputs = false);
+  // A matrix may have a factor of its own, "<tensor>.scale", as those of NVFP4 do; a product with it is
+  // "<tap>_unscaled".
+
   /// out = W x + bias with the tensors "<tensor>.weight" and, when it is there, "<tensor>.bias".
   ValueId linear(std::string tap, ValueId x, const std::string& tensor, std::size_t outputs, bool only_outputs = false);
   /// The same where the bias must be there.
@@ -78,12 +81,15 @@ class PlanBuilder {
   const gguf::Tensor* find_checked(const std::string& tensor, const std::vector<std::uint64_t>& ne);
   WeightId add_weight(const gguf::Tensor* tensor);
   WeightId add_part(const gguf::Tensor* tensor, const Part& part);
+  ValueId add_linear(std::string tap, std::size_t outputs, const Linear& operation, ValueId x,
+                     const std::string& tensor, bool only_outputs);
 
   const gguf::File& file_;
   Plan plan_;
   std::set<std::string, std::less<>> used_;
   std::vector<std::string> problems_;
   std::vector<std::string> undecodable_;
+  std::vector<std::string> unsupported_;
   std::size_t context_limit_ = kMaxContextLength;
 };
 

@@ -112,17 +112,17 @@ void pack_two_bits(TwoBits two_bits, std::byte* field) {
 ///   byte j      bits 0-5 scale[j],      bits 6-7 upper two bits of scale[j + 4]
 ///   byte j + 4  bits 0-5 min[j],        bits 6-7 upper two bits of min[j + 4]
 ///   byte j + 8  bits 0-3 lower four bits of scale[j + 4],  bits 4-7 lower four bits of min[j + 4]
-inline void unpack_scales_and_mins(const std::byte* field, std::int16_t* scale, std::int16_t* min) {
+inline void unpack_scales_and_mins(const std::byte* field, std::int32_t* scale, std::int32_t* min) {
   const std::uint8_t* packed = as_bytes(field);
   for (int j = 0; j < 4; ++j) {
-    scale[j] = static_cast<std::int16_t>(packed[j] & 63);
-    min[j] = static_cast<std::int16_t>(packed[j + 4] & 63);
-    scale[j + 4] = static_cast<std::int16_t>((packed[j + 8] & 15) | (packed[j] >> 6) << 4);
-    min[j + 4] = static_cast<std::int16_t>(packed[j + 8] >> 4 | (packed[j + 4] >> 6) << 4);
+    scale[j] = packed[j] & 63;
+    min[j] = packed[j + 4] & 63;
+    scale[j + 4] = (packed[j + 8] & 15) | (packed[j] >> 6) << 4;
+    min[j + 4] = packed[j + 8] >> 4 | (packed[j + 4] >> 6) << 4;
   }
 }
 
-inline void pack_scales_and_mins(const std::int16_t* scale, const std::int16_t* min, std::byte* field) {
+inline void pack_scales_and_mins(const std::int32_t* scale, const std::int32_t* min, std::byte* field) {
   std::uint8_t* packed = as_bytes(field);
   for (int j = 0; j < 4; ++j) {
     packed[j] = static_cast<std::uint8_t>(scale[j] | (scale[j + 4] >> 4) << 6);

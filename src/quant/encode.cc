@@ -36,19 +36,19 @@ void plain_weights(const float* x, bool is_absolute, float* weights) {
 }
 
 /// Integers 0 .. most for values that are not negative, the largest becoming `most`. Returns the scale.
-float quantize_scales(const float* values, int count, int most, std::int16_t* quant) {
+float quantize_scales(const float* values, int count, int most, std::int32_t* quant) {
   const float largest = std::max(0.0F, *std::max_element(values, values + count));
   const float inverse = largest > 0 ? static_cast<float>(most) / largest : 0.0F;
   for (int i = 0; i < count; ++i) {
     const auto rounded = static_cast<std::uint8_t>(nearest_int(inverse * values[i]));
-    quant[i] = static_cast<std::int16_t>(std::min<int>(most, rounded));
+    quant[i] = std::min<int>(most, rounded);
   }
   return largest / static_cast<float>(most);
 }
 
 /// The same by a search.
 template <int kCount>
-float search_scales(const float* values, const float* weight, int most, std::int16_t* quant) {
+float search_scales(const float* values, const float* weight, int most, std::int32_t* quant) {
   std::uint8_t found[kCount];
   const float scale = search_positive<kCount>(values, weight, most, found);
   std::copy_n(found, kCount, quant);

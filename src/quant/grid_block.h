@@ -45,6 +45,6 @@ inline void start_groups(float d, int group_values, BlockIntegers& integers) {
 }
 
 /// Scales of these types are odd: 2 * field + 1.
-inline std::int16_t odd_scale(std::uint32_t field) { return static_cast<std::int16_t>(2 * field + 1); }
+inline std::int32_t odd_scale(std::uint32_t field) { return static_cast<std::int32_t>(2 * field + 1); }
 
 }  // namespace assay::quant

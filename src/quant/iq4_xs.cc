@@ -21,7 +21,7 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   std::memcpy(&upper, block + 2, sizeof upper);
   for (int group = 0; group < 8; ++group) {
     const int low = as_bytes(block + 4)[group / 2] >> (4 * (group % 2)) & 15;
-    integers.scale[group] = static_cast<std::int16_t>((low | (upper >> (2 * group) & 3) << 4) - 32);
+    integers.scale[group] = (low | (upper >> (2 * group) & 3) << 4) - 32;
     integers.min[group] = 0;
     const auto quant_of = [](int nibble) { return kCodebook[nibble]; };
     unpack_nibbles(block + 8 + 16 * group, quant_of, integers.quant + 32 * group);

@@ -8,12 +8,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/e2m1.h"
 #include "quant/encode.h"
 
 namespace assay::quant {
 namespace {
-
-constexpr std::int8_t kDoubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 float scale_of(std::uint8_t exponent) {
   // 2^-128 and 2^-127 are subnormal.
@@ -24,7 +23,7 @@ float scale_of(std::uint8_t exponent) {
 [[gnu::always_inline]] inline void take_apart(const std::byte* block, BlockIntegers& integers) {
   start_block(scale_of(as_bytes(block)[0]), 32, integers);
   unpack_nibbles(
-      block + 1, [](int nibble) { return kDoubled[nibble]; }, integers.quant);
+      block + 1, [](int nibble) { return kDoubledE2M1[nibble]; }, integers.quant);
 }
 
 /// The exponent that lays the largest magnitude between 4 and 8 (6 is the largest element). Logarithms are rounded to
@@ -35,23 +34,13 @@ std::uint8_t exponent_of(float magnitude) {
   return static_cast<std::uint8_t>(static_cast<int>(std::floor(logarithm)) - 2 + 127);
 }
 
-/// Index of the nearest element; of equals the first.
-int nearest_element(float value, float scale) {
-  int best = 0;
-  for (int i = 1; i < 16; ++i) {
-    const auto distance = [&](int index) { return absolute(static_cast<float>(kDoubled[index]) * scale - value); };
-    if (distance(i) < distance(best)) best = i;
-  }
-  return best;
-}
-
 void encode(const float* row, std::size_t width, const float* /*importance*/, std::byte* blocks) {
   for (; width != 0; width -= 32, row += 32, blocks += 17) {
     const auto [low, high] = range_of(row);
     const std::uint8_t exponent = exponent_of(std::max(absolute(low), absolute(high)));
     const float scale = scale_of(exponent);
     std::int16_t index[32];
-    for (int i = 0; i < 32; ++i) index[i] = static_cast<std::int16_t>(nearest_element(row[i], scale));
+    for (int i = 0; i < 32; ++i) index[i] = static_cast<std::int16_t>(nearest_e2m1(row[i], scale));
     as_bytes(blocks)[0] = exponent;
     pack_nibbles(index, 0, blocks + 1);
   }

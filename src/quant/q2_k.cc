@@ -17,8 +17,8 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   integers.group_values = 16;
   const std::uint8_t* scales = as_bytes(block);
   for (int group = 0; group < 16; ++group) {
-    integers.scale[group] = static_cast<std::int16_t>(scales[group] & 15);
-    integers.min[group] = static_cast<std::int16_t>(scales[group] >> 4);
+    integers.scale[group] = scales[group] & 15;
+    integers.min[group] = scales[group] >> 4;
   }
   for (int half = 0; half < 2; ++half) {
     const std::uint8_t* packed = as_bytes(block + 16 + 32 * half);

@@ -23,7 +23,7 @@ void take_apart(const std::byte* block, BlockIntegers& integers) {
   for (int group = 0; group < 16; ++group) {
     const int low = scales[group % 8] >> (4 * (group / 8)) & 15;
     const int high = scales[8 + group % 4] >> (2 * (group / 4)) & 3;
-    integers.scale[group] = static_cast<std::int16_t>((low | high << 4) - 32);
+    integers.scale[group] = (low | high << 4) - 32;
     integers.min[group] = 0;
   }
   const std::uint8_t* third = as_bytes(block);
@@ -65,7 +65,7 @@ void encode_block(const float* x, const float* importance, BlockIntegers& intege
     const float inverse = -32.0F / extreme;
     for (int group = 0; group < 16; ++group) {
       const auto rounded = static_cast<std::int8_t>(nearest_int(inverse * scale[group]));
-      integers.scale[group] = static_cast<std::int16_t>(extreme != 0 ? std::clamp<int>(rounded, -32, 31) : -32);
+      integers.scale[group] = extreme != 0 ? std::clamp<int>(rounded, -32, 31) : -32;
     }
     integers.d = round_to_half(extreme != 0 ? 1.0F / inverse : 0.0F);
   } else {
@@ -77,8 +77,7 @@ void encode_block(const float* x, const float* importance, BlockIntegers& intege
     for (int group = 0; group < 16; ++group)
       group_weight[group] = std::accumulate(weights + 16 * group, weights + 16 * (group + 1), 0.0F);
     integers.d = round_to_half(search_signed<16>(scale, group_weight, 32, rounded));
-    for (int group = 0; group < 16; ++group)
-      integers.scale[group] = static_cast<std::int16_t>(static_cast<int>(rounded[group]) - 32);
+    for (int group = 0; group < 16; ++group) integers.scale[group] = static_cast<int>(rounded[group]) - 32;
   }
   quantize_again(x, 4, integers);
 }

@@ -59,7 +59,7 @@ void encode_block(const float* x, const float* importance, BlockIntegers& intege
   const float extreme = extreme_scale(scale);
   if (absolute(extreme) < kNothing) {
     integers.d = 0;
-    std::fill_n(integers.scale, 16, std::int16_t{0});
+    std::fill_n(integers.scale, 16, 0);
     std::fill_n(integers.quant, 256, std::int16_t{-32});
     return;
   }

@@ -16,14 +16,15 @@ inline constexpr int kMaxGroups = 16;
 
 /// One block taken apart. For every quantized type
 ///   value[i] = d * scale[i / group_values] * quant[i] - dmin * min[i / group_values]
-/// holds exactly in float64. Types without a minimum term have dmin = 0. Types with a plain offset (Q4_1: d * q + m)
-/// say min = -1 and dmin = m; types whose quants are stored with a bias (Q4_0, Q6_K) give the quants without it.
+/// holds exactly in float64. Scales have at most 8 bits, those of NVFP4 4 bits somewhere in 18. Types without a minimum
+/// term have dmin = 0. Types with a plain offset (Q4_1: d * q + m) say min = -1 and dmin = m; types whose quants are
+/// stored with a bias (Q4_0, Q6_K) give the quants without it.
 struct BlockIntegers {
   float d = 0;
   float dmin = 0;
   int group_values = 0;  ///< values that share a scale: 16, 32 or the whole block
-  std::int16_t scale[kMaxGroups] = {};
-  std::int16_t min[kMaxGroups] = {};
+  std::int32_t scale[kMaxGroups] = {};
+  std::int32_t min[kMaxGroups] = {};
   std::int16_t quant[kMaxBlockValues] = {};
 };
 

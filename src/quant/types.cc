@@ -42,7 +42,7 @@ namespace assay::quant {
   VALUES(tq1_0)                   \
   VALUES(tq2_0)                   \
   VALUES(mxfp4)                   \
-  SIZE(40, NVFP4, 64, 36)         \
+  VALUES(nvfp4)                   \
   SIZE(41, Q1_0, 128, 18)
 
 #define ASSAY_NOTHING(...)

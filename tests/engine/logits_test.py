@@ -29,9 +29,11 @@ ARCHITECTURES["gemma2 Q4_K"] = tiny.CAPPED + " --window 5 --type Q4_K --width 25
 ARCHITECTURES["mixtral Q4_K"] = "--experts 4 --type Q4_K,Q6_K --width 256 --heads 4 --feed-forward 256"
 ARCHITECTURES["gpt-oss MXFP4"] = tiny.TYPES["experts, MXFP4"]
 ARCHITECTURES["qwen3moe Q4_0"] = "--architecture qwen3moe --experts 6 --used-experts 3 --type Q4_0,Q8_0 --feed-forward 96"
+# Blocks of 64, and matrices with factors.
+ARCHITECTURES["NVFP4"] = "--type NVFP4 --embedding-type F32 --width 256 --feed-forward 512"
 # Every kind of step and weight.
-SAME_BITS = ["kingjames-7m", *TYPES, "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K", "qwen3moe Q4_0",
-             "gemma3", "phi3", "mistral3", "starcoder2", "gpt-oss MXFP4", "deepseek2"]
+SAME_BITS = ["kingjames-7m", *TYPES, "NVFP4", "qwen2", "qwen3", "gemma2", "gemma2 Q4_K", "qwen2moe", "mixtral Q4_K",
+             "qwen3moe Q4_0", "gemma3", "phi3", "mistral3", "starcoder2", "gpt-oss MXFP4", "deepseek2"]
 
 
 def some_tokens(count, vocabulary):

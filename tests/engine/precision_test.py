@@ -90,7 +90,7 @@ def test_q8_of_float_weights(kind, rounded, tmp_path):
 Q8_0 = np.dtype([("d", "<f2"), ("q", "i1", 32)])
 Q8_1 = np.dtype([("d", "<f2"), ("s", "<f2"), ("q", "i1", 32)])
 Q8_K = np.dtype([("d", "<f4"), ("q", "i1", 256), ("sums", "<i2", 16)])
-ACTIVATIONS = {"Q4_0": Q8_0, "Q5_0": Q8_0, "Q8_0": Q8_0, "Q4_1": Q8_1, "Q5_1": Q8_1} | dict.fromkeys(
+ACTIVATIONS = {"Q4_0": Q8_0, "Q5_0": Q8_0, "Q8_0": Q8_0, "NVFP4": Q8_0, "Q4_1": Q8_1, "Q5_1": Q8_1} | dict.fromkeys(
     ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"], Q8_K)
 QUANTIZERS = {Q8_0: GGML.quantize_row_q8_0, Q8_1: GGML.quantize_row_q8_1,
               Q8_K: GGML.quantize_row_q8_K}
@@ -109,7 +109,8 @@ def ggml_activations(rows, structure):
 def test_q8_is_ggmls(kind, tmp_path):
     """Products of exact weights with what ggml's quantizers make of the activations."""
     path = tiny.make(tmp_path, f"--type {kind} {WIDE} --seed 3")
-    taps = oracle_taps(path, "blk.0.ffn_out=q8")
+    tap = "blk.0.ffn_out_unscaled" if kind == "NVFP4" else "blk.0.ffn_out"
+    taps = oracle_taps(path, f"{tap}=q8")
     model = Model(path)
     weight = model.weight("blk.0.ffn_down.weight")
     structure = ACTIVATIONS[kind]
@@ -125,7 +126,7 @@ def test_q8_is_ggmls(kind, tmp_path):
         weight = weight - m[:, :, None]
         minimum = blocks["s"].astype(np.float64) @ m.T
     expected = np.einsum("rbi,tbi,tb->tr", weight, blocks["q"].astype(np.float64), d) + minimum
-    assert np.linalg.norm(taps["blk.0.ffn_out"] - expected) <= 1e-6 * np.linalg.norm(expected)
+    assert np.linalg.norm(taps[tap] - expected) <= 1e-6 * np.linalg.norm(expected)
     exact = taps["blk.0.ffn_act"] @ model.weight("blk.0.ffn_down.weight").T
     assert np.linalg.norm(exact - expected) > 1e-3 * np.linalg.norm(expected)
 
@@ -141,12 +142,13 @@ def test_q8_with_a_massive_activation(kind, tmp_path):
     weights[5] = 1e6
     data[int(norm.data_offset):int(norm.data_offset) + weights.nbytes] = weights.tobytes()
     path.write_bytes(data)
-    taps = oracle_taps(path, "blk.0.ffn_up=q8")
+    tap = "blk.0.ffn_up_unscaled" if kind == "NVFP4" else "blk.0.ffn_up"
+    taps = oracle_taps(path, f"{tap}=q8")
     blocks = ggml_activations(taps["blk.0.ffn_norm"], Q8_0)
     assert (np.abs(taps["blk.0.ffn_norm"][:, :32].sum(1)) > 65520).any()
     weight = Model(path).weight("blk.0.ffn_up.weight").reshape(-1, blocks.shape[1], 32)
     expected = np.einsum("rbi,tbi,tb->tr", weight, blocks["q"].astype(np.float64), blocks["d"].astype(np.float64))
-    assert np.linalg.norm(taps["blk.0.ffn_up"] - expected) <= 1e-6 * np.linalg.norm(expected)
+    assert np.linalg.norm(taps[tap] - expected) <= 1e-6 * np.linalg.norm(expected)
 
 
 OPERATIONS = {"embed": ["embed"], "rms_norm": ["*_norm"], "rope": ["*_rope"], "attention": ["*.attn"],

@@ -216,6 +216,16 @@ class Engine:
         return tensor in self.model.tensors
 
     def steps(self):
+        """With the factors that matrices have in tensors of their own."""
+        for step in self.plain_steps():
+            scale = step.parameters.get("weight", "").removesuffix("weight") + "scale"
+            if step.operation != "linear" or not self.has(scale):
+                yield step
+                continue
+            yield step._replace(tap=step.tap + "_unscaled")
+            yield Step(step.tap, "scale", (step.tap + "_unscaled",), {"factor": self.model.weight(scale)[0]})
+
+    def plain_steps(self):
         x = "embed"
         yield Step(x, "embed", ("tokens",), {"weight": "token_embd.weight"})
         if self.embedding_scale != 1:

@@ -239,12 +239,20 @@ def tq2_0(blocks):
     return half(blocks, 64) * (two_bits(blocks[:, :64]) - 1)
 
 
-# Twice the values of a nibble of MXFP4.
-MXFP4 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12])
+# Twice the values of a nibble of MXFP4 and NVFP4.
+E2M1 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12])
 
 
 def mxfp4(blocks):
-    return np.exp2(blocks[:, 0:1].astype(np.float64) - 128) * MXFP4[nibbles(blocks[:, 1:])]
+    return np.exp2(blocks[:, 0:1].astype(np.float64) - 128) * E2M1[nibbles(blocks[:, 1:])]
+
+
+def nvfp4(blocks):
+    exponent, fraction = blocks[:, :4].astype(np.int64) >> 3 & 15, blocks[:, :4] & 7
+    scales = np.where(exponent == 0, fraction * 2.0 ** -9, (1 + fraction / 8) * np.exp2(exponent - 7.0))
+    scales = np.where(blocks[:, :4] == 0x7F, 0, scales)
+    groups = blocks[:, 4:].reshape(-1, 8)
+    return (np.repeat(scales / 2, 16, axis=1) * E2M1[nibbles(groups)].reshape(len(blocks), 64))
 
 
 # Bytes a block, and the values in them.
@@ -274,6 +282,7 @@ FORMATS = {
     "TQ1_0": (54, tq1_0),
     "TQ2_0": (66, tq2_0),
     "MXFP4": (17, mxfp4),
+    "NVFP4": (36, nvfp4),
 }
 
 

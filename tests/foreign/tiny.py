@@ -35,6 +35,7 @@ SHAPES = {
     "wide heads": "--heads 2 --kv-heads 2 --head-width 80",
     "tied": "--tied --vocabulary 300",
     "biases": "--biases --width 96 --feed-forward 64 --blocks 1",
+    "scaled": "--scaled --kv-heads 1",
     "odd sizes": "--heads 3 --kv-heads 3 --head-width 14 --width 50 --feed-forward 37 --vocabulary 263",
 }
 
@@ -134,6 +135,7 @@ PARTIAL_ROPE = {"partial rope": "--rope-dimensions 8"}
 
 # The types of matrices.
 TYPES = {name: f"--type {name}" for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL")}
+TYPES["NVFP4"] = "--type NVFP4 --embedding-type F32 --fused"
 TYPES |= {name: f"--type {name} --width 256 --heads 8 --feed-forward 512"
           for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")}
 TYPES |= {name: f"--type {types} --width 256 --heads 8 --feed-forward 512 --blocks 1" for name, types in {

@@ -72,6 +72,7 @@ class EveryProduct : public EveryIsa {};
 std::vector<std::size_t> widths(const quant::Type& type) {
   if (test::kIsEmulated && type.block_values > 1) return {3 * std::size_t{type.block_values}};
   if (type.block_values == 256) return {256, 512, 1024, 4096};
+  if (type.block_values == 64) return {64, 128, 192, 576, 4096};
   if (type.block_values == 32) return {32, 64, 96, 128, 288, 576, 1536, 4096};
   return {1, 7, 15, 16, 17, 31, 33, 48, 63, 64, 65, 79, 100, 127, 128, 130, 191, 200, 576};
 }
@@ -102,7 +103,7 @@ TEST_P(EveryProduct, ProductsHaveTheSpecifiedBits) {
 TEST_P(EveryProduct, ProductsTakeEveryRowCountAndDistance) {
   for (const std::uint32_t id : test::type_ids()) {
     const quant::Type& type = *quant::find_type(id);
-    const std::size_t width = type.block_values == 256 ? 512 : 96;
+    const std::size_t width = type.block_values == 256 ? 512 : type.block_values == 64 ? 192 : 96;
     const std::size_t bytes = test::row_bytes(type, width);
     const auto weights = test::random_rows(type, 40, width, Fields::plain, random_);
     Batch batch(scalar(), test::random_values(width * 9, random_), 9, type.block_values);

@@ -75,7 +75,7 @@ TEST(ScalarProduct, IsCloseToTheModelsOwnWeights) {
 
 TEST(Quantize, IsWithinHalfAStepAndAddsUp) {
   std::mt19937_64 random(3);
-  for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
+  for (const std::size_t block : {std::size_t{32}, std::size_t{64}, std::size_t{256}}) {
     const std::size_t width = 1024;
     const auto values = test::random_values(width, random);
     test::Batch batch(scalar_kernels(), values, 1, block);
@@ -95,7 +95,7 @@ TEST(Quantize, IsWithinHalfAStepAndAddsUp) {
 
 TEST(Quantize, BlocksWithOutliersHaveARemainder) {
   std::mt19937_64 random(4);
-  for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
+  for (const std::size_t block : {std::size_t{32}, std::size_t{64}, std::size_t{256}}) {
     std::size_t with_remainder = 0;
     const std::size_t width = 256 * 64;
     std::vector<float> values = test::random_values(width, random, 1.0F);

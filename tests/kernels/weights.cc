@@ -12,6 +12,7 @@ namespace assay::kernels::test {
 namespace {
 
 constexpr std::uint32_t kMxfp4 = 39;  // its scale is a byte, the exponent of a power of two
+constexpr std::uint32_t kNvfp4 = 40;  // its scales are bytes, E4M3
 constexpr std::uint32_t kQ8K = 15;    // its scale is a float
 constexpr std::uint32_t kIq1M = 29;   // its scale's nibbles stand in the upper bits of four words
 
@@ -36,6 +37,7 @@ std::vector<std::size_t> half_offsets(std::uint32_t id) {
     case 9:  // Q8_1
       return {0, 2};
     case kMxfp4:
+    case kNvfp4:
     case kIq1M:
     case kQ8K:
       return {};
@@ -165,6 +167,7 @@ void set_scales_to_one(const quant::Type& type, std::byte* block) {
   const std::uint16_t one = quant::float_to_half(1.0F);
   for (const std::size_t offset : half_offsets(type.id)) std::memcpy(block + offset, &one, sizeof one);
   if (type.id == kMxfp4) block[0] = std::byte{128};
+  if (type.id == kNvfp4) std::memset(block, 0x40, 4);
   if (type.id == kIq1M) set_spread_half(one, block);
   if (type.id == kQ8K) set_float(1, block);
 }

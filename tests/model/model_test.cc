@@ -140,6 +140,29 @@ TEST(Model, RefusesRoutersAndLatentAttentionThatItDoesNotKnow) {
   EXPECT_EQ(error_of(without), "tiny.gguf: deepseek2: attention.kv_lora_rank is missing");
 }
 
+TEST(Model, MatricesMayHaveFactors) {
+  TinyModel tiny;
+  tiny.add("blk.1.ffn_up.scale", {1}, 1);
+  tiny.add("blk.1.ffn_up.input_scale", {1}, 1);
+  const LoadedModel loaded(tiny);
+  EXPECT_TRUE(loaded->warnings.empty());
+  const Step& step = step_of(loaded->plan, "blk.1.ffn_up");
+  EXPECT_EQ(std::get<Scale>(step.operation).factor, tiny.tensors["blk.1.ffn_up.scale"].values[0]);
+  EXPECT_EQ(loaded->plan.values[static_cast<std::size_t>(step.inputs[0])].tap, "blk.1.ffn_up_unscaled");
+
+  tiny.add("blk.1.ffn_up.bias", {40}, 1);
+  EXPECT_EQ(error_of(tiny, ErrorKind::unsupported),
+            "tiny.gguf: tensor blk.1.ffn_up.scale beside a bias, which is not supported");
+  TinyModel mixture;
+  mixture.add_experts();
+  mixture.add("blk.0.ffn_up_exps.scale", {5}, 1);
+  EXPECT_EQ(error_of(mixture, ErrorKind::unsupported),
+            "tiny.gguf: tensor blk.0.ffn_up_exps.scale, a factor for each expert, which is not supported");
+  tiny.tensors.erase("blk.1.ffn_up.bias");
+  tiny.add("blk.1.ffn_up.scale", {2}, 1);
+  EXPECT_NE(error_of(tiny).find("blk.1.ffn_up.scale has shape [2]"), std::string::npos);
+}
+
 TEST(Model, RefusesOtherArchitectures) {
   TinyModel tiny;
   tiny.keys["general.architecture"] = std::string("mam\nba");

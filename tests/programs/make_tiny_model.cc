@@ -43,6 +43,7 @@ struct Shape {
   bool tied = false;
   bool biases = false;
   bool fused = false;   // q, k and v are one tensor; of deepseek2 k and v
+  bool scaled = false;  // linear steps have a tensor with a factor
   float norm_mean = 1;  // of the norms' weights
   unsigned seed = 1;
 
@@ -80,6 +81,9 @@ constexpr ScaleFields kScaleFields[] = {{"Q4_0", 0, 0},    {"Q4_1", 0, 2},   {"Q
                                         {"Q5_K", 0, 2},    {"Q6_K", 208, 0}, {"IQ4_NL", 0, 0}, {"IQ1_S", 0, 0},
                                         {"IQ2_XXS", 0, 0}, {"IQ2_XS", 0, 0}, {"IQ2_S", 0, 0},  {"IQ3_XXS", 0, 0},
                                         {"IQ3_S", 0, 0},   {"IQ4_XS", 0, 0}, {"TQ1_0", 52, 0}, {"TQ2_0", 64, 0}};
+
+/// Of NVFP4's values, which no scale of a block makes larger or smaller.
+constexpr double kNvfp4Rms = 5;
 
 class TinyModel {
  public:
@@ -272,8 +276,11 @@ class TinyModel {
   }
 
   void add_linear(const std::string& name, unsigned inputs, unsigned outputs, bool is_biased) {
-    add_matrix(name + ".weight", shape_.types[linears_++ % shape_.types.size()], inputs, outputs,
-               1 / std::sqrt(inputs));
+    const std::string& type = shape_.types[linears_++ % shape_.types.size()];
+    const double rms = 1 / std::sqrt(inputs);
+    const double factor = type == "NVFP4" ? rms / kNvfp4Rms : shape_.scaled ? 0.5 + 0.25 * (linears_ % 5) : 1;
+    add_matrix(name + ".weight", type, inputs, outputs, rms / factor);
+    if (factor != 1) add_floats(name + ".scale", {static_cast<float>(factor)});
     if (is_biased) add_vector(name + ".bias", outputs, 0);
   }
 
@@ -345,7 +352,8 @@ class TinyModel {
                   unsigned matrices = 0) {
     const quant::Type* type = quant::find_type(type_name);
     if (type == nullptr || !type->is_decodable()) throw Error(ErrorKind::usage, "no values known for " + type_name);
-    if (type->is_quantized() && type->name != "MXFP4" && find_scales(*type) == std::end(kScaleFields)) {
+    const bool has_halves = type->name != "MXFP4" && type->name != "NVFP4";
+    if (type->is_quantized() && has_halves && find_scales(*type) == std::end(kScaleFields)) {
       throw Error(ErrorKind::usage, "no place known of the scales of " + type_name);
     }
     if (columns % type->block_values != 0) {
@@ -385,6 +393,10 @@ class TinyModel {
   void fill_quantized(const quant::Type& type, std::byte* bytes, double rms) {
     const ScaleFields* fields = find_scales(type);
     for (std::size_t i = 0; i < type.block_bytes; ++i) bytes[i] = static_cast<std::byte>(random_() & 255U);
+    if (type.name == "NVFP4") {  // scales from 0.5 to 3.75
+      for (int i = 0; i < 4; ++i) bytes[i] = static_cast<std::byte>(0x30 + random_() % 24);
+      return;
+    }
     if (type.name == "MXFP4") {
       // A power of two, by its exponent; the integers that it scales are of size 5.4.
       bytes[0] = static_cast<std::byte>(128 + std::lround(std::log2(rms / 5.4)));
@@ -464,6 +476,7 @@ int run(int argc, char** argv) {
   app.add_flag("--tied", shape.tied);
   app.add_flag("--biases", shape.biases);
   app.add_flag("--fused", shape.fused, "attn_qkv in the place of attn_q, attn_k and attn_v");
+  app.add_flag("--scaled", shape.scaled, "every linear step has a tensor with a factor");
   app.add_option("--norm-mean", shape.norm_mean, "of the weights of attn_norm and ffn_norm");
   app.add_option("--seed", shape.seed);
   app.add_option("--rope-dimensions", shape.rope_dimensions);

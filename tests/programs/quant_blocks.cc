@@ -3,7 +3,7 @@
 //   quant_blocks list                      id, name, values a block, bytes a block, decodable, encodable: a line a type
 //   quant_blocks decode  TYPE IN OUT       blocks -> float32 values
 //   quant_blocks exact   TYPE IN OUT       blocks -> float64 values
-//   quant_blocks apart   TYPE IN OUT       blocks -> int16: group_values, scale[16], min[16], quant[256] a block
+//   quant_blocks apart   TYPE IN OUT       blocks -> int32: group_values, scale[16], min[16], quant[256] a block
 //   quant_blocks scales  TYPE IN OUT       blocks -> float32: d, dmin a block
 //   quant_blocks encode  TYPE IN OUT [IMPORTANCE]   float32: width, values of rows; weights a column -> blocks
 //   quant_blocks from-half|from-bfloat IN OUT    uint16 -> float32
@@ -61,13 +61,13 @@ void dump_blocks(const std::string& what, const quant::Type& type, const std::st
     quant::decode_exact(type, blocks, count, values.data());
     write(out, values);
   } else {
-    std::vector<std::int16_t> integers;
+    std::vector<std::int32_t> integers;
     std::vector<float> scales;
     for (std::size_t block = 0; block < count; ++block) {
       quant::BlockIntegers apart;
       type.take_apart(blocks + block * type.block_bytes, apart);
       scales.insert(scales.end(), {apart.d, apart.dmin});
-      integers.push_back(static_cast<std::int16_t>(apart.group_values));
+      integers.push_back(apart.group_values);
       integers.insert(integers.end(), std::begin(apart.scale), std::end(apart.scale));
       integers.insert(integers.end(), std::begin(apart.min), std::end(apart.min));
       integers.insert(integers.end(), std::begin(apart.quant), std::end(apart.quant));

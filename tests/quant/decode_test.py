@@ -17,7 +17,7 @@ PROGRAM = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "quant_blocks"
 HALF_FIELDS = {
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
-    "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64], "MXFP4": [],
+    "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64], "MXFP4": [], "NVFP4": [],
     "Q8_1": [0, 2], "Q8_K": [], "IQ1_S": [0], "IQ1_M": [], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0],
 }
 QUANTIZED = sorted(HALF_FIELDS)
@@ -62,10 +62,10 @@ def extreme_blocks(name):
     """Every byte pattern that fills a field with an extreme, under every combination of special scales."""
     patterns = [0x00, 0xFF, 0x80, 0x7F, 0x0F, 0xF0, 0x3F, 0xC0, 0x01, 0xFE, 0x55, 0xAA]
     bodies = np.concatenate([np.repeat(np.uint8(patterns)[:, None], sizes(name)[1], axis=1), random_blocks(name, 4)])
-    if name == "MXFP4":
-        exponents = np.tile(bodies, (256, 1))
-        exponents[:, 0] = np.repeat(np.arange(256), len(bodies))
-        return exponents
+    if name in ("MXFP4", "NVFP4"):  # one scale of a byte, or four
+        scales = np.tile(bodies, (256, 1))
+        scales[:, :sizes(name)[0] // 16 if name == "NVFP4" else 1] = np.repeat(np.arange(256), len(bodies))[:, None]
+        return scales
     if name == "IQ1_M":  # its scale's nibbles stand in the upper bits of four words
         blocks = np.tile(bodies, (len(SPECIAL_HALVES), 1))
         halves = np.repeat(np.uint8(np.array(SPECIAL_HALVES)[:, None] >> np.arange(0, 16, 4) & 15), len(bodies), axis=0)
@@ -138,7 +138,7 @@ def test_exact_values_are_within_half_an_ulp_of_the_reference(name, tmp_path):
 def test_integers_of_a_block_give_its_exact_values(name, tmp_path):
     blocks = all_blocks(name)
     block_values = sizes(name)[0]
-    integers = run(tmp_path, "apart", blocks, np.int16, name).reshape(len(blocks), 289)
+    integers = run(tmp_path, "apart", blocks, np.int32, name).reshape(len(blocks), 289)
     scales = run(tmp_path, "scales", blocks, np.float32, name).reshape(-1, 2)
     group_values = integers[0, 0]
     assert np.all(integers[:, 0] == group_values) and group_values in (16, 32, 256)

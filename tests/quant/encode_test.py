@@ -13,7 +13,8 @@ import pytest
 PROGRAM = pathlib.Path(os.environ["ASSAY_BUILD"]) / "programs" / "quant_blocks"
 MODELS = pathlib.Path(__file__).parents[2] / "models"
 ENCODABLE = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-             "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4"]
+             "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4",
+             "NVFP4"]
 GRIDS = [name for name in ENCODABLE if name[:3] in ("IQ1", "IQ2", "IQ3")]
 # Types that ggml writes with an importance only.
 NEEDS_IMPORTANCE = ["IQ1_S", "IQ2_XXS", "IQ2_XS"]
@@ -105,7 +106,7 @@ def rows_for(name, make_rows, width, step=5):
 @pytest.mark.parametrize("make_rows", [random_rows, extreme_rows, model_rows])
 @pytest.mark.parametrize("name", ENCODABLE)
 def test_bytes_are_ggmls(name, make_rows, tmp_path):
-    width = 512 if block_of(name)[0] == 256 else 352
+    width = {32: 352, 64: 384}.get(block_of(name)[0], 512)
     rows = rows_for(name, make_rows, width)
     if name == "IQ3_S":
         rows = rows[~empty_groups(rows).any(axis=1)]

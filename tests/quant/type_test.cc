@@ -41,12 +41,13 @@ TEST(TypeList, BitsPerValue) {
   EXPECT_EQ(find_type("Q6_K")->bits_per_value(), 6.5625);
 }
 
-// Zero bytes decode to zeros in every type; bytes of ones are a NaN, or have a NaN for their scale, but in integers.
+// Zero bytes decode to zeros in every type; bytes of ones are a NaN, or have a NaN for their scale, but in integers and
+// in NVFP4, which has none.
 TEST(FindNonFiniteBlock, FindsTheFirstOne) {
   constexpr std::size_t kBlocks = 1000;
   for (const Type* type : all_types()) {
     const bool is_integer = !type->is_quantized() && type->name.starts_with('I');
-    if (!type->is_decodable() || is_integer) continue;
+    if (!type->is_decodable() || is_integer || type->name == "NVFP4") continue;
     std::vector<std::byte> blocks(kBlocks * type->block_bytes);
     EXPECT_EQ(find_non_finite_block(*type, blocks.data(), kBlocks), kBlocks) << type->name;
     for (const std::size_t bad :

@@ -9,8 +9,8 @@ namespace {
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "high_bits_lost"}}, [](Block& block) {
     for (int group = 4; group < 8; ++group) {
-      block.scale[group] = static_cast<std::int16_t>(block.scale[group] & 15);
-      block.min[group] = static_cast<std::int16_t>(block.min[group] & 15);
+      block.scale[group] = block.scale[group] & 15;
+      block.min[group] = block.min[group] & 15;
     }
   });
   propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "plain_bytes"}}, [](Block& block) {
@@ -21,8 +21,8 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   });
   propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "plain_six_bits"}}, [](Block& block) {
     for (int group = 0; group < 8; ++group) {
-      block.scale[group] = static_cast<std::int16_t>(block.bytes[4 + group] & 63);
-      block.min[group] = static_cast<std::int16_t>(block.bytes[8 + group] & 63);
+      block.scale[group] = block.bytes[4 + group] & 63;
+      block.min[group] = block.bytes[8 + group] & 63;
     }
   });
   propose_misread(site, hypotheses, "Q4_K Q5_K", {{"rule", "scales_mins_swapped"}},

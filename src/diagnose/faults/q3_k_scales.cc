@@ -6,10 +6,10 @@ namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q3_K", {{"rule", "offset_missing"}}, [](Block& block) {
-    for (std::int16_t& scale : block.scale) scale = static_cast<std::int16_t>(scale + 32);
+    for (std::int32_t& scale : block.scale) scale += 32;
   });
   propose_misread(site, hypotheses, "Q3_K", {{"rule", "high_bits_lost"}}, [](Block& block) {
-    for (std::int16_t& scale : block.scale) scale = static_cast<std::int16_t>((scale & 15) - 32);
+    for (std::int32_t& scale : block.scale) scale = (scale & 15) - 32;
   });
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
   propose_misread(site, hypotheses, "Q6_K", {}, [](Block& block) {
-    for (std::int16_t& scale : block.scale) scale = static_cast<std::int16_t>(scale & 255);
+    for (std::int32_t& scale : block.scale) scale &= 255;
   });
 }
 

@@ -60,22 +60,52 @@ Scales quantize_block(const double* values, std::size_t count, std::int8_t* quan
   return count == 32 ? quantize_32(x, most, quants) : quantize_256(x, most, quants);
 }
 
-/// acc after one block.
-float add_block(float acc, const quant::BlockIntegers& weights, std::size_t count, const std::int8_t* quants,
-                const Scales& x) {
+/// The values that share a scale of the activations.
+std::size_t values_of(const quant::Type& type) { return type.block_values == 64 ? 32 : type.block_values; }
+
+/// A block of weights, or one of 32 activations' part of it.
+class WeightBlocks {
+ public:
+  WeightBlocks(const quant::Type& type, const std::byte* row)
+      : type_(type), row_(row), parts_(type.block_values / values_of(type)) {}
+  /// Takes the block of weights apart that goes with one of activations, in ascending order.
+  void move_to(std::size_t block) {
+    if (block % parts_ == 0) type_.take_apart(row_ + block / parts_ * type_.block_bytes, weights_);
+    first_ = block % parts_ * values_of(type_);
+  }
+  /// acc after this block.
+  float add(float acc, const std::int8_t* quants, const Scales& x) const;
+
+ private:
+  const quant::Type& type_;
+  const std::byte* row_;
+  std::size_t parts_;
+  std::size_t first_ = 0;
+  quant::BlockIntegers weights_;
+};
+
+float WeightBlocks::add(float acc, const std::int8_t* quants, const Scales& x) const {
+  const quant::BlockIntegers& weights = weights_;
+  const std::size_t count = values_of(type_);
+  const auto group_values = static_cast<std::size_t>(weights.group_values);
   std::int32_t product = 0;
   std::int32_t min = 0;
-  for (std::size_t first = 0, group = 0; first < count;
-       first += static_cast<std::size_t>(weights.group_values), ++group) {
+  for (std::size_t first = 0; first < count; first += group_values) {
+    const std::size_t group = (first_ + first) / group_values;
     std::int32_t group_product = 0;
     std::int32_t group_sum = 0;
-    for (std::size_t i = first; i < first + static_cast<std::size_t>(weights.group_values); ++i) {
-      group_product += weights.quant[i] * quants[i];
+    for (std::size_t i = first; i < first + group_values; ++i) {
+      group_product += weights.quant[first_ + i] * quants[i];
       group_sum += quants[i];
+    }
+    if (parts_ > 1) {
+      acc += weights.d * static_cast<float>(weights.scale[group]) * x.d * static_cast<float>(group_product);
+      continue;
     }
     product += weights.scale[group] * group_product;
     min += weights.min[group] * group_sum;
   }
+  if (parts_ > 1) return acc;
   acc += weights.d * x.d * static_cast<float>(product);
   if (count == 256) return acc - weights.dmin * x.d * static_cast<float>(min);
   // The sum is a float16 and may be infinite; ggml has none for types without a minimum.
@@ -103,7 +133,7 @@ void quantize_rows(const Call& call, std::size_t count, Q8Activations& x) {
 void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
   const gguf::Tensor& matrix = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
   const quant::Type& type = *matrix.type;
-  const std::size_t count = type.block_values;
+  const std::size_t count = values_of(type);
   const std::size_t blocks = call.inputs[0].width / count;
   quantize_rows(call, count, x);
 
@@ -114,13 +144,13 @@ void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
   const auto [begin, end] = call.team.share(call.width);
   for (std::size_t r = begin; r < end; ++r) {
     for (std::size_t i = 0; i < call.rows; ++i) call.output[i * call.width + r] = 0;
+    WeightBlocks weights(type, matrix.row(r).data());
     for (std::size_t block = 0; block < blocks; ++block) {
-      quant::BlockIntegers weights;
-      type.take_apart(matrix.row(r).data() + block * type.block_bytes, weights);
+      weights.move_to(block);
       for (std::size_t i = 0; i < call.rows; ++i) {
         const std::size_t at = i * blocks + block;
         double& sum = call.output[i * call.width + r];
-        sum = add_block(static_cast<float>(sum), weights, count, x.quants.data() + at * count, {x.d[at], x.sums[at]});
+        sum = weights.add(static_cast<float>(sum), x.quants.data() + at * count, {x.d[at], x.sums[at]});
       }
     }
     if (linear.bias == model::kNoWeight) continue;
@@ -134,7 +164,7 @@ void run_q8(const model::Linear& linear, const Call& call, Q8Activations& x) {
 void run_q8(const model::ExpertLinear& linear, const Call& call, Q8Activations& x) {
   const gguf::Tensor& matrices = *call.plan.weights[static_cast<std::size_t>(linear.weight)];
   const quant::Type& type = *matrices.type;
-  const std::size_t count = type.block_values;
+  const std::size_t count = values_of(type);
   quantize_rows(call, count, x);
   const Slots slots(linear, call, call.inputs[0]);
   const std::size_t blocks = slots.inputs() / count;
@@ -148,13 +178,13 @@ void run_q8(const model::ExpertLinear& linear, const Call& call, Q8Activations& 
     }
     for (std::size_t r = begin; r < end; ++r) {
       if (!slots.of(expert, [&](const Slot& slot) { slot.out[r] = 0; })) break;
+      WeightBlocks weights(type, matrices.row(expert * linear.outputs + r).data());
       for (std::size_t block = 0; block < blocks; ++block) {
-        quant::BlockIntegers weights;
-        type.take_apart(matrices.row(expert * linear.outputs + r).data() + block * type.block_bytes, weights);
+        weights.move_to(block);
         slots.of(expert, [&](const Slot& slot) {
           const std::size_t at = slot.row * row_blocks + (slots.are_apart() ? slot.number * blocks : 0) + block;
-          slot.out[r] = add_block(static_cast<float>(slot.out[r]), weights, count, x.quants.data() + at * count,
-                                  {x.d[at], x.sums[at]});
+          slot.out[r] =
+              weights.add(static_cast<float>(slot.out[r]), x.quants.data() + at * count, {x.d[at], x.sums[at]});
         });
       }
       if (linear.bias == model::kNoWeight) continue;

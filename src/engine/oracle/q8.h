@@ -6,6 +6,7 @@
 //     d = 1 / iscale, in float32
 // All in float32. A block of a non-finite value gets d = NaN. With the weights' quant::BlockIntegers, blocks ascending:
 //   I = sum scale * quant * q (exact),  acc += (d_w * d) * I
+// (For weights in blocks of 64, NVFP4, in blocks of 32; there every group by itself: acc += (d_w * scale * d) * I.)
 //   32 values: acc -= dmin * min * s;   256 values: acc -= (dmin * d) * M,  M = sum min * q (exact)
 #pragma once
 

@@ -115,6 +115,14 @@ inline Int nibbles_by_lane(const void* p) {
   return {_mm256_set_m128i(shifted_bytes<4>(first, 15), shifted_bytes<0>(first, 15)),
           _mm256_set_m128i(shifted_bytes<4>(second, 15), shifted_bytes<0>(second, 15))};
 }
+inline Int nibbles_by_eights(const void* p) {
+  const auto sixteen = [](Lane packed) {
+    const Lane low = shifted_bytes<0>(packed, 15);
+    const Lane high = shifted_bytes<4>(packed, 15);
+    return _mm256_set_m128i(_mm_unpackhi_epi64(low, high), _mm_unpacklo_epi64(low, high));
+  };
+  return {sixteen(load_lane(p)), sixteen(load_lane(static_cast<const std::uint8_t*>(p) + 16))};
+}
 template <int kBytes>
 inline std::uint64_t top_nibbles(const void* p) {
   const auto* bytes = static_cast<const std::uint8_t*>(p);
@@ -230,10 +238,18 @@ inline __m256i add_neighbours(__m256i a, __m256i b) {
 inline __m256i add_neighbour_pairs(__m256i a, __m256i b) {
   return _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
 }
-inline __m256i tree(const __m256i* v) {
+/// Of eight vectors, each lane by itself.
+inline void lane_totals(const __m256i* v, Int8& first, Int8& second) {
   const __m256i a = add_neighbour_pairs(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3]));
   const __m256i b = add_neighbour_pairs(add_neighbours(v[4], v[5]), add_neighbours(v[6], v[7]));
-  return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+  first = _mm256_permute2x128_si256(a, b, 0x20);
+  second = _mm256_permute2x128_si256(a, b, 0x31);
+}
+inline __m256i tree(const __m256i* v) {
+  Int8 first;
+  Int8 second;
+  lane_totals(v, first, second);
+  return _mm256_add_epi32(first, second);
 }
 inline Int8 totals(const Int* v) {
   __m256i folded[8];
@@ -250,6 +266,14 @@ inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
   lower = tree(half);
   for (int i = 0; i < 8; ++i) half[i] = v[i].high;
   upper = tree(half);
+}
+/// Totals of each of the four lanes of v[0..7].
+inline void lane_totals(const Int* v, Int8* lanes) {
+  __m256i half[8];
+  for (int i = 0; i < 8; ++i) half[i] = v[i].low;
+  lane_totals(half, lanes[0], lanes[1]);
+  for (int i = 0; i < 8; ++i) half[i] = v[i].high;
+  lane_totals(half, lanes[2], lanes[3]);
 }
 /// Eight vectors to eight.
 inline void transpose_half(const __m256i* rows, __m256i* columns) {

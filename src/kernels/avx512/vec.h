@@ -84,6 +84,13 @@ inline Int nibbles_by_lane(const void* p) {
   const Int counts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
   return bit_and(_mm512_srlv_epi64(twice, counts), all_bytes(15));
 }
+/// The same of each 8 bytes.
+inline Int nibbles_by_eights(const void* p) {
+  const Int packed = _mm512_castsi256_si512(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  const Int twice = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3), packed);
+  const Int counts = _mm512_setr_epi64(0, 4, 0, 4, 0, 4, 0, 4);
+  return bit_and(_mm512_srlv_epi64(twice, counts), all_bytes(15));
+}
 /// The upper nibbles of eight fields of kBytes bytes.
 template <int kBytes>
 inline std::uint64_t top_nibbles(const void* p) {
@@ -211,6 +218,20 @@ inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
   const Int ordered = _mm512_shuffle_i64x2(sums, sums, 0xD8);
   lower = _mm512_castsi512_si256(ordered);
   upper = _mm512_extracti64x4_epi64(ordered, 1);
+}
+/// Totals of each of the four lanes of v[0..7].
+inline void lane_totals(const Int* v, Int8* lanes) {
+  const Int a = lane_sums(v);
+  const Int b = lane_sums(v + 4);
+  const Int even = _mm512_shuffle_i64x2(a, b, 0x88);  // a0, a2, b0, b2
+  const Int odd = _mm512_shuffle_i64x2(a, b, 0xDD);
+  const auto joined = [](Int lanes_of_both, Int8& first, Int8& second) {
+    const Int ordered = _mm512_shuffle_i64x2(lanes_of_both, lanes_of_both, 0xD8);
+    first = _mm512_castsi512_si256(ordered);
+    second = _mm512_extracti64x4_epi64(ordered, 1);
+  };
+  joined(even, lanes[0], lanes[2]);
+  joined(odd, lanes[1], lanes[3]);
 }
 /// Sixteen vectors to sixteen: int i of `columns[k]` is int k of rows[i].
 inline void transpose_ints(const Int* rows, Int* columns) {

@@ -1,6 +1,6 @@
 // Where a format keeps the scale of a block. Most have a half, d, at kScaleOffset (0 unless they say so), with dmin
-// behind it where there are minimums; some of them mean a power of two times it, kScaleFactor. Others say d themselves:
-// static float scale(const Byte* block).
+// behind it where there are minimums, or make one of other bits, static std::uint16_t half(const Byte* block); some of
+// them mean a power of two times it, kScaleFactor. Others say d themselves: static float scale(const Byte* block).
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -32,6 +32,7 @@ constexpr float scale_factor() {
 
 template <typename Format>
 inline std::uint16_t half_scale(const Byte* block) {
+  if constexpr (requires { Format::half(block); }) return Format::half(block);
   return load_word(block + scale_offset<Format>());
 }
 template <typename Format>

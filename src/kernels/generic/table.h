@@ -1,6 +1,6 @@
 // The table of an instruction set that is written over its vec.h.
 //
-// Included after the instruction set's vec.h, its products and panels of super and of small blocks, and the
+// Included after the instruction set's vec.h, its products and panels of super, small and group blocks, and the
 // SmallBlockRow and formats of small blocks that go with them.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "kernels/generic/attention.h"
 #include "kernels/generic/exact.h"
 #include "kernels/generic/float_product.h"
+#include "kernels/generic/group_block_formats.h"
 #include "kernels/generic/product_driver.h"
 #include "kernels/generic/quantized_types.h"
 #include "kernels/generic/row_sums.h"
@@ -41,6 +42,12 @@ struct SetQuantized {
   }
 };
 
+template <typename Format>
+constexpr void set_groups(Kernels& table, std::uint32_t id) {
+  table.product[id] = tiled_product<GroupBlockProduct<Format>, GroupBlockPanel<Format>>;
+  table.exact[id] = exact_row<GroupBlockRow<Format>>();
+}
+
 constexpr Kernels make_table(const char* isa) {
   Kernels table = {.isa = isa,
                    .quantize = quantize,
@@ -66,6 +73,7 @@ constexpr Kernels make_table(const char* isa) {
   set_float<F16Row>(table, 1);
   set_float<Bf16Row>(table, 30);
   for_each_quantized_type(SetQuantized{table});
+  set_groups<Nvfp4>(table, 40);
   return table;
 }
 

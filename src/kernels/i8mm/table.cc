@@ -4,6 +4,7 @@
 // clang-format off
 #include "kernels/neon/vec.h"
 #include "kernels/i8mm/panel_sums.h"
+#include "kernels/neon/group_block.h"
 #include "kernels/neon/small_block.h"
 #include "kernels/neon/small_block_panel.h"
 #include "kernels/neon/super_block.h"

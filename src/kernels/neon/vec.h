@@ -140,6 +140,16 @@ inline Int nibbles_by_lane(const void* p) {
   const Lane mask = vdupq_n_u8(15);
   return {{vandq_u8(first, mask), vshrq_n_u8(first, 4), vandq_u8(second, mask), vshrq_n_u8(second, 4)}};
 }
+inline Int nibbles_by_eights(const void* p) {
+  const auto wide = [](Lane a) { return vreinterpretq_u64_u8(a); };
+  const Int by_lane = nibbles_by_lane(p);
+  const auto pair = [&](std::size_t i) {
+    const uint64x2_t low = wide(by_lane.part[i]);
+    const uint64x2_t high = wide(by_lane.part[i + 1]);
+    return uint8x16x2_t{{vreinterpretq_u8_u64(vzip1q_u64(low, high)), vreinterpretq_u8_u64(vzip2q_u64(low, high))}};
+  };
+  return {{pair(0).val[0], pair(0).val[1], pair(2).val[0], pair(2).val[1]}};
+}
 inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
   std::uint16_t words[8];
   vst1q_u16(words, vreinterpretq_u16_u8(numbers));
