@@ -27,7 +27,8 @@ TokenCost token_cost(const Plan& plan, std::size_t position, bool with_logits) {
     } else if (const auto* norm = std::get_if<RmsNorm>(&step.operation)) {
       whole.insert(norm->weight);
     } else if (const auto* layer_norm = std::get_if<LayerNorm>(&step.operation)) {
-      whole.insert({layer_norm->weight, layer_norm->bias});
+      whole.insert(layer_norm->weight);
+      if (layer_norm->bias != kNoWeight) whole.insert(layer_norm->bias);
     } else if (const auto* embed = std::get_if<Embed>(&step.operation)) {
       cost.weight_bytes += weight(embed->table).row_bytes();
     } else if (const auto* attention = std::get_if<Attention>(&step.operation)) {

@@ -40,10 +40,10 @@ struct RmsNorm {
   std::size_t group;
 };
 
-/// out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias. Ba et al. 2016, arXiv 1607.06450.
+/// out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight (+ bias). Ba et al. 2016, arXiv 1607.06450.
 struct LayerNorm {
   WeightId weight;
-  WeightId bias;
+  WeightId bias;  ///< or kNoWeight
   double epsilon;
 };
 

@@ -164,10 +164,11 @@ ValueId PlanBuilder::rms_norm(std::string tap, ValueId x, const std::string& ten
                   only_outputs);
 }
 
-ValueId PlanBuilder::layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon,
+ValueId PlanBuilder::layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool is_biased,
                                 bool only_outputs) {
   const std::size_t channels = width(x);
-  const LayerNorm operation{vector(tensor + ".weight", channels), vector(tensor + ".bias", channels), epsilon};
+  const WeightId bias = is_biased ? vector(tensor + ".bias", channels) : kNoWeight;
+  const LayerNorm operation{vector(tensor + ".weight", channels), bias, epsilon};
   return add_step(std::move(tap), channels, operation, {x}, only_outputs);
 }
 

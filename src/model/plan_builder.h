@@ -58,8 +58,9 @@ class PlanBuilder {
   ValueId linear(std::string tap, ValueId x, const std::string& tensor, const Part& part);
   /// Over the whole vector, with "<tensor>.weight".
   ValueId rms_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
-  /// With "<tensor>.weight" and "<tensor>.bias".
-  ValueId layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool only_outputs = false);
+  /// With "<tensor>.weight" and, where `is_biased`, "<tensor>.bias".
+  ValueId layer_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, bool is_biased,
+                     bool only_outputs = false);
   /// Over each head of `head_width` channels, all with the same "<tensor>.weight".
   ValueId head_norm(std::string tap, ValueId x, const std::string& tensor, double epsilon, std::size_t head_width);
   /// out = a + b.

@@ -10,7 +10,8 @@ Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 
 Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
 OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.  OpenAI 2025: gpt-oss.
 Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
-Baidu 2025: ERNIE 4.5.  DeepSeek-AI 2024: V2 and V3 (attention in latent.py).
+Baidu 2025: ERNIE 4.5.  Cohere 2024 and 2025: Command R and A.
+DeepSeek-AI 2024: V2 and V3 (attention in latent.py).
 
 A model is written without a cache and without batches: all tokens of one text at once. An engine is
 a list of steps and one method for each operation, so that a test can replace either.
@@ -136,12 +137,13 @@ class Family(NamedTuple):
     gate_in_up: bool = False  # ffn_up holds the gate's rows, then its own
     is_windowed: Callable = lambda block: False
     is_rotated: Callable = lambda block: True
+    is_parallel: bool = False  # the feed-forward part reads what attention reads
     window_base: float = 0  # of windowed layers, which are not scaled; 0: as the others
     window: int = 0  # where a file does not say
 
 
 # Gemma 2 and gpt-oss alternate, beginning with a window; Gemma 3 has five windowed layers before each one that sees all.
-# SmolLM3 rotates in three layers of four.
+# SmolLM3 rotates in three layers of four; of Cohere 2 these three are windowed.
 FAMILIES = {
     "llama": Family("neighbours"),
     "qwen2": Family(),
@@ -157,6 +159,9 @@ FAMILIES = {
     "mistral3": Family("neighbours"),
     "glm4": Family("neighbours", gate_in_up=True),
     "ernie4_5": Family("neighbours"),
+    "command-r": Family("neighbours", is_parallel=True),
+    "cohere2": Family("neighbours", is_parallel=True, is_rotated=lambda block: block % 4 != 3,
+                      is_windowed=lambda block: block % 4 != 3),
     "starcoder2": Family(activation="gelu_tanh", has_gate=False),
     "deepseek2": Family("neighbours"),
     "gpt-oss": Family(activation="clamped_swiglu", is_windowed=lambda block: block % 2 == 0, window=128),
@@ -180,6 +185,8 @@ class Engine:
         self.embedding_scale = math.sqrt(model.get("embedding_length")) if gemma else self.factor("embedding_scale")
         self.residual_scale = self.factor("residual_scale")
         self.logit_scale = 1 / self.factor("logit_scale")
+        if self.family.is_parallel:
+            self.logit_scale = model.get("logit_scale", 1.0)
         self.logit_cap = model.get("final_logit_softcapping", 30.0 if model.architecture == "gemma2" else 0.0)
         self.activation = self.family.activation
         self.pairing = pairing or self.family.pairing
@@ -312,6 +319,8 @@ class Engine:
         if self.has(norm + ".weight"):
             read = blk + "ffn_norm"
             yield self.norm_step(read, x, norm)
+        elif self.family.is_parallel:
+            read = blk + "attn_norm"
         if self.experts and int(blk.split(".")[1]) >= self.dense_blocks:
             yield from self.expert_steps(blk)
             return
@@ -390,9 +399,10 @@ class Engine:
         yield Step(tap, "add", (x, branch), {})
 
     def norm_step(self, tap, x, name, group=None):
-        """A norm with a bias centres too."""
-        if self.has(name + ".bias"):
-            return Step(tap, "layer_norm", (x,), {"weight": name + ".weight", "bias": name + ".bias",
+        """Files with an epsilon of this name have LayerNorms."""
+        if f"{self.model.architecture}.attention.layer_norm_epsilon" in self.model.metadata:
+            bias = name + ".bias" if self.has(name + ".bias") else None
+            return Step(tap, "layer_norm", (x,), {"weight": name + ".weight", "bias": bias,
                                                   "epsilon": self.model.get("attention.layer_norm_epsilon")})
         return Step(tap, "rms_norm", (x,), {"weight": name + ".weight",
                                             "epsilon": self.model.get("attention.layer_norm_rms_epsilon"),
@@ -418,8 +428,8 @@ class Engine:
 
     def layer_norm(self, x, weight, bias, epsilon):
         centred = x - x.mean(axis=1, keepdims=True)
-        return (centred / np.sqrt(centred.var(axis=1, keepdims=True) + epsilon) * self.model.weight(weight)
-                + self.model.weight(bias))
+        normed = centred / np.sqrt(centred.var(axis=1, keepdims=True) + epsilon) * self.model.weight(weight)
+        return normed if bias is None else normed + self.model.weight(bias)
 
     def activations(self, x, weight):
         """What the product with a weight reads of x."""

@@ -70,6 +70,7 @@ GEMMA |= {
 }
 
 # Others, in two shapes each.
+COHERE2 = "--architecture cohere2 --tied --float logit_scale=0.25"
 GRANITE = "--architecture granite --float embedding_scale=3 --float residual_scale=0.4 --float logit_scale=2.5"
 FAMILIES = {
     "phi3": "--architecture phi3 --fused --rope-dimensions 12 --rope-scaling longrope --rope-attention-factor 1.19 "
@@ -89,6 +90,10 @@ FAMILIES = {
                        "--rope-dimensions 6",
     "ernie4_5": "--architecture ernie4_5 --tied --rope-base 500000 --head-width 32",
     "ernie4_5, odd sizes": "--architecture ernie4_5 --heads 3 --kv-heads 1 --head-width 18 --width 50 --feed-forward 37",
+    "command-r": "--architecture command-r --tied --float logit_scale=0.0625 --rope-base 8000000",
+    "command-r, odd sizes": "--architecture command-r --tied --heads 3 --kv-heads 1 --width 42 --feed-forward 37",
+    "cohere2": f"{COHERE2} --window 7 --blocks 5 --rope-base 50000",
+    "cohere2, odd sizes": f"{COHERE2} --window 1 --blocks 4 --heads 3 --kv-heads 1 --width 42 --feed-forward 37",
     "starcoder2": "--architecture starcoder2 --tied --rope-base 999999",
     "starcoder2, odd sizes": "--architecture starcoder2 --heads 3 --kv-heads 1 --width 42 --feed-forward 37 --blocks 3",
 }

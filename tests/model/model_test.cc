@@ -342,6 +342,32 @@ TEST(Model, RefusesVariantsOfAFamily) {
   refuses("phi3", "rope.scaling.type", std::string("longrope"));
 }
 
+TEST(Model, RefusesCommandRPlus) {
+  TinyModel tiny;
+  tiny.become("command-r");
+  EXPECT_EQ(error_of(tiny), "");
+  tiny.add("blk.0.attn_q_norm.weight", {6, 4}, 1);
+  EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("blk.0.attn_q_norm.weight: Command R+"), std::string::npos);
+}
+
+TEST(Model, ParallelPartsReadTheSame) {
+  TinyModel tiny;
+  tiny.become("cohere2");
+  const LoadedModel loaded(tiny);
+  EXPECT_TRUE(loaded->warnings.empty());
+  for (const char* tap : {"blk.2.q", "blk.2.ffn_gate", "blk.2.ffn_up"}) {
+    const ValueId read = step_of(loaded->plan, tap).inputs[0];
+    EXPECT_EQ(loaded->plan.values[static_cast<std::size_t>(read)].tap, "blk.2.attn_norm") << tap;
+  }
+  const auto names = taps(loaded->plan);
+  for (int block = 0; block < 4; ++block) {
+    const std::string blk = "blk." + std::to_string(block);
+    const auto& attention = std::get<Attention>(step_of(loaded->plan, blk + ".attn").operation);
+    EXPECT_EQ(attention.window, block == 3 ? 0U : 3U);
+    EXPECT_EQ(std::count(names.begin(), names.end(), blk + ".q_rope"), block == 3 ? 0 : 1);
+  }
+}
+
 TEST(Model, RefusesFactorsThatAreNone) {
   const std::pair<const char*, const char*> keys[] = {{"granite", "logit_scale"},
                                                       {"granite", "residual_scale"},

@@ -116,7 +116,8 @@ class TinyModel {
       writer_.add_uint(key("attention.key_length"), shape_.head_width);
       writer_.add_uint(key("attention.value_length"), shape_.head_width);
     }
-    writer_.add_float(key(is("starcoder2") ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"),
+    writer_.add_float(key(is("starcoder2", "command-r", "cohere2") ? "attention.layer_norm_epsilon"
+                                                                   : "attention.layer_norm_rms_epsilon"),
                       1e-5F);
     writer_.add_uint(key("vocab_size"), shape_.vocabulary);
     writer_.add_uint(key("rope.dimension_count"), shape_.rope_dimensions);
@@ -249,7 +250,8 @@ class TinyModel {
         add_vector(blk + "post_attention_norm.weight", width, 1);
         add_vector(blk + "post_ffw_norm.weight", width, 1);
       }
-      if (!is("olmo2")) add_norm(blk + (is("gpt-oss") ? "post_attention_norm" : "ffn_norm"), width, shape_.norm_mean);
+      if (!is("olmo2", "command-r", "cohere2"))
+        add_norm(blk + (is("gpt-oss") ? "post_attention_norm" : "ffn_norm"), width, shape_.norm_mean);
       if (shape_.experts != 0 && block >= shape_.dense_blocks) {
         add_experts(blk);
         continue;

@@ -90,7 +90,7 @@ class TinyModel {
     keys = std::move(renamed);
     keys["general.architecture"] = architecture;
     const auto set = [&](const std::string& key, KeyValue value) { keys[architecture + "." + key] = std::move(value); };
-    const unsigned blocks = is("gemma3") ? 6 : is("smollm3") ? 4 : 2;
+    const unsigned blocks = is("gemma3") ? 6 : is("smollm3", "cohere2") ? 4 : 2;
     set("block_count", blocks);
     for (unsigned block = 0; block < blocks; ++block) {
       const std::string blk = "blk." + std::to_string(block) + ".";
@@ -134,7 +134,7 @@ class TinyModel {
         add(blk + "ffn_up.bias", {40}, 0.4F);
       }
     }
-    if (is("gemma2", "gemma3", "phi3")) set("attention.sliding_window", 3U);
+    if (is("gemma2", "gemma3", "phi3", "cohere2")) set("attention.sliding_window", 3U);
     if (is("phi3", "glm4")) set("rope.dimension_count", 4U);
     if (is("gemma2")) {
       set("attn_logit_softcapping", 2.0F);
@@ -150,10 +150,14 @@ class TinyModel {
     } else if (is("mistral3")) {
       set("attention.temperature_scale", 0.3F);
       set("rope.scaling.original_context_length", 4U);
-    } else if (is("starcoder2")) {
-      keys.erase("starcoder2.attention.layer_norm_rms_epsilon");
+    } else if (is("command-r", "cohere2")) {
+      set("logit_scale", 0.25F);
+      std::erase_if(tensors, [](const auto& tensor) { return tensor.first.ends_with("ffn_norm.weight"); });
+    }
+    if (is("starcoder2")) add("output_norm.bias", {24}, 0.4F);
+    if (is("starcoder2", "command-r", "cohere2")) {
+      keys.erase(architecture + ".attention.layer_norm_rms_epsilon");
       set("attention.layer_norm_epsilon", 1e-5F);
-      add("output_norm.bias", {24}, 0.4F);
     }
     if (architecture.ends_with("moe") || is("gpt-oss", "deepseek2")) add_experts();
     if (is("deepseek2")) add_latent_attention();

@@ -108,10 +108,11 @@ class Drafter {
   void add(const model::LayerNorm& norm) {
     const PlaceId in = input(0);
     const PlaceId out = make_output(true);
-    add_draft(
-        {in}, out,
-        [&k = kernels_, w = decode_vector(weight(norm.weight)), b = decode_vector(weight(norm.bias)),
-         epsilon = norm.epsilon, in, out](const auto& p) { return make_layer_norm(k, w, b, epsilon, p[in], p[out]); });
+    std::vector<float> bias;
+    if (norm.bias != model::kNoWeight) bias = decode_vector(weight(norm.bias));
+    add_draft({in}, out,
+              [&k = kernels_, w = decode_vector(weight(norm.weight)), bias, epsilon = norm.epsilon, in,
+               out](const auto& p) { return make_layer_norm(k, w, bias, epsilon, p[in], p[out]); });
   }
 
   void add(const model::Linear& linear) {

@@ -136,7 +136,7 @@ class LayerNorm final : public UnaryRowStep {
       const auto mean = static_cast<float>(kernels().row_sums(x, width).sum / static_cast<double>(width));
       for (std::size_t c = 0; c < width; ++c) y[c] = x[c] - mean;
       kernels().rms_norm(y, weight_.data(), epsilon_, width, y);
-      kernels().add(y, bias_.data(), width, y);
+      if (!bias_.empty()) kernels().add(y, bias_.data(), width, y);
     }
   }
 

@@ -25,7 +25,8 @@ std::unique_ptr<Step> make_quantize(const Kernels& kernels, const Place& in, con
 /// Over each run of weight.size() channels.
 std::unique_ptr<Step> make_rms_norm(const Kernels& kernels, std::vector<float> weight, double epsilon, const Place& in,
                                     const Place& out);
-/// As model::LayerNorm: m = float(sum / n) of Kernels::row_sums, then Kernels::rms_norm of x - m, then + bias.
+/// As model::LayerNorm: m = float(sum / n) of Kernels::row_sums, then Kernels::rms_norm of x - m, then + bias unless it
+/// is empty.
 std::unique_ptr<Step> make_layer_norm(const Kernels& kernels, std::vector<float> weight, std::vector<float> bias,
                                       double epsilon, const Place& in, const Place& out);
 std::unique_ptr<Step> make_add_bias(const Kernels& kernels, std::vector<float> bias, const Place& in, const Place& out);

@@ -98,7 +98,8 @@ void run(const model::RmsNorm& norm, const Call& call) {
 
 void run(const model::LayerNorm& norm, const Call& call) {
   decode_row(call, weight(call, norm.weight), 0, call.weights);
-  decode_row(call, weight(call, norm.bias), 0, call.scratch);
+  const bool biased = norm.bias != model::kNoWeight;
+  if (biased) decode_row(call, weight(call, norm.bias), 0, call.scratch);
   const auto count = static_cast<double>(call.width);
   const auto [begin, end] = call.team.share(call.rows);
   for (std::size_t i = begin; i < end; ++i) {
@@ -107,7 +108,8 @@ void run(const model::LayerNorm& norm, const Call& call) {
     const double mean = std::accumulate(x, x + call.width, 0.0) / count;
     for (std::size_t c = 0; c < call.width; ++c) out[c] = x[c] - mean;
     const double root = std::sqrt(call.kernels.dot_exact(out, out, call.width) / count + norm.epsilon);
-    for (std::size_t c = 0; c < call.width; ++c) out[c] = out[c] / root * call.weights[c] + call.scratch[c];
+    for (std::size_t c = 0; c < call.width; ++c) out[c] = out[c] / root * call.weights[c];
+    for (std::size_t c = 0; biased && c < call.width; ++c) out[c] += call.scratch[c];
   }
 }
 

@@ -92,7 +92,8 @@ class Rounded {
 
   void operator()(const model::LayerNorm& norm) const {
     read_row(norm.weight, 0, call_.weights);
-    read_row(norm.bias, 0, call_.scratch);
+    const bool biased = norm.bias != model::kNoWeight;
+    if (biased) read_row(norm.bias, 0, call_.scratch);
     const auto epsilon = static_cast<float>(norm.epsilon);
     const auto count = static_cast<float>(call_.width);
     const auto [begin, end] = call_.team.share(call_.rows);
@@ -104,7 +105,8 @@ class Rounded {
       for (std::size_t c = 0; c < call_.width; ++c) out[c] = at(x, c) - sum / count;
       const float root = std::sqrt(dot(out, out, call_.width) / count + epsilon);
       for (std::size_t c = 0; c < call_.width; ++c) {
-        put(i, c, kSum(at(out, c) / root * at(call_.weights, c) + at(call_.scratch, c)));
+        const float scaled = at(out, c) / root * at(call_.weights, c);
+        put(i, c, biased ? kSum(scaled + at(call_.scratch, c)) : scaled);
       }
     }
   }

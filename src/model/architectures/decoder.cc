@@ -25,16 +25,19 @@ class Decoder {
     ValueId x = b_.add_step("embed", hp_.embedding_length, Embed{table}, {});
     x = scaled("embed_scaled", x, variant_.embedding_scale);
     for (std::size_t block = 0; block < hp_.block_count; ++block) {
-      x = attention_part(block, x);
-      x = feed_forward_part(block, x);
+      const std::string blk = fmt::format("blk.{}.", block);
+      const ValueId read = before(x, blk + "attn_norm", blk + "attn_norm");
+      x = attention_part(block, x, read);
+      x = feed_forward_part(
+          block, x, variant_.is_parallel ? read : before(x, blk + "ffn_norm", blk + variant_.feed_forward_norm));
     }
     add_logits(norm("final_norm", x, "output_norm", true));
   }
 
  private:
-  ValueId attention_part(std::size_t block, ValueId x) {
+  /// `read` is what the part reads of the stream x.
+  ValueId attention_part(std::size_t block, ValueId x, ValueId read) {
     const std::string blk = fmt::format("blk.{}.", block);
-    const ValueId read = before(x, blk + "attn_norm", blk + "attn_norm");
     const ValueId attended = variant_.attention ? variant_.attention(blk, block, read) : heads(blk, block, read);
     const ValueId out = b_.linear(blk + "attn_out", attended, blk + "attn_output", hp_.embedding_length);
     return added(blk + "attn_residual", x, out, blk + "attn", blk + "post_attention_norm");
@@ -52,14 +55,15 @@ class Decoder {
     return b_.add_step(blk + "attn", q_width, attention(block), {q, k, v});
   }
 
-  /// What a part reads of the stream.
+  /// What parts read of the stream.
   ValueId before(ValueId x, const std::string& tap, const std::string& tensor) {
     return variant_.has_pre_norms ? norm(tap, x, tensor) : x;
   }
 
   ValueId norm(const std::string& tap, ValueId x, const std::string& tensor, bool only_outputs = false) {
-    return variant_.has_layer_norms ? b_.layer_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs)
-                                    : b_.rms_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs);
+    return variant_.has_layer_norms
+               ? b_.layer_norm(tap, x, tensor, hp_.norm_epsilon, variant_.has_norm_biases, only_outputs)
+               : b_.rms_norm(tap, x, tensor, hp_.norm_epsilon, only_outputs);
   }
 
   /// `what` is q, k or v; `part` says where it is in attn_qkv.
@@ -108,9 +112,8 @@ class Decoder {
             sinks};
   }
 
-  ValueId feed_forward_part(std::size_t block, ValueId x) {
+  ValueId feed_forward_part(std::size_t block, ValueId x, ValueId read) {
     const std::string blk = fmt::format("blk.{}.", block);
-    const ValueId read = before(x, blk + "ffn_norm", blk + variant_.feed_forward_norm);
     const bool is_mixture = variant_.experts && block >= variant_.experts->first_block;
     const ValueId out = is_mixture ? experts(blk, read) : feed_forward(blk, read);
     return added(blk + "out", x, out, blk + "ffn", blk + "post_ffw_norm");

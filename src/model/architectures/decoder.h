@@ -4,6 +4,7 @@
 //
 // Per block: x += Wo attention(rope(Wq n), rope(Wk n), Wv n) with n = norm(x), then x += Wdown(f(Wgate m) * Wup m) with
 // m = norm(x). The head is output.weight, or the embedding table when that is absent. Any projection may have a bias.
+// With is_parallel, x += Wo attention(...) + Wdown(...) with m = n: Wang and Komatsuzaki 2021 (GPT-J).
 // Where there is no attn_q, the rows of q, k and v follow each other in attn_qkv.
 //
 // With experts (Jiang et al. 2024, arXiv 2401.04088) the second part is x += sum_e w_e Wdown_e(f(Wgate_e m) * Wup_e m)
@@ -55,7 +56,9 @@ struct DecoderVariant {
   bool needs_qkv_biases = false;  ///< elsewhere they are optional
   QkNorm qk_norm = QkNorm::none;
   bool has_layer_norms = false;  ///< LayerNorm before the parts and at the end, not RMSNorm
+  bool has_norm_biases = true;   ///< of LayerNorms
   bool has_pre_norms = true;
+  bool is_parallel = false;         ///< the feed-forward part reads what attention reads
   bool has_post_norms = false;      ///< what attention and feed-forward add to the stream is normed too
   bool has_gate = true;             ///< else Wdown f(Wup m)
   bool has_gate_in_ffn_up = false;  ///< the rows of the gate stand before those of up, in ffn_up

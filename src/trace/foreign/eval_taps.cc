@@ -24,7 +24,9 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
     std::string_view ggml;
     bool operator()(const model::Embed&) const { return ggml == "GET_ROWS"; }
     bool operator()(const model::RmsNorm&) const { return ggml == "MUL" || ggml.starts_with("RMS_NORM_"); }
-    bool operator()(const model::LayerNorm&) const { return ggml == "ADD"; }
+    bool operator()(const model::LayerNorm& norm) const {
+      return ggml == (norm.bias == model::kNoWeight ? "MUL" : "ADD");
+    }
     bool operator()(const model::Linear& linear) const {
       if (linear.bias != model::kNoWeight && ggml.starts_with("MUL_MAT")) return false;
       return ggml != "ROPE" && (ggml != "ADD" || linear.bias != model::kNoWeight);
@@ -142,7 +144,9 @@ class TapReader {
       if (experts->bias != model::kNoWeight) return {"ADD_ID", 1, experts->bias};
       return {"MUL_MAT", 0, experts->weight};
     }
-    if (const auto* norm = std::get_if<model::LayerNorm>(&operation)) return {"ADD", 1, norm->bias};
+    if (const auto* norm = std::get_if<model::LayerNorm>(&operation)) {
+      return norm->bias == model::kNoWeight ? WeightUse{"MUL", 1, norm->weight} : WeightUse{"ADD", 1, norm->bias};
+    }
     const auto* linear = std::get_if<model::Linear>(&operation);
     if (linear == nullptr) return {{}, 0, model::kNoWeight};
     if (linear->bias != model::kNoWeight) return {"ADD", 1, linear->bias};
