@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -218,25 +217,23 @@ class Bench {
   BenchResult result_;
 };
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_engine_options(app, options->engine);
+  add_engine_options(line, options->engine);
   const auto lengths = [&](const char* name, std::vector<std::size_t>& values, int least, const char* help) {
-    app.add_option(name, values, help)->check(CLI::Range(least, 1 << 24))->delimiter(',');
+    line.add_option(name, values, help).between(least, 1 << 24).separated_by_commas();
   };
   lengths("--prompt-tokens", options->prompts, 1, "Lengths of prompts; 512,2048 where they fit");
   lengths("--depth", options->depths, 0, "Tokens that stand before those decoded; 0,2048 where they fit");
-  app.add_option("--decode-tokens", options->decode_tokens, "Tokens decoded behind each depth")
-      ->check(CLI::Range(1, 1 << 24))
-      ->capture_default_str();
-  app.add_option("--repeats", options->repeats, "Measurements of each")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--clock", options->clock, "wall, or cpu: seconds of CPU a thread, for a busy machine and one thread")
-      ->check(CLI::IsMember({"wall", "cpu"}))
-      ->capture_default_str();
-  app.add_flag("--quick", options->quick, "A prompt of 128 and decoding from the start only");
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_option("--decode-tokens", options->decode_tokens, "Tokens decoded behind each depth")
+      .between(1, 1 << 24)
+      .show_default();
+  line.add_option("--repeats", options->repeats, "Measurements of each").between(1, 1000).show_default();
+  line.add_option("--clock", options->clock, "wall, or cpu: seconds of CPU a thread, for a busy machine and one thread")
+      .one_of({"wall", "cpu"})
+      .show_default();
+  line.add_flag("--quick", options->quick, "A prompt of 128 and decoding from the start only");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return Bench(*options).run(); };
 }
 

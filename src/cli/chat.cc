@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -223,13 +222,13 @@ class Chat {
   engine::Timing timing_;
 };
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_engine_options(app, options->engine);
-  add_length_option(app, options->max_tokens);
-  app.add_option("--system", options->system, "The system message");
-  add_sampler_options(app, options->sampler);
-  app.add_flag("--json", options->json, "Each answer as one line of JSON");
+  add_engine_options(line, options->engine);
+  add_length_option(line, options->max_tokens);
+  line.add_option("--system", options->system, "The system message");
+  add_sampler_options(line, options->sampler);
+  line.add_flag("--json", options->json, "Each answer as one line of JSON");
   return [options] { return Chat(*options).run(); };
 }
 

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -85,39 +84,36 @@ int execute(const CompareOptions& options) {
   return failed.empty() ? 0 : 1;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<CompareOptions>();
-  app.add_option("models", options->models, "The reference, then one or more candidates: paths or short names")
-      ->required()
-      ->expected(2, 1 << 10);
-  add_text_options(app, options->text);
-  app.add_option("-p,--prompt", options->prompt, "A prompt: which tokens come next, and what flips");
-  app.add_option("-n", options->continuation, "Tokens the reference adds to the prompt, greedily")
-      ->check(CLI::Range(0, 1 << 20));
-  app.add_option("--top", options->top, "Tokens in the table of what comes next")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--attribute", options->attributed_flips,
-                 "The worst flips to find the tensors of, for every candidate")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--drift", options->drift_tokens,
-                 "Tokens of the text (or prompt) to follow through the layers; 0: none")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_flag("--culprits", options->culprits, "Find the tensors that cost most KL, on the text's first chunks");
-  add_arithmetic_options(app, options->engine);
+  line.add_option("models", options->models, "The reference, then one or more candidates: paths or short names")
+      .required()
+      .times(2, 1 << 10);
+  add_text_options(line, options->text);
+  line.add_option("-p,--prompt", options->prompt, "A prompt: which tokens come next, and what flips");
+  line.add_option("-n", options->continuation, "Tokens the reference adds to the prompt, greedily").between(0, 1 << 20);
+  line.add_option("--top", options->top, "Tokens in the table of what comes next").between(1, 1000).show_default();
+  line.add_option("--attribute", options->attributed_flips,
+                  "The worst flips to find the tensors of, for every candidate")
+      .between(0, 1 << 20)
+      .show_default();
+  line.add_option("--drift", options->drift_tokens,
+                  "Tokens of the text (or prompt) to follow through the layers; 0: none")
+      .between(0, 1 << 20)
+      .show_default();
+  line.add_flag("--culprits", options->culprits, "Find the tensors that cost most KL, on the text's first chunks");
+  add_arithmetic_options(line, options->engine);
   const auto add_threshold = [&](const char* name, std::optional<double>& value, const char* help) {
-    app.add_option(name, value, help)->check(CLI::NonNegativeNumber)->group("Thresholds: exit 1 when one is not kept");
+    line.add_option(name, value, help).not_negative().group("Thresholds: exit 1 when one is not kept");
   };
   add_threshold("--max-kl", options->max_kl, "Largest mean KL divergence, in nats");
   add_threshold("--min-top1", options->min_top1, "Smallest share (0 to 1) of positions with the same top token");
   add_threshold("--max-ppl-ratio", options->max_perplexity_ratio, "Largest perplexity divided by the reference's");
-  app.add_flag("--weights", options->weights,
-               "Compare the tensors' values instead, running nothing; also safetensors files or folders of them");
-  app.add_option("--html", options->page, "Write the result as one page to this file, with all it needs inside");
-  app.add_flag("--positions", options->positions, "With --json: every scored position too");
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_flag("--weights", options->weights,
+                "Compare the tensors' values instead, running nothing; also safetensors files or folders of them");
+  line.add_option("--html", options->page, "Write the result as one page to this file, with all it needs inside");
+  line.add_flag("--positions", options->positions, "With --json: every scored position too");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -97,18 +96,18 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  app.add_option("input", options->input, "The folder: config.json, tokenizer.json, *.safetensors")->required();
-  app.add_option("output", options->output, "The file to write")->required();
-  app.add_option(
+  line.add_option("input", options->input, "The folder: config.json, tokenizer.json, *.safetensors").required();
+  line.add_option("output", options->output, "The file to write").required();
+  line.add_option(
       "--type", options->type,
       "Another type for the matrices: F32, F16, BF16, Q8_0, Q4_K_M and whatever `assay quantize` takes; without "
       "it they keep theirs");
-  app.add_option("--pre", options->pre_tokenizer,
-                 "Name of the pre-tokenizer (tokenizer.ggml.pre), where tokenizer.json does not tell");
-  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_option("--pre", options->pre_tokenizer,
+                  "Name of the pre-tokenizer (tokenizer.ggml.pre), where tokenizer.json does not tell");
+  line.add_threads(options->threads);
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -132,26 +131,27 @@ int execute(const Options& options) {
   return verdict.kind == diagnose::VerdictKind::fault ? 1 : 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->model);
-  app.add_option("--trace", options->trace,
-                 "What the other engine dumped: .safetensors, .npz, a folder of .npy, llama.cpp's eval-callback text, "
-                 "JSON of facts, raw logits");
-  app.add_option("-p,--prompt", options->prompt, "The text it was given");
-  app.add_option("--ids", options->ids, "The token ids it was given, where the dump does not say them");
-  app.add_option("--generated", options->generated, "The ids it chose, the first one after the prompt's last token");
-  app.add_option("--map", options->map, "Lines 'theirs = ours' for names of its own");
-  app.add_option("--arithmetic", options->arithmetic,
-                 "What it claims to compute in: f32, f16, bf16, q8 (8-bit activations), f16acc; else whatever explains "
-                 "most");
-  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
-  app.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
-  app.add_option("--budget", options->budget, "With logits or ids alone: seconds after which no more faults are tried")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--html", options->page, "Write the verdict as one page to this file, with all it needs inside");
-  app.add_flag("--json", options->json, "The verdict as JSON");
+  add_model_argument(line, options->model);
+  line.add_option("--trace", options->trace,
+                  "What the other engine dumped: .safetensors, .npz, a folder of .npy, llama.cpp's eval-callback text, "
+                  "JSON of facts, raw logits");
+  line.add_option("-p,--prompt", options->prompt, "The text it was given");
+  line.add_option("--ids", options->ids, "The token ids it was given, where the dump does not say them");
+  line.add_option("--generated", options->generated, "The ids it chose, the first one after the prompt's last token");
+  line.add_option("--map", options->map, "Lines 'theirs = ours' for names of its own");
+  line.add_option(
+      "--arithmetic", options->arithmetic,
+      "What it claims to compute in: f32, f16, bf16, q8 (8-bit activations), f16acc; else whatever explains "
+      "most");
+  line.add_threads(options->threads);
+  line.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
+  line.add_option("--budget", options->budget, "With logits or ids alone: seconds after which no more faults are tried")
+      .show_default()
+      .not_negative();
+  line.add_option("--html", options->page, "Write the verdict as one page to this file, with all it needs inside");
+  line.add_flag("--json", options->json, "The verdict as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -78,14 +77,14 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->engine.model);
-  add_text_options(app, options->text)->required();
-  app.add_option("-o,--output", options->output, "The file to write: .dat for llama.cpp's old format, else GGUF")
-      ->required();
-  add_arithmetic_options(app, options->engine);
-  app.add_flag("--json", options->json, "The result as JSON");
+  add_model_argument(line, options->engine.model);
+  add_text_options(line, options->text).required();
+  line.add_option("-o,--output", options->output, "The file to write: .dat for llama.cpp's old format, else GGUF")
+      .required();
+  add_arithmetic_options(line, options->engine);
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

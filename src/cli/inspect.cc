@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -247,15 +246,15 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->model);
-  app.add_option("tensor", options->tensor, "Only this tensor");
-  app.add_option("--block", options->block, "One block taken apart, counted over the tensor (with --row: in the row)");
-  app.add_option("--row", options->row, "The row of the block");
-  app.add_flag("--stats", options->stats, "Statistics and a histogram of every tensor's values");
-  app.add_option("-t,--threads", options->threads, "Threads for --stats; 0: all cores")->check(CLI::Range(0, 4096));
-  app.add_flag("--json", options->json, "The result as JSON");
+  add_model_argument(line, options->model);
+  line.add_option("tensor", options->tensor, "Only this tensor");
+  line.add_option("--block", options->block, "One block taken apart, counted over the tensor (with --row: in the row)");
+  line.add_option("--row", options->row, "The row of the block");
+  line.add_flag("--stats", options->stats, "Statistics and a histogram of every tensor's values");
+  line.add_threads(options->threads, "Threads for --stats; 0: all cores");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -40,8 +39,8 @@ gguf::File open_folder(const std::string& path) {
 
 }  // namespace
 
-void add_model_argument(CLI::App& app, std::string& model) {
-  app.add_option(
+void add_model_argument(CommandLine& line, std::string& model) {
+  line.add_option(
       "model", model,
       "Path of a GGUF file or Hugging Face folder, short name (kingjames, smollm2, gemma3) or pulled address; "
       "without it the built-in model");

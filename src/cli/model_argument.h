@@ -4,16 +4,13 @@
 
 #include <string>
 
+#include "cli/command_line.h"
 #include "gguf/file.h"
-
-namespace CLI {
-class App;
-}
 
 namespace assay::cli {
 
 /// Declares the positional argument "model".
-void add_model_argument(CLI::App& app, std::string& model);
+void add_model_argument(CommandLine& line, std::string& model);
 
 /// Throws Error{usage} for an unknown name (and lists the known ones) and for one that was not pulled yet (and says
 /// how), and whatever gguf::File::open and hugging_face::Folder::open throw.

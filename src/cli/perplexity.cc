@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -97,14 +96,14 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->engine.model);
-  add_text_options(app, options->text)->required();
-  app.add_option("--resume", options->resume,
-                 "Keeps the sums of the chunks that are done in this file, and goes on from it");
-  add_arithmetic_options(app, options->engine);
-  app.add_flag("--json", options->json, "The result as JSON");
+  add_model_argument(line, options->engine.model);
+  add_text_options(line, options->text).required();
+  line.add_option("--resume", options->resume,
+                  "Keeps the sums of the chunks that are done in this file, and goes on from it");
+  add_arithmetic_options(line, options->engine);
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

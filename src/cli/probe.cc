@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -266,18 +265,18 @@ int execute(Options options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->model);
-  app.add_option("-o,--output", options->output, "The folder to write, a new one")->default_str("probe");
-  app.add_option("--long", options->long_prompt,
-                 "Tokens of the long prompt; 0: 72, or as many as pass the model's window where it has at most 512")
-      ->check(CLI::Range(0, 1 << 20));
-  app.add_option("--dtype", options->dtype, "Of the values in the reference traces: f32 or f64")
-      ->check(CLI::IsMember({"f32", "f64"}))
-      ->capture_default_str();
-  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
-  app.add_flag("--json", options->json, "What was written, as JSON");
+  add_model_argument(line, options->model);
+  line.add_option("-o,--output", options->output, "The folder to write, a new one").show_default("probe");
+  line.add_option("--long", options->long_prompt,
+                  "Tokens of the long prompt; 0: 72, or as many as pass the model's window where it has at most 512")
+      .between(0, 1 << 20);
+  line.add_option("--dtype", options->dtype, "Of the values in the reference traces: f32 or f64")
+      .one_of({"f32", "f64"})
+      .show_default();
+  line.add_threads(options->threads);
+  line.add_flag("--json", options->json, "What was written, as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -18,10 +17,10 @@ constexpr std::size_t kMaxPromptBytes = 64 << 20;
 
 }  // namespace
 
-void add_prompt_options(CLI::App& app, PromptOptions& options) {
-  auto* text = app.add_option("-p,--prompt", options.text, "The text");
-  app.add_option("-f,--file", options.file, "A file with the text; without -p and -f standard input has it")
-      ->excludes(text);
+void add_prompt_options(CommandLine& line, PromptOptions& options) {
+  const Option text = line.add_option("-p,--prompt", options.text, "The text");
+  line.add_option("-f,--file", options.file, "A file with the text; without -p and -f standard input has it")
+      .excludes(text);
 }
 
 std::string read_prompt(const PromptOptions& options) {

@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "tokenizer/tokenizer.h"
-
-namespace CLI {
-class App;
-}
 
 namespace assay::cli {
 
@@ -19,7 +16,7 @@ struct PromptOptions {
   std::string file;
 };
 
-void add_prompt_options(CLI::App& app, PromptOptions& options);
+void add_prompt_options(CommandLine& line, PromptOptions& options);
 
 /// Throws Error{usage} when both or none is given (none: standard input is a terminal), Error{input} that names the
 /// byte offset when the text is not UTF-8.

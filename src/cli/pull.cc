@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -115,13 +114,13 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  app.add_option("model", options->model, "Short name, https://... or hf:owner/repo/file.gguf[@revision]");
-  app.add_option("--sha256", options->sha256, "What the file's SHA-256 must be");
-  app.add_flag("--allow-http", options->allow_http, "Plain http:// also to other machines");
-  app.add_flag("--list", options->list, "The short names, and what is in the cache");
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_option("model", options->model, "Short name, https://... or hf:owner/repo/file.gguf[@revision]");
+  line.add_option("--sha256", options->sha256, "What the file's SHA-256 must be");
+  line.add_flag("--allow-http", options->allow_http, "Plain http:// also to other machines");
+  line.add_flag("--list", options->list, "The short names, and what is in the cache");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

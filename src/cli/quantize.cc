@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -160,22 +159,22 @@ std::string types_help() {
   return text;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  app.add_option("input", options->input, "The model: a path or a short name")->required();
-  app.add_option("output", options->output, "The file to write")->required();
-  app.add_option("type", options->type, types_help());
-  app.add_option("--imatrix", options->imatrix,
-                 "Importance of the columns, from assay imatrix or llama-imatrix (.gguf, .dat)");
-  app.add_option("--tensor-type", options->overrides,
-                 "PATTERN=TYPE: another type for the tensors whose name contains PATTERN, or matches it with * and ?")
-      ->allow_extra_args(false);
-  app.add_flag("--pure", options->is_pure, "The same type for every matrix");
-  app.add_flag("--allow-requantize", options->may_requantize,
-               "Takes tensors that are quantized already; their errors add up");
-  app.add_flag("--dry-run", options->is_dry_run, "Says what would become of each tensor, and writes nothing");
-  app.add_option("-t,--threads", options->threads, "Threads; 0: all cores")->check(CLI::Range(0, 1024));
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_option("input", options->input, "The model: a path or a short name").required();
+  line.add_option("output", options->output, "The file to write").required();
+  line.add_option("type", options->type, types_help());
+  line.add_option("--imatrix", options->imatrix,
+                  "Importance of the columns, from assay imatrix or llama-imatrix (.gguf, .dat)");
+  line.add_option("--tensor-type", options->overrides,
+                  "PATTERN=TYPE: another type for the tensors whose name contains PATTERN, or matches it with * and ?")
+      .one_word();
+  line.add_flag("--pure", options->is_pure, "The same type for every matrix");
+  line.add_flag("--allow-requantize", options->may_requantize,
+                "Takes tensors that are quantized already; their errors add up");
+  line.add_flag("--dry-run", options->is_dry_run, "Says what would become of each tensor, and writes nothing");
+  line.add_threads(options->threads);
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -103,18 +102,18 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_engine_options(app, options->engine);
-  add_prompt_options(app, options->prompt);
-  add_length_option(app, options->max_tokens);
-  app.add_flag("--chat", options->chat, "Answer the text as a chat message, by the model's template");
-  app.add_option("--system", options->system, "The system message, with --chat");
-  app.add_option("--tools", options->tools, "File with a JSON list of functions that the model may call, with --chat");
-  app.add_flag("--no-special", options->no_special, "No BOS, and special tokens in the prompt are plain text");
-  add_sampler_options(app, options->sampler);
-  app.add_flag("--stats", options->stats, "Speed, on standard error");
-  app.add_flag("--json", options->json, "The result as JSON");
+  add_engine_options(line, options->engine);
+  add_prompt_options(line, options->prompt);
+  add_length_option(line, options->max_tokens);
+  line.add_flag("--chat", options->chat, "Answer the text as a chat message, by the model's template");
+  line.add_option("--system", options->system, "The system message, with --chat");
+  line.add_option("--tools", options->tools, "File with a JSON list of functions that the model may call, with --chat");
+  line.add_flag("--no-special", options->no_special, "No BOS, and special tokens in the prompt are plain text");
+  add_sampler_options(line, options->sampler);
+  line.add_flag("--stats", options->stats, "Speed, on standard error");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

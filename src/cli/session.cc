@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -30,32 +29,31 @@ bool is_any_non_finite(const engine::Rows& rows) {
 
 }  // namespace
 
-void add_engine_options(CLI::App& app, EngineArguments& arguments) {
-  add_model_argument(app, arguments.model);
-  app.add_option("--ctx", arguments.context, "Positions the context holds; 0: as many as the model was trained for")
-      ->check(CLI::Range(0, 1 << 30));
-  add_arithmetic_options(app, arguments);
+void add_engine_options(CommandLine& line, EngineArguments& arguments) {
+  add_model_argument(line, arguments.model);
+  line.add_option("--ctx", arguments.context, "Positions the context holds; 0: as many as the model was trained for")
+      .between(0, 1 << 30);
+  add_arithmetic_options(line, arguments);
 }
 
-void add_arithmetic_options(CLI::App& app, EngineArguments& arguments) {
-  app.add_option("--engine", arguments.engine, "fast (specified bits) or oracle (exact, float64)")
-      ->check(CLI::IsMember({"fast", "oracle"}))
-      ->capture_default_str();
-  app.add_option("--cache", arguments.cache, "How the fast engine keeps keys and values: f32 or f16")
-      ->check(CLI::IsMember({"f32", "f16"}))
-      ->capture_default_str();
-  app.add_option("--precision", arguments.precision,
-                 "The oracle's arithmetic by step: attention=f64,*.q=f64,default=f32 (docs/precision.md)");
-  app.add_option("-t,--threads", arguments.threads, "0: all cores; never changes the result")
-      ->check(CLI::Range(0, 4096));
+void add_arithmetic_options(CommandLine& line, EngineArguments& arguments) {
+  line.add_option("--engine", arguments.engine, "fast (specified bits) or oracle (exact, float64)")
+      .one_of({"fast", "oracle"})
+      .show_default();
+  line.add_option("--cache", arguments.cache, "How the fast engine keeps keys and values: f32 or f16")
+      .one_of({"f32", "f16"})
+      .show_default();
+  line.add_option("--precision", arguments.precision,
+                  "The oracle's arithmetic by step: attention=f64,*.q=f64,default=f32 (docs/precision.md)");
+  line.add_threads(arguments.threads, "0: all cores; never changes the result");
 }
 
-void add_sampler_options(CLI::App& app, engine::SamplerOptions& options) {
+void add_sampler_options(CommandLine& line, engine::SamplerOptions& options) {
   options.temperature = 0.7;
   options.top_k = 40;
   options.top_p = 0.95;
   const auto add = [&](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->capture_default_str()->group("Sampling");
+    line.add_option(name, value, help).show_default().group("Sampling");
   };
   add("--temp", options.temperature, "Temperature; 0: always the most likely token");
   add("--top-k", options.top_k, "Only the k most likely tokens; 0: all");
@@ -68,9 +66,9 @@ void add_sampler_options(CLI::App& app, engine::SamplerOptions& options) {
   add("--seed", options.seed, "The same seed gives the same text, on every machine");
 }
 
-void add_length_option(CLI::App& app, long long& max_tokens) {
-  app.add_option("-n,--tokens", max_tokens, "At most so many tokens; -1: until the model ends or the context is full")
-      ->capture_default_str();
+void add_length_option(CommandLine& line, long long& max_tokens) {
+  line.add_option("-n,--tokens", max_tokens, "At most so many tokens; -1: until the model ends or the context is full")
+      .show_default();
 }
 
 std::optional<std::size_t> length_limit(long long max_tokens) {

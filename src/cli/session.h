@@ -11,15 +11,12 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "cli/command_line.h"
 #include "engine/engine.h"
 #include "engine/generate.h"
 #include "engine/sampler.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
-
-namespace CLI {
-class App;
-}
 
 namespace assay::cli {
 
@@ -32,17 +29,17 @@ struct EngineArguments {
   std::size_t context = 0;
 };
 /// Declares the model, --ctx and add_arithmetic_options().
-void add_engine_options(CLI::App& app, EngineArguments& arguments);
+void add_engine_options(CommandLine& line, EngineArguments& arguments);
 /// Declares --engine, --cache, --precision, --threads.
-void add_arithmetic_options(CLI::App& app, EngineArguments& arguments);
+void add_arithmetic_options(CommandLine& line, EngineArguments& arguments);
 /// Throws Error{usage} for a precision that cannot be read.
 engine::EngineOptions engine_options(const EngineArguments& arguments);
 
 /// Declares --temp, --top-k, ..., --seed.
-void add_sampler_options(CLI::App& app, engine::SamplerOptions& options);
+void add_sampler_options(CommandLine& line, engine::SamplerOptions& options);
 
 /// Declares -n. -1 stands for no limit; other negative numbers are refused.
-void add_length_option(CLI::App& app, long long& max_tokens);
+void add_length_option(CommandLine& line, long long& max_tokens);
 std::optional<std::size_t> length_limit(long long max_tokens);
 
 struct Session {

@@ -1,20 +1,18 @@
 #include "cli/text_options.h"
 
-#include <CLI/CLI.hpp>
-
 #include "base/file.h"
 #include "cli/prompt.h"
 #include "compare/chunks.h"
 
 namespace assay::cli {
 
-CLI::Option* add_text_options(CLI::App& app, TextOptions& options) {
+Option add_text_options(CommandLine& line, TextOptions& options) {
   options.context = compare::kDefaultContext;
-  CLI::Option* text = app.add_option("--text", options.file, "The text, a file");
-  app.add_option("--ctx", options.context, "Tokens of a chunk; its second half is scored")
-      ->check(CLI::Range(4, 1 << 30))
-      ->capture_default_str();
-  app.add_option("--chunks", options.chunks, "Only the first chunks of the text")->check(CLI::Range(1, 1 << 30));
+  const Option text = line.add_option("--text", options.file, "The text, a file");
+  line.add_option("--ctx", options.context, "Tokens of a chunk; its second half is scored")
+      .between(4, 1 << 30)
+      .show_default();
+  line.add_option("--chunks", options.chunks, "Only the first chunks of the text").between(1, 1 << 30);
   return text;
 }
 

@@ -5,10 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
+#include "cli/command_line.h"
 
 namespace assay::cli {
 
@@ -19,7 +16,7 @@ struct TextOptions {
 };
 
 /// Declares the three; gives --text.
-CLI::Option* add_text_options(CLI::App& app, TextOptions& options);
+Option add_text_options(CommandLine& line, TextOptions& options);
 
 /// Throws Error{io}, or Error{input} when the text is not UTF-8 or larger than a gigabyte.
 std::string read_text(const TextOptions& options);

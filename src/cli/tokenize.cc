@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -52,15 +51,15 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_model_argument(app, options->model);
-  add_prompt_options(app, options->prompt);
-  app.add_option("--ids", options->ids, "Token ids to turn back into text")->excludes("--prompt")->excludes("--file");
-  app.add_flag(
+  add_model_argument(line, options->model);
+  add_prompt_options(line, options->prompt);
+  line.add_option("--ids", options->ids, "Token ids to turn back into text").excludes("--prompt").excludes("--file");
+  line.add_flag(
       "--no-special", options->no_special,
       "No BOS and EOS, and special tokens in the text are plain text; with --ids, control tokens give no text");
-  app.add_flag("--json", options->json, "The result as JSON");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 

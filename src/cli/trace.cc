@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -221,24 +220,24 @@ int execute(const Options& options) {
   return 0;
 }
 
-Action setup(CLI::App& app) {
+Action setup(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  add_engine_options(app, options->engine);
-  add_prompt_options(app, options->prompt);
-  app.add_option("--ids", options->ids, "Token ids in place of a text");
-  app.add_flag("--no-special", options->no_special, "No BOS, and special tokens in the prompt are plain text");
-  app.add_option("-n,--tokens", options->decode_steps, "Greedy steps to record after the prompt")
-      ->check(CLI::Range(0, 1 << 30))
-      ->capture_default_str();
-  app.add_option("--taps", options->taps, "Patterns between commas; a leading ! excludes: 'blk.*.q,blk.*.k,!blk.0.*'")
-      ->capture_default_str();
-  app.add_option("-o,--output", options->output, "The trace file to write (safetensors)");
-  app.add_flag("--stats", options->stats, "Statistics of every row in place of its values; also printed as a table");
-  app.add_option("--dtype", options->dtype, "Of the values in the file: f32 or f64")
-      ->check(CLI::IsMember({"f32", "f64"}))
-      ->capture_default_str();
-  app.add_option("--read", options->read, "Show the statistics of a trace file instead; needs no model");
-  app.add_flag("--json", options->json, "The result as JSON");
+  add_engine_options(line, options->engine);
+  add_prompt_options(line, options->prompt);
+  line.add_option("--ids", options->ids, "Token ids in place of a text");
+  line.add_flag("--no-special", options->no_special, "No BOS, and special tokens in the prompt are plain text");
+  line.add_option("-n,--tokens", options->decode_steps, "Greedy steps to record after the prompt")
+      .between(0, 1 << 30)
+      .show_default();
+  line.add_option("--taps", options->taps, "Patterns between commas; a leading ! excludes: 'blk.*.q,blk.*.k,!blk.0.*'")
+      .show_default();
+  line.add_option("-o,--output", options->output, "The trace file to write (safetensors)");
+  line.add_flag("--stats", options->stats, "Statistics of every row in place of its values; also printed as a table");
+  line.add_option("--dtype", options->dtype, "Of the values in the file: f32 or f64")
+      .one_of({"f32", "f64"})
+      .show_default();
+  line.add_option("--read", options->read, "Show the statistics of a trace file instead; needs no model");
+  line.add_flag("--json", options->json, "The result as JSON");
   return [options] { return execute(*options); };
 }
 
