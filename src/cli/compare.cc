@@ -22,18 +22,21 @@
 namespace assay::cli {
 namespace {
 
-ComparedModel open_model(const std::string& name) {
-  ComparedModel opened{model::load_model(open_model_file(name)), nullptr};
+ComparedModel open_model(const std::string& name, std::size_t context) {
+  ComparedModel opened{model::load_model(open_model_file(name), context), nullptr};
   for (const std::string& warning : opened.model.warnings) print_note(fmt::format("{}: {}", name, warning));
   opened.tokenizer = tokenizer::Tokenizer::from_gguf(opened.model.file);
   return opened;
 }
 
 CompareRun open_models(const CompareOptions& options) {
-  CompareRun run{options, open_model(options.models.front()), {}, {}, {}, {}};
+  // The usual length of chunks is none that was asked for where there are no chunks.
+  const std::size_t context =
+      options.text.file.empty() ? options.text.context.value_or(0) : options.text.chunk_tokens();
+  CompareRun run{options, open_model(options.models.front(), context), {}, {}, {}, {}};
   run.comparison.reference = compare::summarize_model(options.models.front(), run.reference.model.file);
   for (std::size_t i = 1; i < options.models.size(); ++i) {
-    run.candidates.push_back(open_model(options.models[i]));
+    run.candidates.push_back(open_model(options.models[i], context));
     run.comparison.candidates.emplace_back().summary =
         compare::summarize_model(options.models[i], run.candidates.back().model.file);
   }

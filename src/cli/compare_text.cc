@@ -37,7 +37,7 @@ void compare_text(CompareRun& run) {
     compare::check_same_tokenizer(*run.reference.tokenizer, *run.candidates[i].tokenizer, options.models[i + 1], text,
                                   tokens);
   }
-  run.chunks.emplace(*run.reference.tokenizer, std::move(tokens), options.text.context, options.text.chunks);
+  run.chunks.emplace(*run.reference.tokenizer, std::move(tokens), options.text.chunk_tokens(), options.text.chunks);
   const compare::Chunks& chunks = *run.chunks;
 
   compare::TextRequest request;

@@ -41,6 +41,7 @@ struct Options {
   std::optional<std::string> ids;
   std::optional<std::string> generated;
   std::string arithmetic;
+  std::size_t context = 0;
   int threads = 0;
   bool pairs = false;
   double budget = diagnose::DiagnoseRequest().budget;
@@ -61,7 +62,7 @@ std::vector<Arithmetic> parse_arithmetics(const std::string& text) {
 
 int execute(const Options& options) {
   check_output(options.page);
-  const model::Model model = model::load_model(open_model_file(options.model));
+  const model::Model model = model::load_model(open_model_file(options.model), options.context);
   const auto tokenizer = tokenizer::Tokenizer::from_gguf(model.file);
   const int threads = options.threads == 0 ? available_threads() : options.threads;
 
@@ -145,6 +146,9 @@ Action setup(CommandLine& line) {
       "--arithmetic", options->arithmetic,
       "What it claims to compute in: f32, f16, bf16, q8 (8-bit activations), f16acc; else whatever explains "
       "most");
+  line.add_option("--ctx", options->context,
+                  "Positions of its context, where the model's rotary factors depend on that")
+      .between(0, 1 << 30);
   line.add_threads(options->threads);
   line.add_flag("--pairs", options->pairs, "With logits or ids alone: try two faults at once too");
   line.add_option("--budget", options->budget, "With logits or ids alone: seconds after which no more faults are tried")

@@ -51,10 +51,10 @@ int execute(const Options& options) {
   check_output(options.output);
   const std::string text = read_text(options.text);
   EngineArguments arguments = options.engine;
-  arguments.context = options.text.context;
+  arguments.context = options.text.chunk_tokens();
   const auto session = open_session(arguments);
   check_not_input(session->model.file, options.output);
-  const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
+  const compare::Chunks chunks(*session->tokenizer, text, options.text.chunk_tokens(), options.text.chunks);
   const auto start = std::chrono::steady_clock::now();
   const recipe::Importance importance = collect(options, *session, chunks);
   recipe::write_importance(importance, options.output);

@@ -61,9 +61,9 @@ int execute(const Options& options) {
   check_output(options.resume);
   const std::string text = read_text(options.text);
   EngineArguments arguments = options.engine;
-  arguments.context = options.text.context;
+  arguments.context = options.text.chunk_tokens();
   const auto session = open_session(arguments);
-  const compare::Chunks chunks(*session->tokenizer, text, options.text.context, options.text.chunks);
+  const compare::Chunks chunks(*session->tokenizer, text, options.text.chunk_tokens(), options.text.chunks);
   std::unique_ptr<PerplexityState> state;
   if (!options.resume.empty()) {
     state = std::make_unique<PerplexityState>(options.resume, session->model.file, text, arguments, chunks.scored());

@@ -91,7 +91,8 @@ engine::EngineOptions engine_options(const EngineArguments& arguments) {
 
 std::unique_ptr<Session> open_session(const EngineArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  auto session = std::make_unique<Session>(Session{model::load_model(open_model_file(arguments.model)), {}, {}});
+  auto session = std::make_unique<Session>(
+      Session{model::load_model(open_model_file(arguments.model), arguments.context), {}, {}});
   for (const std::string& warning : session->model.warnings) print_note(warning);
   session->tokenizer = tokenizer::Tokenizer::from_gguf(session->model.file);
   session->engine = engine::make_engine(arguments.engine, session->model.plan, engine_options(arguments));

@@ -1,17 +1,17 @@
 #include "cli/text_options.h"
 
+#include <string>
+
 #include "base/file.h"
 #include "cli/prompt.h"
-#include "compare/chunks.h"
 
 namespace assay::cli {
 
 Option add_text_options(CommandLine& line, TextOptions& options) {
-  options.context = compare::kDefaultContext;
   const Option text = line.add_option("--text", options.file, "The text, a file");
   line.add_option("--ctx", options.context, "Tokens of a chunk; its second half is scored")
       .between(4, 1 << 30)
-      .show_default();
+      .show_default(std::to_string(compare::kDefaultContext));
   line.add_option("--chunks", options.chunks, "Only the first chunks of the text").between(1, 1 << 30);
   return text;
 }

@@ -6,13 +6,16 @@
 #include <string>
 
 #include "cli/command_line.h"
+#include "compare/chunks.h"
 
 namespace assay::cli {
 
 struct TextOptions {
   std::string file;
-  std::size_t context = 0;
+  std::optional<std::size_t> context;
   std::optional<std::size_t> chunks;  ///< none: as many as the text fills
+
+  std::size_t chunk_tokens() const { return context.value_or(compare::kDefaultContext); }
 };
 
 /// Declares the three; gives --text.

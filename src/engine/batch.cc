@@ -18,6 +18,13 @@ std::size_t resolve_context_length(const EngineOptions& options, const model::Pl
     throw Error(ErrorKind::usage, fmt::format("a context of {} positions is more than the {} that can be computed",
                                               options.context_length, model::kMaxContextLength));
   }
+  if (plan.context_limit != 0 && options.context_length > plan.context_limit) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("a context of {} positions, but the model was loaded for up to {}, with other rotary factors",
+                    options.context_length, plan.context_limit),
+        fmt::format("Say with --ctx how long the context is: {} or more.", options.context_length));
+  }
   return options.context_length == 0 ? plan.context_length : options.context_length;
 }
 

@@ -38,17 +38,17 @@ const Architecture& known_architecture(const gguf::File& file) {
 
 }  // namespace
 
-Model load_model(gguf::File file) {
+Model load_model(gguf::File file, std::size_t context_length) {
   const Architecture& architecture = known_architecture(file);
   if (file.tensors().empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: holds no tensors, only metadata", file.name()),
                 "A vocabulary-only file can be tokenized with, but not run.");
   }
   HyperParameters hyper_parameters = read_hyper_parameters(file, architecture.keys);
-  PlanBuilder builder(file);
+  PlanBuilder builder(file, context_length);
   architecture.build(hyper_parameters, builder);
   Plan plan = builder.finish(hyper_parameters.context_length);
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = builder.notes();
   warn(warnings, "tensors are", builder.unused_tensors());
   warn(warnings, "metadata keys are", hyper_parameters.ignored_keys);
   return {std::move(file), std::move(hyper_parameters), std::move(plan), std::move(warnings)};

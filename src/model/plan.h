@@ -230,7 +230,8 @@ struct Plan {
   ValueId logits = -1;
 
   std::size_t vocabulary = 0;
-  std::size_t context_length = 0;  // positions the model was trained for
+  std::size_t context_length = 0;  // positions the model was trained for, at most context_limit
+  std::size_t context_limit = 0;   // what is computed is the model up to so many positions only; 0: any number
   std::size_t layers = 0;
   std::size_t kv_width = 0;  // channels of k in one layer's cache; v has no more
 };

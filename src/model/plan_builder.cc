@@ -97,10 +97,13 @@ WeightId PlanBuilder::optional_vector(const std::string& tensor, std::size_t wid
 }
 
 std::vector<double> PlanBuilder::optional_values(const std::string& tensor, std::size_t count) {
-  if (!has(tensor)) return {};
+  return has(tensor) ? values(tensor, count) : std::vector<double>();
+}
+
+std::vector<double> PlanBuilder::values(const std::string& tensor, std::size_t count) {
   const std::size_t problems = problems_.size() + undecodable_.size();
   const gguf::Tensor* found = find_checked(tensor, {count});
-  if (problems_.size() + undecodable_.size() > problems) return {};
+  if (found == nullptr || problems_.size() + undecodable_.size() > problems) return {};
   std::vector<double> values(count);
   quant::decode_exact(*found->type, found->data.data(), count / found->type->block_values, values.data());
   return values;
@@ -211,7 +214,7 @@ Plan PlanBuilder::finish(std::size_t context_length) {
   }
   plan_.logits = plan_.steps.back().output;
   plan_.vocabulary = width(plan_.logits);
-  plan_.context_length = std::min(context_length, context_limit_);
+  plan_.context_length = plan_.context_limit == 0 ? context_length : std::min(context_length, plan_.context_limit);
   return std::move(plan_);
 }
 

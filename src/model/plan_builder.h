@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gguf/file.h"
@@ -23,7 +24,11 @@ struct Part {
 
 class PlanBuilder {
  public:
-  explicit PlanBuilder(const gguf::File& file) : file_(file) {}
+  /// `context_length`: positions that were asked for, 0: not said.
+  explicit PlanBuilder(const gguf::File& file, std::size_t context_length = 0)
+      : file_(file), context_length_(context_length) {}
+
+  std::size_t context_length() const { return context_length_; }
 
   // Weights. A missing or misshapen tensor is noted, and finish() reports all of them at once.
 
@@ -34,7 +39,9 @@ class PlanBuilder {
   WeightId matrices(const std::string& tensor, std::size_t inputs, std::size_t outputs, std::size_t experts);
   WeightId vector(const std::string& tensor, std::size_t width);
   WeightId optional_vector(const std::string& tensor, std::size_t width);
-  /// The values of a small tensor, for tables; empty when it is absent.
+  /// The values of a small tensor, for tables; empty when it is absent or misshapen.
+  std::vector<double> values(const std::string& tensor, std::size_t count);
+  /// The same where it may be absent.
   std::vector<double> optional_values(const std::string& tensor, std::size_t count);
 
   // Steps. Each returns the value it writes.
@@ -67,7 +74,10 @@ class PlanBuilder {
   ValueId add(std::string tap, ValueId a, ValueId b);
 
   /// No positions from `length` on, though the file allows more.
-  void limit_context(std::size_t length) { context_limit_ = length; }
+  void limit_context(std::size_t length) { plan_.context_limit = length; }
+  /// What was chosen, for who runs the plan.
+  void add_note(std::string note) { notes_.push_back(std::move(note)); }
+  const std::vector<std::string>& notes() const { return notes_; }
 
   std::size_t width(ValueId value) const { return plan_.values[static_cast<std::size_t>(value)].width; }
 
@@ -86,12 +96,13 @@ class PlanBuilder {
                      const std::string& tensor, bool only_outputs);
 
   const gguf::File& file_;
+  std::size_t context_length_;
   Plan plan_;
   std::set<std::string, std::less<>> used_;
   std::vector<std::string> problems_;
   std::vector<std::string> undecodable_;
   std::vector<std::string> unsupported_;
-  std::size_t context_limit_ = kMaxContextLength;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace assay::model

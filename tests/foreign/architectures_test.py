@@ -74,6 +74,30 @@ def test_trace(model, tmp_path):
         assert error < 1e-5, (tap, error)
 
 
+@pytest.mark.parametrize("context, length", [(256, "short"), (257, "long")])
+def test_rotary_factors_by_context(context, length, tmp_path):
+    """Phi-3's are chosen by --ctx, in both engines; diagnose tells who took the others, and believes its --ctx."""
+    from safetensors.numpy import load_file
+
+    path = tiny.make(tmp_path, first_shape("phi3"))
+    expected = Engine(Model(path, context)).run(PROMPT)
+    for engine, bound in (("oracle", 1e-10), ("fast", 1e-5)):
+        out = tmp_path / "t.safetensors"
+        assay("trace", path, "--ctx", context, "--engine", engine, "--dtype", "f64", "--ids", " ".join(map(str, PROMPT)),
+              "-o", out)
+        taps = load_file(out)
+        assert max(oracle_test.relative_error(taps[tap], values) for tap, values in expected.items()) < bound
+        out.unlink()
+    dump.write_npz(tmp_path / "t.npz", expected, PROMPT, len(PROMPT))
+    for told in (256, 257):
+        verdict = json.loads(assay("diagnose", path, "--trace", tmp_path / "t.npz", "--ctx", told, "--json", exits=(0, 1)))
+        found = {(finding["fault"], finding["parameters"]["factors"]) for finding in bench.mistakes_in(verdict)}
+        assert found == (set() if told == context else {("rope_scaling_ignored", length)})
+    done = subprocess.run([os.environ["ASSAY_BINARY"], "run", path, "--ctx", str(context), "-p", "a", "-n", "1"],
+                          capture_output=True, text=True)
+    assert f"rope_factors_{length}.weight" in done.stderr
+
+
 def test_compare(model, tmp_path):
     """Quantized by `assay quantize`, then compared: the logits of both files are the numpy engine's."""
     _, path = model
@@ -132,10 +156,16 @@ logits are within 5e-6 of numpy's; where its GELU is a table of float16, of nump
 {rows}
 
 What a family has beyond that is refused with a message, never run as something else: OLMo 3's windows (`olmo2`), Granite
-without rotary embedding, GLM-4's positions in images, Command R+'s norms of heads, Phi-3 beyond the context of its short
-rotary factors, `deepseek2` with scalings of positions other than YaRN's or with queries that grow with the position.
+without rotary embedding, GLM-4's positions in images, Command R+'s norms of heads, `deepseek2` with scalings of positions other than YaRN's or with queries that grow with the position.
 Phi-3's sliding window is honoured where a file names one; llama.cpp ignores it. Groups of experts are chosen by the sum of their two largest
 scores, as DeepSeek-V3 and llama.cpp do; that DeepSeek-V2 takes the largest alone no file says.
+
+Phi-3 of long contexts (Phi-3-mini-128k, Phi-3.5, Phi-4-mini) divides rotary frequencies by one of two tensors.
+`rope_factors_long` is used where `--ctx` asks for more positions than `rope.scaling.original_context_length`, and
+`rope_factors_short` elsewhere, whatever the length of the text: so does llama.cpp with `-c`. Without `--ctx` it is the
+short one, and the context ends at the original length, where llama.cpp without `-c` takes the whole context of the model
+and with it the long one. A note on stderr says which was taken. `compare`, `perplexity` and `imatrix` go by their own
+`--ctx`, the tokens of a chunk; `diagnose --ctx` says what the other engine's context was.
 """
 
 

@@ -29,9 +29,13 @@ from tests.foreign.latent import LatentAttention
 
 
 class Model:
-    """Metadata and tensors of a GGUF file. A matrix is [outputs, inputs], float64."""
+    """Metadata and tensors of a GGUF file. A matrix is [outputs, inputs], float64.
 
-    def __init__(self, path):
+    `context` is how many positions are asked for, which Phi-3's rotation depends on; 0: no more than it was first trained on.
+    """
+
+    def __init__(self, path, context=0):
+        self.context = context
         reader = gguf.GGUFReader(path)
         self.metadata = {key: field.contents() for key, field in reader.fields.items()}
         self.architecture = self.metadata["general.architecture"]
@@ -79,8 +83,10 @@ def rope_frequencies(model, base=None, scaled=True):
     plain = base ** (-np.arange(0, dimensions, 2, dtype=np.float64) / dimensions)
     if not scaled:
         return plain, 1.0
-    # Phi-3's files have two sets of divisors: these are for texts within the original context.
-    divisors = model.weight("rope_factors_short.weight" if model.architecture == "phi3" else "rope_freqs.weight")
+    # Phi-3's files have two sets of divisors, for contexts within the original one and beyond.
+    is_long = model.context > model.get("rope.scaling.original_context_length", model.get("context_length"))
+    divisors = model.weight(f"rope_factors_{'long' if is_long else 'short'}.weight" if model.architecture == "phi3"
+                            else "rope_freqs.weight")
     if divisors is not None:
         plain = plain / divisors
 

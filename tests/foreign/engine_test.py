@@ -51,6 +51,18 @@ def test_logits_are_llama_cpps(name, tmp_path):
     assert errors.max() < 5e-6
 
 
+@pytest.mark.parametrize("context, in_llama_cpp", [(256, 256), (257, 512)])
+def test_rotary_factors_by_context(context, in_llama_cpp, tmp_path):
+    """The files of Phi-3 have two sets: llama.cpp, too, takes the long ones where the context passes the original 256.
+    It makes contexts multiples of 256."""
+    path = tiny.make(tmp_path, tiny.FAMILIES["phi3"])
+    tokens = np.random.default_rng(2).integers(3, 259, 100)
+    theirs = llama_cpp.logits(path, tokens, n_ctx=in_llama_cpp).astype(np.float64)
+    ours = Engine(Model(path, context)).run(tokens)["logits"]
+    errors = np.linalg.norm(theirs - ours, axis=1) / np.linalg.norm(ours, axis=1)
+    assert errors.max() < 5e-6
+
+
 class TableEngine(Engine):
     """With ggml's GELU: a table by the float16 next to x, of float16; zero below -10, x above 10."""
 

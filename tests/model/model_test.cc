@@ -317,15 +317,26 @@ TEST(Model, SmolLm3LeavesEveryFourthBlockUnrotated) {
   }
 }
 
-TEST(Model, Phi3EndsWhereItsShortFactorsDo) {
+TEST(Model, Phi3TakesItsFactorsByTheContext) {
   TinyModel tiny;
   tiny.become("phi3");
   tiny.add("rope_factors_short.weight", {2}, 1);
-  tiny.tensors["rope_factors_short.weight"].values = {1, 2};
   tiny.keys["phi3.rope.scaling.original_context_length"] = 16U;
-  const LoadedModel loaded(tiny);
-  EXPECT_EQ(loaded->plan.context_length, 16U);
-  EXPECT_EQ(std::get<Rope>(step_of(loaded->plan, "blk.0.q_rope").operation).frequencies[1], 0.005);
+  tiny.tensors["rope_factors_short.weight"].values = {1, 2};
+  EXPECT_EQ(error_of(tiny), "tiny.gguf: tensor rope_factors_long.weight is missing");
+  tiny.add("rope_factors_long.weight", {2}, 1);
+  tiny.tensors["rope_factors_long.weight"].values = {1, 4};
+  const std::vector<std::byte> bytes = tiny.bytes();
+  const auto loaded = [&](std::size_t context) { return load_model(gguf::File::parse("tiny.gguf", bytes), context); };
+  for (const std::size_t context : {0, 15, 16, 17, 1000}) {
+    const Model model = loaded(context);
+    const bool is_long = context > 16;
+    EXPECT_EQ(std::get<Rope>(step_of(model.plan, "blk.0.q_rope").operation).frequencies[1], is_long ? 0.0025 : 0.005);
+    EXPECT_EQ(model.plan.context_limit, is_long ? 0U : 16U);
+    EXPECT_EQ(model.plan.context_length, is_long ? model.hyper_parameters.context_length : 16U);
+    ASSERT_EQ(model.warnings.size(), 1U);
+    EXPECT_NE(model.warnings[0].find(is_long ? "rope_factors_long" : "rope_factors_short"), std::string::npos);
+  }
 }
 
 TEST(Model, RefusesVariantsOfAFamily) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -14,10 +15,10 @@ namespace {
 
 constexpr std::size_t kRows = 32;
 
-/// What divides the frequencies of the step's rotation.
-std::vector<double> factors(const Site& site) {
+/// What the frequencies of the step's rotation may be divided by; empty where the file has no such tensor.
+std::vector<double> factors(const Site& site, std::string_view name) {
   if (!site.operation<model::Rope>()->is_scaled) return {};
-  const gguf::Tensor* tensor = site.model.file.find_tensor("rope_freqs.weight");
+  const gguf::Tensor* tensor = site.model.file.find_tensor(name);
   if (tensor == nullptr) return {};
   std::vector<double> values(static_cast<std::size_t>(tensor->values()));
   quant::decode_exact(*tensor->type, tensor->data.data(), values.size() / tensor->type->block_values, values.data());
@@ -103,12 +104,15 @@ std::vector<Angles::Sum> Angles::turned_back(std::span<const double> frequencies
 RopeOfModel::RopeOfModel(const Site& site) : site_(site) {
   const auto* rope = site.operation<model::Rope>();
   if (rope == nullptr) return;
-  try {
-    divisors_ = factors(site);
-    const std::vector<double> own = model::rope_table(settings(site), divisors_).frequencies;
-    follows_ = std::equal(own.begin(), own.end(), rope->frequencies.begin(), rope->frequencies.end(), is_near);
-  } catch (const Error&) {
-    follows_ = false;
+  for (const char* name : {"rope_freqs.weight", kShortFactors, kLongFactors}) {
+    try {
+      divisors_ = factors(site, name);
+      const std::vector<double> own = model::rope_table(settings(site), divisors_).frequencies;
+      follows_ = std::equal(own.begin(), own.end(), rope->frequencies.begin(), rope->frequencies.end(), is_near);
+      if (follows_) return;
+    } catch (const Error&) {
+      follows_ = false;
+    }
   }
 }
 
@@ -126,6 +130,18 @@ std::optional<model::Rope> RopeOfModel::with(const std::function<void(model::Hyp
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+std::optional<model::Rope> rope_with_factors(const Site& site, std::string_view tensor) {
+  model::Rope other = *site.operation<model::Rope>();
+  try {
+    const std::vector<double> divisors = factors(site, tensor);
+    if (divisors.size() != other.frequencies.size()) return std::nullopt;
+    other.frequencies = model::rope_table(settings(site), divisors).frequencies;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return other;
 }
 
 std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change) {

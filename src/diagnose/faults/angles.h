@@ -52,11 +52,18 @@ class RopeOfModel {
 
  private:
   const Site& site_;
-  std::vector<double> divisors_;  // of the tensor rope_freqs.weight; empty without
+  std::vector<double> divisors_;  // of a tensor; empty without
   bool follows_ = false;
 };
 
-/// The same for one change.
+/// The tensors of phi3, of which it depends on the context which one is right.
+inline constexpr const char* kShortFactors = "rope_factors_short.weight";
+inline constexpr const char* kLongFactors = "rope_factors_long.weight";
+
+/// The step's Rope with frequencies that the values of such a tensor divide. None where the file has no such tensor.
+std::optional<model::Rope> rope_with_factors(const Site& site, std::string_view tensor);
+
+/// As RopeOfModel for one change.
 std::optional<model::Rope> rope_with(const Site& site, const std::function<void(model::HyperParameters&)>& change);
 
 }  // namespace assay::diagnose

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "base/math.h"
 #include "diagnose/faults/angles.h"
@@ -48,6 +49,13 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
                             }});
     }
   }
+  for (const auto& [length, tensor] : {std::pair("short", kShortFactors), std::pair("long", kLongFactors)}) {
+    const auto other = rope_with_factors(site, tensor);
+    if (!other || !differs(*other, *rope)) continue;
+    hypotheses.push_back({{{"factors", length}}, [tensor = tensor](const Site& here) {
+                            return run(here, rope_with_factors(here, tensor).value_or(*here.operation<model::Rope>()));
+                          }});
+  }
   const auto linear = rope_with(site, as_linear);
   if (site.hyper_parameters().rope_scaling_type != "yarn" || !linear || !differs(*linear, *rope)) return;
   hypotheses.push_back({{{"scaling", "linear"}}, [](const Site& here) {
@@ -59,8 +67,10 @@ void propose(const Site& site, std::vector<Hypothesis>& hypotheses) {
 
 const Fault kRopeScalingIgnored = {
     "rope_scaling_ignored",
-    "ignores the scaling of rotary frequencies that the file asks for (llama3's factors, linear or YaRN)",
-    "Honour rope.scaling.* and divide the frequencies by the tensor rope_freqs.weight where the file has one.",
+    "ignores the scaling of rotary frequencies that the file asks for (llama3's or Phi-3's factors, linear or YaRN)",
+    "Honour rope.scaling.* and divide the frequencies by the tensor rope_freqs.weight where the file has one, of phi3 "
+    "by "
+    "rope_factors_short.weight, or _long where the context passes the original one (--ctx says its length).",
     "ggml-org/llama.cpp#8676 lablup/mlxcel#1355 sbryngelson/ANEForge#58 trholding/llama2.c#14 "
     "felafax/felafax#59",
     FaultClass::mistake,
