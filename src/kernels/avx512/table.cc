@@ -1,12 +1,14 @@
 #include "kernels/tables.h"
 
-// The vectors first: the generic headers are written over their names.
+// The vectors first, then the products: the other headers are written over their names.
+// clang-format off
 #include "kernels/avx512/vec.h"
+#include "kernels/avx512/super_block.h"
+// clang-format on
 #include "kernels/generic/exact_small_block.h"
 #include "kernels/generic/group_block.h"
 #include "kernels/generic/small_block.h"
 #include "kernels/generic/small_block_panel.h"
-#include "kernels/generic/super_block.h"
 #include "kernels/generic/super_block_panel.h"
 #include "kernels/generic/table.h"
 

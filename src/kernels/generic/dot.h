@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/streams.h"
+
 namespace assay::kernels {
 namespace {
 
@@ -113,12 +115,16 @@ template <typename Row, std::size_t kRows, std::size_t kTokens>
   if (rest(3) > 0) some_dot_step<Row, 3, kRows, kTokens>(rows, x, i + 3 * kLanes, some(3), sums);
 }
 
-/// sums[token][row] of kRows rows with kTokens vectors of floats.
-template <typename Row, std::size_t kRows, std::size_t kTokens>
+/// sums[token][row] of kRows rows with kTokens vectors of floats. kIsStream: the rows come from memory (streams.h).
+template <typename Row, std::size_t kRows, std::size_t kTokens, bool kIsStream = false>
 inline void dot_lanes(const void* const* rows, const float* const* x, std::size_t width, Lanes (*sums)[kRows]) {
   Lanes whole[kTokens][kRows];  // in registers, which `sums` of a caller need not be
   std::size_t i = 0;
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+    if constexpr (kIsStream) {
+      for (std::size_t row = 0; row < kRows; ++row)
+        prefetch_stream<4 * kLanes * Row::kBytes>(static_cast<const char*>(rows[row]) + i * Row::kBytes);
+    }
     full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, whole);
     full_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, whole);
     full_dot_step<Row, 2, kRows, kTokens>(rows, x, i + 2 * kLanes, whole);
@@ -130,10 +136,10 @@ inline void dot_lanes(const void* const* rows, const float* const* x, std::size_
 }
 
 /// totals[row] of kRows rows with a vector of floats.
-template <typename Row, std::size_t kRows>
+template <typename Row, std::size_t kRows, bool kIsStream = false>
 inline void dots(const void* const* rows, const float* x, std::size_t width, float* totals) {
   Lanes sums[1][kRows];
-  dot_lanes<Row, kRows, 1>(rows, &x, width, sums);
+  dot_lanes<Row, kRows, 1, kIsStream>(rows, &x, width, sums);
   for (std::size_t row = 0; row < kRows; ++row) totals[row] = sums[0][row].total();
 }
 

@@ -92,13 +92,14 @@ void float_product(const std::byte* rows, std::size_t row_bytes, std::size_t row
     }
     return;
   }
-  for (std::size_t first = 0; first < row_count; first += kDotRowsAlone) {
-    const std::size_t count = row_count - first < kDotRowsAlone ? row_count - first : kDotRowsAlone;
+  const std::size_t stream_rows = rows_of_stream(row_count, kDotRowsAlone);
+  for (std::size_t first = 0; first < stream_rows; ++first) {
+    const std::size_t count = rows_of_stream(row_count - first, stream_rows);
     const void* tile[kDotRowsAlone];
-    tile_rows<kDotRowsAlone>(rows + first * row_bytes, row_bytes, count, tile);
+    tile_rows<kDotRowsAlone>(rows + first * row_bytes, stream_rows * row_bytes, count, tile);
     float totals[kDotRowsAlone];
-    dots<Row, kDotRowsAlone>(tile, x.f32, x.width, totals);
-    for (std::size_t i = 0; i < count; ++i) out[first + i] = totals[i];
+    dots<Row, kDotRowsAlone, true>(tile, x.f32, x.width, totals);
+    for (std::size_t i = 0; i < count; ++i) out[first + i * stream_rows] = totals[i];
   }
 }
 

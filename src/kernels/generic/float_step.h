@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "kernels/generic/block_scale.h"
+#include "kernels/generic/product_driver.h"
 
 namespace assay::kernels {
 namespace {
@@ -15,6 +16,14 @@ namespace {
 struct WeightScales {
   __m256 d, dmin;
 };
+
+/// d and dmin side by side, as halves.
+inline WeightScales scale_pairs(__m256i pairs) {
+  const __m256i d = _mm256_and_si256(pairs, _mm256_set1_epi32(0xFFFF));
+  const __m256i packed = _mm256_packus_epi32(d, _mm256_srli_epi32(pairs, 16));
+  const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xD8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)), _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
+}
 
 /// Of the blocks at `offset` of each row.
 template <typename Format>
@@ -25,11 +34,7 @@ inline WeightScales weight_scales(const Byte* const* rows, std::size_t offset) {
   } else if constexpr (Format::kHasMin) {
     offset += scale_offset<Format>();
     const auto pair = [&](int i) { return static_cast<int>(load_double_word(rows[i] + offset)); };
-    const __m256i both = _mm256_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7));
-    const __m256i d = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
-    const __m256i packed = _mm256_packus_epi32(d, _mm256_srli_epi32(both, 16));
-    const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xD8);
-    return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)), _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
+    return scale_pairs(_mm256_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7)));
   } else {
     const auto word = [&](int i) { return static_cast<short>(half_scale<Format>(rows[i] + offset)); };
     const __m128i d = _mm_setr_epi16(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7));
@@ -47,11 +52,10 @@ inline __m256 float_step(__m256 sum, const WeightScales& weight, __m256 d, __m25
   return sum;
 }
 
-/// The first `count` of eight outputs.
-inline void store_outputs(__m256 sums, std::size_t count, float* out) {
+inline void store_outputs(const RowTile& tile, __m256 sums, float* out) {
   float values[kTile];
   _mm256_storeu_ps(values, sums);
-  for (std::size_t i = 0; i < count; ++i) out[i] = values[i];
+  tile.store(values, out);
 }
 
 }  // namespace

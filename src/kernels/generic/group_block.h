@@ -38,7 +38,7 @@ struct GroupBlockProduct {
       Int products[kTile];
       for (std::size_t i = 0; i < kTile; ++i) {
         const Byte* bytes = tile.row[i] + offset;
-        _mm_prefetch(reinterpret_cast<const char*>(bytes + tile.bytes_ahead), _MM_HINT_T0);
+        prefetch_stream<Format::kBytes>(bytes);
         const Int quants = Format::quants(bytes);
         products[i] = dot_bytes(shift_ints_left<8>(dot_bytes(start, quants, hi)), lo,
                                 subtract_bytes(quants, all_bytes(Format::kBias)));
@@ -53,7 +53,7 @@ struct GroupBlockProduct {
         products[i] = dot_bytes(remainder_start, Format::quants(tile.row[i] + offset), remainder);
       sum = step(sum, scales, x.remainder_d[block], products);
     }
-    store_outputs(sum, tile.count, out);
+    store_outputs(tile, sum, out);
   }
 
  private:

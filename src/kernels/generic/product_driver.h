@@ -1,6 +1,6 @@
-// Cuts a matrix product: a few tokens (decode) take eight rows at a time, one token after the other, so that weights
-// are read from memory once; more of them (prompts) go through panels. Ragged ends repeat the last row and drop what it
-// gives, so that the bits of an output do not depend on the tile.
+// Cuts a matrix product: a few tokens (decode) take eight rows at a time, one of each of eight streams (streams.h), one
+// token after the other, so that weights are read from memory once; more of them (prompts) go through panels. Ragged
+// ends repeat the last row and drop what it gives, so that the bits of an output do not depend on the tile.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "kernels/generic/panel.h"
+#include "kernels/generic/streams.h"
 #include "kernels/generic/token.h"
 #include "kernels/kernels.h"
 
@@ -17,15 +18,21 @@ namespace {
 struct RowTile {
   const Byte* row[kTile];
   std::size_t count;
-  std::size_t bytes_ahead;  ///< from a row to the same place in the next tile, for prefetching
+  std::size_t stream_rows;  ///< from a row to the next one of the tile
+
+  /// To where the first row's output stands.
+  void store(const float* outputs, float* out) const {
+    for (std::size_t i = 0; i < count; ++i) out[i * stream_rows] = outputs[i];
+  }
 };
 
+/// Rows `first` of eight streams.
 inline RowTile row_tile(const Byte* rows, std::size_t row_bytes, std::size_t first, std::size_t row_count) {
   RowTile tile;
-  tile.count = row_count - first < kTile ? row_count - first : kTile;
-  tile.bytes_ahead = kTile * row_bytes;
+  tile.stream_rows = rows_of_stream(row_count, kTile);
+  tile.count = rows_of_stream(row_count - first, tile.stream_rows);
   for (std::size_t i = 0; i < kTile; ++i)
-    tile.row[i] = rows + (first + (i < tile.count ? i : tile.count - 1)) * row_bytes;
+    tile.row[i] = rows + (first + (i < tile.count ? i : tile.count - 1) * tile.stream_rows) * row_bytes;
   return tile;
 }
 
@@ -37,7 +44,7 @@ void tiled_product(const std::byte* weights, std::size_t row_bytes, std::size_t 
     panels_product<Panel>(rows, row_bytes, row_count, x, out, out_stride);
     return;
   }
-  for (std::size_t first = 0; first < row_count; first += kTile) {
+  for (std::size_t first = 0; first < rows_of_stream(row_count, kTile); ++first) {
     const RowTile tile = row_tile(rows, row_bytes, first, row_count);
     for (std::size_t token = 0; token < x.tokens; ++token)
       Product::rows(tile, token_of(x, token), x.width, out + token * out_stride + first);

@@ -174,8 +174,7 @@ struct SmallBlockProduct {
       const bool is_pair = block + 1 < block_count;
       const std::size_t offset = block * Format::kBytes;
       const std::size_t next = is_pair ? offset + Format::kBytes : offset;
-      for (std::size_t i = 0; i < kTile; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(tile.row[i] + tile.bytes_ahead + offset), _MM_HINT_T0);
+      for (std::size_t i = 0; i < kTile; ++i) prefetch_stream<1>(tile.row[i] + offset);
       const Integers integers = row_integers(tile, offset, next, prepare(x, block, is_pair));
       Integers remainders = {};
       if (x.remainder_d[block] != 0 || (is_pair && x.remainder_d[block + 1] != 0))
@@ -183,7 +182,7 @@ struct SmallBlockProduct {
       sum = row_step(sum, tile, offset, x, block, integers.block[0], remainders.block[0]);
       if (is_pair) sum = row_step(sum, tile, next, x, block + 1, integers.block[1], remainders.block[1]);
     }
-    store_outputs(sum, tile.count, out);
+    store_outputs(tile, sum, out);
   }
   static Integers row_integers(const RowTile& tile, std::size_t offset, std::size_t next, const SmallBlocks& blocks) {
     Int products[kTile];

@@ -172,8 +172,7 @@ struct SuperBlockProduct {
       BlockSums sums;
       for (std::size_t i = 0; i < kTile; ++i) {
         const Byte* block_bytes = tile.row[i] + offset;
-        for (std::size_t line = 0; line < Format::kBytes; line += 64)
-          _mm_prefetch(reinterpret_cast<const char*>(block_bytes + tile.bytes_ahead + line), _MM_HINT_T0);
+        prefetch_stream<Format::kBytes>(block_bytes);
         const Unpacked weights = unpack(block_bytes);
         add_block(weights, x, first, bias, i, sums);
         if (has_remainder) add_remainder(weights, x, first, remainder_bias, i, sums);
@@ -182,7 +181,7 @@ struct SuperBlockProduct {
       sum = block_step(sum, weight, _mm256_set1_ps(x.d[block]), sums);
       if (has_remainder) sum = block_remainder_step(sum, weight, _mm256_set1_ps(x.remainder_d[block]), sums);
     }
-    store_outputs(sum, tile.count, out);
+    store_outputs(tile, sum, out);
   }
 };
 

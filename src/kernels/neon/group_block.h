@@ -24,7 +24,7 @@ struct GroupBlockProduct {
       const std::size_t offset = block * Format::kBytes;
       Int quants[kTile];
       for (std::size_t i = 0; i < kTile; ++i) {
-        __builtin_prefetch(tile.row[i] + offset + tile.bytes_ahead);
+        prefetch_stream<Format::kBytes>(tile.row[i] + offset);
         quants[i] = subtract_bytes(Format::quants(tile.row[i] + offset), all_bytes(Format::kBias));
       }
       const WeightScales scales[kGroups] = {group_scales<0>(tile, offset), group_scales<1>(tile, offset),
@@ -46,7 +46,7 @@ struct GroupBlockProduct {
     float outputs[kTile];
     vst1q_f32(outputs, sum.low);
     vst1q_f32(outputs + 4, sum.high);
-    for (std::size_t i = 0; i < tile.count; ++i) out[i] = outputs[i];
+    tile.store(outputs, out);
   }
 
  private:

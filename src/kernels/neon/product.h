@@ -103,7 +103,7 @@ struct BlockProduct {
       Sums remainders;
       for (std::size_t i = 0; i < kTile; ++i) {
         const Byte* bytes = tile.row[i] + offset;
-        for (std::size_t line = 0; line < Kind::kBytes; line += 64) __builtin_prefetch(bytes + tile.bytes_ahead + line);
+        prefetch_stream<Kind::kBytes>(bytes);
         const Weights weights = Kind::unpack(bytes);
         Kind::multiply(weights, x, block, start, i, sums);
         if (has_remainder) Kind::multiply_remainder(weights, x, block, Kind::remainder_start(x, block), i, remainders);
@@ -115,7 +115,7 @@ struct BlockProduct {
     float outputs[kTile];
     vst1q_f32(outputs, sum.low);
     vst1q_f32(outputs + 4, sum.high);
-    for (std::size_t i = 0; i < tile.count; ++i) out[i] = outputs[i];
+    tile.store(outputs, out);
   }
 
   static EightFloats step(EightFloats sum, const WeightScales& scales, EightFloats d, const Sums& sums) {

@@ -1,0 +1,131 @@
+// The sub-scales and minimums of eight super-blocks, one of each row of a tile, for their products with one token.
+//
+// Included after avx512/vec.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+#include "kernels/generic/float_step.h"
+
+namespace assay::kernels {
+namespace {
+
+/// Row by row, as the format says them.
+template <typename Format>
+class SubScales {
+ public:
+  SubScales(const RowTile& tile, std::size_t offset) : row_(tile.row), offset_(offset) {}
+
+  /// Those of a row, as words where they are multiplied: scale i everywhere in lane i % 4 of quarter i / 4.
+  class OfRow {
+   public:
+    explicit OfRow(Lane bytes) : scales_(make_scales(bytes)) {}
+    template <int kQuarter>
+    Int quarter() const {
+      return spread<kQuarter>(scales_);
+    }
+
+   private:
+    Scales scales_;
+  };
+  OfRow of_row(std::size_t i) const { return OfRow(Format::scales(row_[i] + offset_)); }
+
+  WeightScales weight_scales() const { return kernels::weight_scales<Format>(row_, offset_); }
+
+  /// The sums of min * x, from the token's sums of 16.
+  Int8 min_totals(const std::int32_t* sums) const {
+    if constexpr (Format::kHasMin) {
+      Int products[kTile];
+      for (std::size_t i = 0; i < kTile; ++i)
+        products[i] = multiply_ints(widen_signed_to_ints(Format::mins(row_[i] + offset_)), load(sums));
+      return totals(products);
+    }
+    return _mm256_setzero_si256();
+  }
+
+ private:
+  const Byte* const* row_;
+  std::size_t offset_;
+};
+
+/// Q4_K and Q5_K: d, dmin and twelve bytes of fields of 6 bits (super_block_formats.h) fill a lane, so that four rows
+/// are taken apart together.
+template <typename Format>
+requires(Format::kHasMin&& Format::kGroupValues == 32) class SubScales<Format> {
+  static constexpr std::size_t kHalves = 2;
+  static constexpr std::size_t kHalfRows = kTile / kHalves;
+
+ public:
+  SubScales(const RowTile& tile, std::size_t offset) {
+    for (std::size_t half = 0; half < kHalves; ++half) {
+      const auto lane = [&](std::size_t i) { return load_lane(tile.row[half * kHalfRows + i] + offset); };
+      Int heads = _mm512_broadcast_i32x4(lane(0));
+      heads = _mm512_mask_broadcast_i32x4(heads, 0x00F0, lane(1));
+      heads = _mm512_mask_broadcast_i32x4(heads, 0x0F00, lane(2));
+      heads_[half] = _mm512_mask_broadcast_i32x4(heads, 0xF000, lane(3));
+      store(fields(heads_[half]), bytes_[half * kHalfRows]);
+    }
+  }
+
+  class OfRow {
+   public:
+    explicit OfRow(const Byte* eight) : eight_(_mm512_set1_epi64(static_cast<long long>(load_quad_word(eight)))) {}
+    /// Words: scale 2 kQuarter in the lower half, the next one in the upper.
+    template <int kQuarter>
+    Int quarter() const {
+      const auto word = [](int i) { return _mm256_set1_epi16(static_cast<short>(0x8000 | i)); };  // its upper byte is 0
+      return _mm512_shuffle_epi8(
+          eight_, _mm512_inserti64x4(_mm512_castsi256_si512(word(2 * kQuarter)), word(2 * kQuarter + 1), 1));
+    }
+
+   private:
+    Int eight_;
+  };
+  OfRow of_row(std::size_t i) const { return OfRow(bytes_[i]); }
+
+  WeightScales weight_scales() const {
+    const Int first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
+    return scale_pairs(_mm512_castsi512_si256(_mm512_permutex2var_epi32(heads_[0], first, heads_[1])));
+  }
+
+  /// Sums of 32 values have 21 bits: their lower and upper words are multiplied by themselves.
+  Int8 min_totals(const std::int32_t* sums) const {
+    const Int sixteens = load(sums);
+    const Int sums_of_32 = add_ints(sixteens, _mm512_srli_epi64(sixteens, 32));  // in the even ints
+    const Int low = _mm512_broadcast_i32x4(_mm512_cvtepi64_epi16(sums_of_32));
+    const Int upper = shift_ints_right<16>(add_ints(sums_of_32, all_ints(0x8000)));
+    const Int high = _mm512_broadcast_i32x4(_mm512_cvtepi64_epi16(upper));
+    const auto products = [&](std::size_t half) {
+      const Int mins = _mm512_unpackhi_epi8(load(bytes_[half * kHalfRows]), zero());
+      return dot_words(shift_ints_left<16>(dot_words(zero(), mins, high)), mins, low);
+    };
+    const Int pairs = add_neighbours(products(0), products(1));
+    const Int all = add_ints(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_BADC));  // ints 0 and 1 of a lane: of a row
+    const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    return _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, all));
+  }
+
+ private:
+  /// Lanes of d, dmin and packed fields to eight scales and eight minimums.
+  static Int fields(Int heads) {
+    const auto everywhere = [](int a, int b, int c, int d) {
+      return _mm512_broadcast_i32x4(_mm_setr_epi32(a, b, c, d));
+    };
+    // Six bits of the first four, the upper two of the others.
+    const Int twice = _mm512_shuffle_epi8(heads, everywhere(0x07060504, 0x07060504, 0x0B0A0908, 0x0B0A0908));
+    const Int sixes = bit_and(_mm512_srlv_epi32(twice, everywhere(0, 2, 0, 2)),
+                              everywhere(0x3F3F3F3F, 0x30303030, 0x3F3F3F3F, 0x30303030));
+    // The lower four bits of the others; -1 makes zeros.
+    const Int last = _mm512_shuffle_epi8(heads, everywhere(-1, 0x0F0E0D0C, -1, 0x0F0E0D0C));
+    return bit_or(sixes, bit_and(_mm512_srlv_epi32(last, everywhere(0, 0, 0, 4)), all_bytes(15)));
+  }
+
+  Int heads_[kHalves];
+  alignas(64) Byte bytes_[kTile][16];  ///< of each row: eight scales, eight minimums
+};
+
+}  // namespace
+}  // namespace assay::kernels
