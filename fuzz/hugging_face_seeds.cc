@@ -25,12 +25,18 @@ using Tensors = std::vector<std::pair<std::string, std::vector<std::uint64_t>>>;
 constexpr std::uint64_t kTokens = 12;
 constexpr std::uint64_t kWidth = 8;
 
+Dtype dtype_of(const std::string& name, Dtype usual) {
+  if (name.ends_with("_scale_inv")) return Dtype::f32;
+  if (name.ends_with("_blocks") || name.ends_with("_scales")) return Dtype::u8;
+  return usual == Dtype::f8_e4m3 && !name.ends_with("_proj.weight") ? Dtype::bf16 : usual;
+}
+
 std::string safetensors(const std::filesystem::path& scratch, const Tensors& tensors, Dtype dtype) {
   std::vector<assay::gguf::SafetensorsWriter::Declaration> declared;
-  for (const auto& [name, shape] : tensors) declared.push_back({name, dtype, shape});
+  for (const auto& [name, shape] : tensors) declared.push_back({name, dtype_of(name, dtype), shape});
   assay::gguf::SafetensorsWriter writer(scratch, declared, {});
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    std::size_t bytes = assay::gguf::size_bytes(dtype);
+    std::size_t bytes = assay::gguf::size_bytes(declared[i].dtype);
     for (const std::uint64_t length : tensors[i].second) bytes *= static_cast<std::size_t>(length);
     writer.write(i, 0, std::vector<std::byte>(bytes, std::byte{0x3c}));
   }
@@ -137,6 +143,81 @@ void write(const std::filesystem::path& folder, const std::string& name, const J
   file.commit();
 }
 
+/// Both kinds of gpt-oss's experts, one of them: MXFP4, and as transformers computes with them.
+void write_gpt_oss(const std::filesystem::path& folder) {
+  const std::string experts = "model.layers.0.mlp.experts.";
+  constexpr std::uint64_t kWide = 32;
+  const Tensors attention = {{"model.embed_tokens.weight", {kTokens, kWide}},
+                             {"model.norm.weight", {kWide}},
+                             {"model.layers.0.input_layernorm.weight", {kWide}},
+                             {"model.layers.0.post_attention_layernorm.weight", {kWide}},
+                             {"model.layers.0.self_attn.sinks", {1}},
+                             {"model.layers.0.mlp.router.weight", {1, kWide}},
+                             {"model.layers.0.mlp.router.bias", {1}},
+                             {experts + "gate_up_proj_bias", {1, 2 * kWide}},
+                             {experts + "down_proj_bias", {1, kWide}}};
+  Tensors projections;
+  for (const std::string part : {"q", "k", "v", "o"}) {
+    const std::string name = "model.layers.0.self_attn." + part + "_proj.";
+    const std::uint64_t rows = part == "o" ? kWide : 2;
+    projections.push_back({name + "weight", {rows, part == "o" ? 2 : kWide}});
+    projections.push_back({name + "bias", {rows}});
+  }
+  const Json own = config("GptOssForCausalLM", {{"hidden_size", kWide},
+                                                {"intermediate_size", kWide},
+                                                {"num_attention_heads", 1},
+                                                {"head_dim", 2},
+                                                {"num_local_experts", 1},
+                                                {"num_experts_per_tok", 1},
+                                                {"sliding_window", 4}});
+  write(folder, "gpt-oss", own,
+        attention + projections +
+            Tensors{{experts + "gate_up_proj_blocks", {1, 2 * kWide, 1, 16}},
+                    {experts + "gate_up_proj_scales", {1, 2 * kWide, 1}},
+                    {experts + "down_proj_blocks", {1, kWide, 1, 16}},
+                    {experts + "down_proj_scales", {1, kWide, 1}}},
+        {});
+}
+
+/// With 8-bit floats, a dense block, one of experts and one that guesses.
+void write_deepseek(const std::filesystem::path& folder) {
+  Tensors tensors = {{"model.embed_tokens.weight", {kTokens, kWidth}},
+                     {"model.norm.weight", {kWidth}},
+                     {"model.layers.2.eh_proj.weight", {kWidth, 2}},
+                     {"model.layers.1.mlp.gate.weight", {2, kWidth}},
+                     {"model.layers.1.mlp.gate.e_score_correction_bias", {2}}};
+  const Tensors matrices = {{"self_attn.q_proj", {8, kWidth}},
+                            {"self_attn.kv_a_proj_with_mqa", {8, kWidth}},
+                            {"self_attn.kv_b_proj", {8, 6}},
+                            {"self_attn.o_proj", {kWidth, 4}}};
+  for (const std::string layer : {"model.layers.0.", "model.layers.1."}) {
+    tensors.push_back({layer + "input_layernorm.weight", {kWidth}});
+    tensors.push_back({layer + "post_attention_layernorm.weight", {kWidth}});
+    tensors.push_back({layer + "self_attn.kv_a_layernorm.weight", {6}});
+    for (const auto& [name, shape] : matrices) {
+      tensors.push_back({layer + name + ".weight", shape});
+      tensors.push_back({layer + name + ".weight_scale_inv", {2, 1}});
+    }
+  }
+  for (const std::string mlp : {"0.mlp.", "1.mlp.experts.0.", "1.mlp.experts.1."}) {
+    tensors.push_back({"model.layers." + mlp + "gate_proj.weight", {4, kWidth}});
+    tensors.push_back({"model.layers." + mlp + "up_proj.weight", {4, kWidth}});
+    tensors.push_back({"model.layers." + mlp + "down_proj.weight", {kWidth, 4}});
+  }
+  const Json own = {{"num_hidden_layers", 2},
+                    {"kv_lora_rank", 6},
+                    {"qk_rope_head_dim", 2},
+                    {"qk_nope_head_dim", 2},
+                    {"v_head_dim", 2},
+                    {"first_k_dense_replace", 1},
+                    {"n_routed_experts", 2},
+                    {"num_experts_per_tok", 1},
+                    {"moe_intermediate_size", 4},
+                    {"routed_scaling_factor", 1},
+                    {"quantization_config", {{"quant_method", "fp8"}}}};
+  write(folder, "deepseek", config("DeepseekV3ForCausalLM", own), tensors, {}, Dtype::f8_e4m3);
+}
+
 void write_all(const std::filesystem::path& folder) {
   const Tensors dense = attention() + mlp();
   const std::string settings = R"({"bos_token": "<s>", "eos_token": {"content": "<tool>"}, "add_bos_token": true,
@@ -148,6 +229,13 @@ void write_all(const std::filesystem::path& folder) {
   write(folder, "mixtral", config("MixtralForCausalLM", {{"num_local_experts", 2}}), attention() + experts(), {},
         Dtype::f16);
   const Json yarn = {{"rope_type", "yarn"}, {"factor", 4}, {"rope_theta", 1e6}};
+  write(folder, "stacked", config("MixtralForCausalLM", {{"num_local_experts", 2}}),
+        attention() + Tensors{{"model.layers.0.mlp.gate.weight", {2, kWidth}},
+                              {"model.layers.0.mlp.experts.gate_up_proj", {2, 8, kWidth}},
+                              {"model.layers.0.mlp.experts.down_proj", {2, kWidth, 4}}},
+        {});
+  write_gpt_oss(folder);
+  write_deepseek(folder);
   write(folder, "qwen2", config("Qwen2ForCausalLM", {{"rope_parameters", yarn}}),
         dense + Tensors{{"model.layers.0.self_attn.q_proj.bias", {8}},
                         {"model.layers.0.self_attn.k_proj.bias", {4}},

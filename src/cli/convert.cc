@@ -89,7 +89,9 @@ int execute(const Options& options) {
   if (!options.type.empty()) {
     recipe::ChoiceRules rules;
     rules.mix = &recipe::find_mix(options.type);
-    made = recipe::make_recipe(model.file, rules, nullptr, false);
+    // What a checkpoint has in MXFP4 is nowhere in more.
+    constexpr bool kMayRequantize = true;
+    made = recipe::make_recipe(model.file, rules, nullptr, kMayRequantize);
   }
   write_file(options, model.file, made, *folder.maker);
   report(options, model, made, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), notes);

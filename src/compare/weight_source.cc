@@ -6,8 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/text.h"
-#include "hugging_face/names.h"
 #include "hugging_face/shards.h"
 #include "quant/type.h"
 
@@ -47,16 +45,7 @@ void WeightTensor::read_rows(std::size_t first, std::size_t count, double* value
     const std::byte* blocks = tensor->data.data() + first * columns / format.block_values * format.block_bytes;
     quant::decode_exact(format, blocks, count * columns / format.block_values, values);
   } else {
-    const auto& matrices = std::get<std::vector<const gguf::SafeTensor*>>(data);
-    const std::size_t rows_of_one = rows / matrices.size();
-    while (count > 0) {
-      const std::size_t row = first % rows_of_one;
-      const std::size_t some = std::min(count, rows_of_one - row);
-      gguf::read_values(*matrices[first / rows_of_one], std::uint64_t{row} * columns, some * columns, values);
-      first += some;
-      count -= some;
-      values += some * columns;
-    }
+    std::get<hugging_face::CheckpointTensor>(data).read(std::uint64_t{first} * columns, count * columns, values);
   }
 }
 
@@ -77,63 +66,15 @@ WeightSource WeightSource::from_safetensors(const std::filesystem::path& path) {
   } else {
     source.shards_.push_back(gguf::SafetensorsFile::open(path));
   }
-  bool has_post_norms = false;
-  for (const gguf::SafetensorsFile& shard : source.shards_) {
-    for (const gguf::SafeTensor& tensor : shard.tensors()) {
-      has_post_norms = has_post_norms || hugging_face::says_post_norms(tensor.name);
-    }
+  for (auto& [name, tensor] : hugging_face::read_checkpoint(source.name_, source.shards_)) {
+    if (tensor.parts[0].tensor->data.empty()) continue;
+    WeightTensor weight =
+        with_shape(name, tensor.file_name, tensor.parts[0].type(), tensor.shape, tensor.parts[0].is_mxfp4());
+    weight.is_needless = tensor.use == hugging_face::CheckpointTensor::Use::needless;
+    weight.data = std::move(tensor);
+    source.tensors_.emplace(name, std::move(weight));
   }
-  for (const gguf::SafetensorsFile& shard : source.shards_) {
-    for (const gguf::SafeTensor& tensor : shard.tensors()) source.add(tensor, has_post_norms);
-  }
-  source.stack_experts();
-  source.name_tied_matrix();
   return source;
-}
-
-void WeightSource::add(const gguf::SafeTensor& tensor, bool has_post_norms) {
-  if (tensor.data.empty()) return;
-  const auto place = hugging_face::place_of(tensor.name, has_post_norms);
-  const std::string name = place ? place->name : tensor.name;
-  bool is_new = false;
-  if (place && place->expert) {
-    is_new = experts_[name].emplace(*place->expert, &tensor).second;
-  } else {
-    WeightTensor weight = with_shape(name, tensor.name, gguf::name(tensor.dtype), tensor.shape, false);
-    weight.data = std::vector{&tensor};
-    is_new = tensors_.emplace(name, std::move(weight)).second;
-  }
-  if (!is_new) {
-    throw Error(ErrorKind::input, fmt::format("{}: two tensors are {}", name_, printable(name)),
-                "Do the files in the folder belong to one model?");
-  }
-}
-
-void WeightSource::stack_experts() {
-  for (const auto& [name, numbered] : experts_) {
-    const gguf::SafeTensor& first = *numbered.begin()->second;
-    std::vector<std::uint64_t> shape = first.shape;
-    shape.insert(shape.begin(), numbered.size());
-    WeightTensor weight = with_shape(name, first.name, gguf::name(first.dtype), shape, false);
-    std::vector<const gguf::SafeTensor*> matrices;
-    for (const auto& [number, tensor] : numbered) {
-      if (tensor->shape != first.shape) {
-        throw Error(ErrorKind::input, fmt::format("{}: tensors '{}' and '{}' differ in shape", name_,
-                                                  printable(first.name), printable(tensor->name)));
-      }
-      matrices.push_back(tensor);
-    }
-    weight.data = std::move(matrices);
-    tensors_.emplace(name, std::move(weight));
-  }
-}
-
-void WeightSource::name_tied_matrix() {
-  if (tensors_.count(kTableName) > 0) return;
-  auto head = tensors_.extract(kHeadName);
-  if (head.empty()) return;
-  head.key() = head.mapped().name = kTableName;
-  tensors_.insert(std::move(head));
 }
 
 std::string WeightSource::architecture() const {

@@ -1,5 +1,5 @@
 // The weights of a model, from whichever file holds them: GGUF, safetensors, or a folder of safetensors shards. Tensors
-// go by GGUF's names; Hugging Face's are mapped to them (hugging_face/names.h), experts' matrices stacked.
+// go by GGUF's names; Hugging Face's become them as hugging_face/checkpoint.h says.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 
 #include "gguf/file.h"
 #include "gguf/safetensors.h"
+#include "hugging_face/checkpoint.h"
 
 namespace assay::compare {
 
@@ -29,8 +30,8 @@ struct WeightTensor {
   std::vector<std::uint64_t> shape;
   std::size_t rows = 0;
   std::size_t columns = 0;
-  /// The second: matrices of the same rows one after another, of several experts.
-  std::variant<const gguf::Tensor*, std::vector<const gguf::SafeTensor*>> data;
+  bool is_needless = false;  ///< a text model does not have it in GGUF
+  std::variant<const gguf::Tensor*, hugging_face::CheckpointTensor> data;
 
   std::uint64_t values() const { return std::uint64_t{rows} * columns; }
   bool is_decodable() const;
@@ -55,17 +56,10 @@ class WeightSource {
 
  private:
   WeightSource() = default;
-  void add(const gguf::SafeTensor& tensor, bool has_post_norms);
-  /// Makes tensors of the gathered matrices.
-  void stack_experts();
-  /// Hugging Face keeps a tied matrix under either name, GGUF under the table's.
-  void name_tied_matrix();
-
   std::string name_;
   std::optional<gguf::File> gguf_;
   std::vector<gguf::SafetensorsFile> shards_;
   std::map<std::string, WeightTensor> tensors_;
-  std::map<std::string, std::map<std::size_t, const gguf::SafeTensor*>> experts_;  ///< by GGUF's name and number
 };
 
 }  // namespace assay::compare

@@ -159,7 +159,7 @@ class Comparer {
     for (const auto& [name, tensor] : reference_.tensors()) {
       if (const WeightTensor* other = counterpart(candidate_, name)) {
         compare(name, tensor, *other);
-      } else if (!is_computed(name)) {
+      } else if (!is_computed(name) && !(tensor.is_needless && candidate_.is_gguf())) {
         result_.missing.push_back(name);
       }
       done_ += tensor.values();

@@ -114,12 +114,9 @@ void add_gemma2(const Settings& config, HyperParameterWriter& out) {
   out.count("attention.sliding_window", need_count(config, "sliding_window"));
 }
 
-void add_gemma3(const Settings& config, HyperParameterWriter& out) {
-  require_query_scale(config, 62);
-  require(config, "attn_logit_softcapping", !config.has("attn_logit_softcapping"), "none");
-  if (const auto cap = config.number("final_logit_softcapping")) out.number("final_logit_softcapping", *cap);
-  constexpr std::uint32_t kUsualPattern = 6;
-  std::uint32_t pattern = kUsualPattern;
+/// Every how many-th block has no window.
+std::uint32_t window_pattern(const Settings& config, std::uint32_t usual) {
+  std::uint32_t pattern = usual;
   for (const char* name : {"sliding_window_pattern", "_sliding_window_pattern"}) {
     pattern = config.count(name).value_or(pattern);
   }
@@ -129,6 +126,15 @@ void add_gemma3(const Settings& config, HyperParameterWriter& out) {
     require(config, "layer_types", types[block] == (is_whole ? "full_attention" : "sliding_attention"),
             fmt::format("a block without a window after every {} with one", pattern - 1));
   }
+  return pattern;
+}
+
+void add_gemma3(const Settings& config, HyperParameterWriter& out) {
+  require_query_scale(config, 62);
+  require(config, "attn_logit_softcapping", !config.has("attn_logit_softcapping"), "none");
+  if (const auto cap = config.number("final_logit_softcapping")) out.number("final_logit_softcapping", *cap);
+  constexpr std::uint32_t kUsualPattern = 6;
+  const std::uint32_t pattern = window_pattern(config, kUsualPattern);
   if (pattern != 1) out.count("attention.sliding_window", need_count(config, "sliding_window"));
   if (pattern != kUsualPattern) out.count("attention.sliding_window_pattern", pattern);
 }
@@ -175,6 +181,74 @@ void add_starcoder2(const Settings& config, HyperParameterWriter& out) {
   }
 }
 
+void add_cohere(const Settings& config, HyperParameterWriter& out) {
+  require(config, "use_qk_norm", !config.flag("use_qk_norm").value_or(false), "queries and keys without norms");
+  out.count("vocab_size", need_count(config, "vocab_size"));
+  if (const auto scale = config.number("logit_scale")) out.number("logit_scale", *scale);
+}
+
+void add_cohere2(const Settings& config, HyperParameterWriter& out) {
+  add_cohere(config, out);
+  require(config, "rotary_pct", config.number("rotary_pct").value_or(1) == 1, "heads that are rotated whole");
+  constexpr std::uint32_t kUsualPattern = 4;
+  const std::uint32_t pattern = window_pattern(config, kUsualPattern);
+  if (pattern != kUsualPattern) out.count("attention.sliding_window_pattern", pattern);
+  out.count("attention.sliding_window", need_count(config, "sliding_window"));
+}
+
+void add_gpt_oss(const Settings& config, HyperParameterWriter& out) {
+  require(config, "swiglu_limit", config.number("swiglu_limit").value_or(7) == 7, "values between -7 and 7");
+  const Json& types = config.array("layer_types");
+  for (std::size_t block = 0; block < types.size(); ++block) {
+    require(config, "layer_types", types[block] == (block % 2 == 0 ? "sliding_attention" : "full_attention"),
+            "a window in every other block, the first among them");
+  }
+  out.count("attention.sliding_window", need_count(config, "sliding_window"));
+  out.count("expert_feed_forward_length", need_count(config, "intermediate_size"));
+  if (!rope_parameters(config).flag("truncate").value_or(true)) {
+    out.note("rotation goes over from one scale to the other between whole pairs: GGUF has no key for 'truncate'");
+  }
+}
+
+/// DeepSeek-AI 2024, arXiv 2405.04434. All heads share the latent vector, so that in GGUF there is one head of keys and
+/// values; the lengths that the model means are those with _mla.
+void add_deepseek2(const Settings& config, HyperParameterWriter& out) {
+  const std::uint32_t latent = need_positive_count(config, "kv_lora_rank");
+  const std::uint32_t rotated = need_positive_count(config, "qk_rope_head_dim");
+  out.count("vocab_size", need_count(config, "vocab_size"));
+  out.count("attention.head_count_kv", 1);
+  out.count("attention.key_length", latent + rotated);
+  out.count("attention.value_length", latent);
+  out.count("attention.key_length_mla", need_count(config, "qk_nope_head_dim") + rotated);
+  out.count("attention.value_length_mla", need_count(config, "v_head_dim"));
+  out.count("attention.kv_lora_rank", latent);
+  if (const auto rank = config.count("q_lora_rank")) out.count("attention.q_lora_rank", *rank);
+  out.count("rope.dimension_count", rotated);
+  require(config, "rope_interleave", config.flag("rope_interleave").value_or(true), "pairs of neighbours");
+  const Settings rope = rope_parameters(config);
+  if (const auto growth = rope.number("mscale_all_dim")) {
+    require(rope, "mscale", rope.number("mscale").value_or(1) == *growth, "the same as mscale_all_dim");
+    out.number("rope.scaling.yarn_log_multiplier", 0.1 * *growth);
+  }
+
+  require(config, "moe_layer_freq", config.count("moe_layer_freq").value_or(1) == 1, "experts in all later blocks");
+  out.count("leading_dense_block_count", need_count(config, "first_k_dense_replace"));
+  out.count("expert_feed_forward_length", need_count(config, "moe_intermediate_size"));
+  out.count("expert_shared_count", config.count("n_shared_experts").value_or(0));
+  out.number("expert_weights_scale", config.number("routed_scaling_factor").value_or(1));
+  out.flag("expert_weights_norm", config.flag("norm_topk_prob").value_or(false));
+  const bool has_sigmoids = config.text("scoring_func") == "sigmoid";
+  require(config, "scoring_func", has_sigmoids || config.text("scoring_func").value_or("softmax") == "softmax",
+          "softmax or sigmoid");
+  out.count("expert_gating_func", has_sigmoids ? 2 : 1);
+  const std::string method = config.text("topk_method").value_or("greedy");
+  const std::uint32_t groups = config.count("n_group").value_or(1);
+  if (groups < 2 || method == "greedy") return;
+  require(config, "topk_method", method == "noaux_tc", "groups judged by their two best experts");
+  out.count("expert_group_count", groups);
+  out.count("expert_group_used_count", need_count(config, "topk_group"));
+}
+
 constexpr std::string_view kSilu = "silu";
 constexpr std::string_view kGeluTanh = "gelu_pytorch_tanh";
 
@@ -208,6 +282,19 @@ constexpr Family kFamilies[] = {
     {"Glm4ForCausalLM", "glm4", kSilu, R"({"head_dim": 128})", false, false, false, add_glm4},
     {"Starcoder2ForCausalLM", "starcoder2", kGeluTanh, R"({"norm_epsilon": 1e-5})", false, false, false,
      add_starcoder2},
+    {"CohereForCausalLM", "command-r", kSilu, R"({"layer_norm_eps": 1e-5, "logit_scale": 0.0625})", false, false, false,
+     add_cohere},
+    {"Cohere2ForCausalLM", "cohere2", kSilu,
+     R"({"layer_norm_eps": 1e-5, "logit_scale": 0.0625, "sliding_window": 4096})", false, false, false, add_cohere2},
+    {"GptOssForCausalLM", "gpt-oss", kSilu,
+     R"({"head_dim": 64, "num_local_experts": 128, "num_experts_per_tok": 4, "sliding_window": 128,
+         "rope_theta": 150000})",
+     false, false, false, add_gpt_oss},
+    {"DeepseekV2ForCausalLM", "deepseek2", kSilu, R"({"first_k_dense_replace": 0})", false, false, false, add_deepseek2,
+     true},
+    {"DeepseekV3ForCausalLM", "deepseek2", kSilu,
+     R"({"first_k_dense_replace": 3, "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": true})",
+     false, false, false, add_deepseek2, true},
     {"Ernie4_5ForCausalLM", "ernie4_5", kSilu, R"({"rope_theta": 500000})", false, false, false, nullptr},
 };
 

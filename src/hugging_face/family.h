@@ -21,6 +21,7 @@ struct Family {
   bool drops_output_matrix = false;  ///< it is the embedding in every model
   /// What is the family's own; may be null.
   void (*add_own)(const Settings& config, HyperParameterWriter& out) = nullptr;
+  bool has_latent_attention = false;  ///< whose heads add_own describes
 };
 
 /// By the first of the config's `architectures`. Throws Error{unsupported} for an unknown one, and lists the known

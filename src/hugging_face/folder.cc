@@ -18,9 +18,9 @@
 #include "gguf/safetensors.h"
 #include "gguf/tensor_infos.h"
 #include "gguf/writer.h"
+#include "hugging_face/checkpoint.h"
 #include "hugging_face/family.h"
 #include "hugging_face/hyper_parameters.h"
-#include "hugging_face/names.h"
 #include "hugging_face/shards.h"
 #include "hugging_face/special_tokens.h"
 #include "hugging_face/vocabulary.h"
@@ -37,7 +37,7 @@ constexpr std::uint64_t kMinAlignment = 8;
 /// How one tensor comes about.
 struct Rule {
   std::string name;
-  std::vector<const gguf::SafeTensor*> sources;  ///< one after another; empty: `values`
+  const CheckpointTensor* source = nullptr;  ///< null: `values`
   std::vector<float> values;
   const quant::Type* type = nullptr;
   std::size_t paired_heads = 0;  ///< of whose channels the halves become neighbours; 0: rows stay
@@ -45,16 +45,14 @@ struct Rule {
   std::uint64_t offset = 0;  ///< in the memory of made tensors
 
   std::vector<std::uint64_t> ne() const {
-    if (sources.empty()) return {values.size()};
-    std::vector<std::uint64_t> ne(sources[0]->shape.rbegin(), sources[0]->shape.rend());
-    if (is_stack()) ne.push_back(sources.size());
-    return ne;
+    if (source == nullptr) return {values.size()};
+    return {source->shape.rbegin(), source->shape.rend()};
   }
-  bool is_stack() const { return name.find("_exps.") != std::string::npos; }
   /// The source's bytes are the tensor's.
   bool is_view() const {
-    return sources.size() == 1 && paired_heads == 0 && !adds_one && type->name == gguf::name(sources[0]->dtype) &&
-           reinterpret_cast<std::uintptr_t>(sources[0]->data.data()) % kMinAlignment == 0;
+    return source != nullptr && source->parts.size() == 1 && source->parts[0].is_whole() && paired_heads == 0 &&
+           !adds_one && type->name == source->parts[0].type() &&
+           reinterpret_cast<std::uintptr_t>(source->parts[0].tensor->data.data()) % kMinAlignment == 0;
   }
 };
 
@@ -72,7 +70,7 @@ bool ends_with_any(std::string_view name, std::initializer_list<std::string_view
 
 /// The tensors of a GGUF file that are no matrices for its engines.
 bool is_always_f32(const Rule& rule) {
-  return rule.sources[0]->shape.size() < 2 || !rule.name.ends_with(".weight") ||
+  return rule.source->shape.size() < 2 || !rule.name.ends_with(".weight") ||
          ends_with_any(rule.name, {"_norm.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"});
 }
 
@@ -80,8 +78,22 @@ class Contents final : public TensorMaker {
  public:
   Contents(const std::filesystem::path& folder, const Family& family, const Settings& config)
       : folder_(folder.string()), family_(family), config_(config), shards_(open_shards(folder)) {
-    map_names();
-    for (auto& [name, rule] : rules_) complete(rule);
+    tensors_ = read_checkpoint(folder_, shards_);
+    for (const auto& [name, tensor] : tensors_) {
+      if (tensor.use == CheckpointTensor::Use::needless) continue;
+      if (tensor.use == CheckpointTensor::Use::unknown) {
+        refuse(name, fmt::format("is not known in a {}", family_.name),
+               "Adapters and other additions have to be merged into the model first.", ErrorKind::unsupported);
+      }
+      if (family_.drops_output_matrix && name == "output.weight") continue;
+      complete(rules_[name], tensor);
+    }
+    const Rule* embedding = find("token_embd.weight");
+    const bool is_tied = config_.flag("tie_word_embeddings").value_or(false);
+    if (embedding == nullptr || (embedding->source->file_name.ends_with("lm_head.weight") && !is_tied)) {
+      throw Error(ErrorKind::input, fmt::format("{}: there is no embed_tokens.weight", folder_),
+                  "Is it a whole checkpoint of a language model?");
+    }
   }
 
   void add(std::string name, std::vector<float> values) {
@@ -119,7 +131,7 @@ class Contents final : public TensorMaker {
       tensor.type = rule->type;
       tensor.ne = rule->ne();
       const auto size = static_cast<std::size_t>(*gguf::tensor_bytes(*rule->type, tensor.ne));
-      tensor.data = rule->is_view() ? rule->sources[0]->data
+      tensor.data = rule->is_view() ? rule->source->parts[0].tensor->data
                                     : memory_->bytes().subspan(static_cast<std::size_t>(rule->offset), size);
       if (tensor.ne.size() == 1) make(tensor);
       tensors.push_back(std::move(tensor));
@@ -132,14 +144,13 @@ class Contents final : public TensorMaker {
     if (rule.is_view()) return;
     const std::span<std::byte> data =
         memory_->bytes().subspan(static_cast<std::size_t>(rule.offset), tensor.data.size());
-    if (rule.sources.empty()) {
+    if (rule.source == nullptr) {
       std::memcpy(data.data(), rule.values.data(), data.size());
       return;
     }
-    const std::size_t size = data.size() / rule.sources.size();
-    for (std::size_t i = 0; i < rule.sources.size(); ++i) {
-      fill(rule, *rule.sources[i], data.subspan(i * size, size));
-    }
+    const std::vector<Matrix>& parts = rule.source->parts;
+    const std::size_t size = data.size() / parts.size();
+    for (std::size_t i = 0; i < parts.size(); ++i) fill(rule, parts[i], data.subspan(i * size, size));
   }
 
   void release(const gguf::Tensor& tensor) override {
@@ -155,88 +166,38 @@ class Contents final : public TensorMaker {
     throw Error(kind, fmt::format("{}: tensor '{}' {}", folder_, printable(tensor), problem), hint);
   }
 
-  void map_names() {
-    bool has_post_norms = false;
-    for (const gguf::SafetensorsFile& shard : shards_) {
-      for (const gguf::SafeTensor& tensor : shard.tensors()) {
-        has_post_norms = has_post_norms || says_post_norms(tensor.name);
-      }
-    }
-    std::map<std::string, std::map<std::size_t, const gguf::SafeTensor*>> experts;
-    for (const gguf::SafetensorsFile& shard : shards_) {
-      for (const gguf::SafeTensor& tensor : shard.tensors()) {
-        if (is_needless(tensor.name)) continue;
-        const auto place = place_of(tensor.name, has_post_norms);
-        if (!place) {
-          refuse(tensor.name, fmt::format("is not known in a {}", family_.name),
-                 "Adapters and other additions have to be merged into the model first.", ErrorKind::unsupported);
-        }
-        if (family_.drops_output_matrix && place->name == "output.weight") continue;
-        if (tensor.data.empty()) refuse(tensor.name, "is empty");
-        if (place->expert) {
-          if (!experts[place->name].emplace(*place->expert, &tensor).second) refuse(tensor.name, "is there twice");
-          continue;
-        }
-        Rule& rule = rules_[place->name];
-        if (!rule.name.empty()) refuse(tensor.name, fmt::format("is {}, which another is too", place->name));
-        rule.name = place->name;
-        rule.sources.push_back(&tensor);
-      }
-    }
-    for (const auto& [name, numbered] : experts) {
-      Rule& rule = rules_[name];
-      rule.name = name;
-      for (const auto& [number, tensor] : numbered) {
-        if (number != rule.sources.size()) {
-          refuse(tensor->name, fmt::format("is there, but that of expert {} is not", rule.sources.size()));
-        }
-        rule.sources.push_back(tensor);
-      }
-    }
-    name_tied_matrix();
-  }
-
-  /// A tied matrix may stand under either name; GGUF has it under the embedding's.
-  void name_tied_matrix() {
-    if (rules_.count("token_embd.weight") > 0) return;
-    auto head = rules_.extract("output.weight");
-    if (head.empty() || !config_.flag("tie_word_embeddings").value_or(false)) {
-      throw Error(ErrorKind::input, fmt::format("{}: there is no embed_tokens.weight", folder_),
-                  "Is it a whole checkpoint of a language model?");
-    }
-    head.key() = head.mapped().name = "token_embd.weight";
-    rules_.insert(std::move(head));
-  }
-
   /// Type and transforms, checked.
-  void complete(Rule& rule) const {
-    const gguf::SafeTensor& first = *rule.sources[0];
-    for (const gguf::SafeTensor* source : rule.sources) {
-      if (source->shape != first.shape || source->dtype != first.dtype) {
-        refuse(source->name,
-               fmt::format("is {} [{}], that of another expert {} [{}]", gguf::name(source->dtype),
-                           fmt::join(source->shape, ", "), gguf::name(first.dtype), fmt::join(first.shape, ", ")));
-      }
+  void complete(Rule& rule, const CheckpointTensor& source) const {
+    rule.name = source.name;
+    rule.source = &source;
+    if (source.shape.empty() || source.shape.size() > gguf::kMaxDimensions) {
+      refuse(source.file_name, fmt::format("has {} dimensions", source.shape.size()));
     }
-    const std::size_t dimensions = first.shape.size() + (rule.is_stack() ? 1 : 0);
-    if (first.shape.empty() || dimensions > gguf::kMaxDimensions) {
-      refuse(first.name, fmt::format("has {} dimensions", first.shape.size()));
-    }
-    if (first.dtype != gguf::Dtype::f32 && first.dtype != gguf::Dtype::f16 && first.dtype != gguf::Dtype::bf16) {
-      refuse(first.name, fmt::format("is {}", gguf::name(first.dtype)),
-             "Weights must be BF16, F16 or F32. Take the model's original checkpoint.", ErrorKind::unsupported);
-    }
-    rule.type = quant::find_type(is_always_f32(rule) ? "F32" : gguf::name(first.dtype));
+    const std::string_view stored = stored_type(source);
+    rule.type = quant::find_type(is_always_f32(rule) ? "F32" : stored);
     rule.adds_one = family_.adds_one_to_norms && rule.name.ends_with("norm.weight");
     const bool is_q = ends_with_any(rule.name, {".attn_q.weight", ".attn_q.bias"});
     const bool is_k = ends_with_any(rule.name, {".attn_k.weight", ".attn_k.bias"});
     if (!family_.has_neighbour_pairs || !(is_q || is_k)) return;
     const std::uint32_t heads = need_positive_count(config_, "num_attention_heads");
     rule.paired_heads = is_q ? heads : config_.count("num_key_value_heads").value_or(heads);
-    if (rule.paired_heads == 0 || first.shape[0] % (2 * rule.paired_heads) != 0) {
-      refuse(first.name, fmt::format("has {} rows, which are not those of {} heads of an even width", first.shape[0],
-                                     rule.paired_heads));
+    if (rule.paired_heads == 0 || source.shape[0] % (2 * rule.paired_heads) != 0) {
+      refuse(source.file_name, fmt::format("has {} rows, which are not those of {} heads of an even width",
+                                           source.shape[0], rule.paired_heads));
     }
+  }
+
+  /// What its numbers become. The products of 8-bit numbers and scales are rounded to BF16, as their makers do.
+  std::string_view stored_type(const CheckpointTensor& source) const {
+    using gguf::Dtype;
+    const Matrix& first = source.parts[0];
+    const Dtype dtype = first.tensor->dtype;
+    if (dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16 || first.is_mxfp4()) return first.type();
+    const bool is_scaled = first.scales != nullptr;
+    if (dtype == Dtype::f8_e4m3 || dtype == Dtype::f8_e5m2 || (dtype == Dtype::i8 && is_scaled)) return "BF16";
+    refuse(source.file_name, fmt::format("is {}", gguf::name(dtype)),
+           "Weights must be BF16, F16, F32, or 8-bit numbers with scales. Take the model's original checkpoint.",
+           ErrorKind::unsupported);
   }
 
   /// Row 2 i + h of a head is row i + h * width / 2 of the checkpoint: transformers rotates halves of a head together.
@@ -247,28 +208,37 @@ class Contents final : public TensorMaker {
     return row - in_head + in_head / 2 + in_head % 2 * (width / 2);
   }
 
-  static void fill(const Rule& rule, const gguf::SafeTensor& source, std::span<std::byte> data) {
-    // A bias is exchanged value by value.
-    const std::size_t rows = rule.paired_heads == 0 ? 1 : static_cast<std::size_t>(source.shape[0]);
-    const auto columns = static_cast<std::size_t>(source.values() / rows);
+  static void fill(const Rule& rule, Matrix matrix, std::span<std::byte> data) {
+    if (rule.paired_heads != 0 && rule.source->shape.size() == 1) {  // a bias is exchanged value by value
+      matrix.rows = matrix.columns;
+      matrix.columns = matrix.row_step = 1;
+    }
+    const auto rows = static_cast<std::size_t>(matrix.rows);
+    const auto columns = static_cast<std::size_t>(matrix.columns);
     const std::size_t row_bytes = data.size() / rows;
-    const bool is_copied = rule.type->name == gguf::name(source.dtype) && !rule.adds_one;
+    const std::size_t value_bytes = row_bytes / columns;
+    const bool is_copied = rule.type->name == matrix.type() && matrix.scales == nullptr && matrix.column_step == 1;
     constexpr std::size_t kPiece = 4096;
     double exact[kPiece];
+    float values[kPiece];
     for (std::size_t row = 0; row < rows; ++row) {
       const std::size_t from = source_row(rule, row, rows);
       std::byte* to = data.data() + row * row_bytes;
-      if (is_copied) {
-        std::memcpy(to, source.data.data() + from * row_bytes, row_bytes);
+      if (matrix.is_mxfp4() && rule.type->is_quantized()) {
+        matrix.pack_mxfp4(from, to);
+        continue;
+      }
+      if (is_copied && !rule.adds_one) {
+        const std::uint64_t first = matrix.first + from * matrix.row_step;
+        std::memcpy(to, matrix.tensor->data.data() + first * value_bytes, row_bytes);
         continue;
       }
       for (std::size_t first = 0; first < columns; first += kPiece) {
         const std::size_t count = std::min(kPiece, columns - first);
-        gguf::read_values(source, from * columns + first, count, exact);
-        for (std::size_t i = 0; i < count; ++i) {
-          const float value = static_cast<float>(exact[i]) + (rule.adds_one ? 1.0F : 0.0F);
-          std::memcpy(to + (first + i) * sizeof value, &value, sizeof value);
-        }
+        matrix.read(from, first, count, exact);
+        for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(exact[i]);
+        for (std::size_t i = 0; rule.adds_one && i < count; ++i) values[i] += 1;
+        rule.type->encode(values, count, nullptr, to + first * value_bytes);
       }
     }
   }
@@ -277,13 +247,14 @@ class Contents final : public TensorMaker {
   const Family& family_;
   Settings config_;
   std::vector<gguf::SafetensorsFile> shards_;
+  std::map<std::string, CheckpointTensor, std::less<>> tensors_;
   std::map<std::string, Rule, std::less<>> rules_;
   std::optional<ReservedMemory> memory_;
 };
 
 /// What most of the values are stored in, as general.file_type counts.
 std::uint32_t file_type_of(std::span<const gguf::Tensor> tensors) {
-  constexpr std::pair<std::string_view, std::uint32_t> kTypes[] = {{"F32", 0}, {"F16", 1}, {"BF16", 32}};
+  constexpr std::pair<std::string_view, std::uint32_t> kTypes[] = {{"F32", 0}, {"F16", 1}, {"BF16", 32}, {"MXFP4", 38}};
   std::pair<std::uint64_t, std::uint32_t> most = {0, 0};
   for (const auto& [name, file_type] : kTypes) {
     std::uint64_t values = 0;
@@ -318,7 +289,7 @@ Folder Folder::open(const std::filesystem::path& folder, const std::string& pre_
   for (const auto& [name, values] : out.tensors()) contents->add(name, values);
 
   const Rule& embedding = *contents->find("token_embd.weight");
-  const std::uint64_t rows = embedding.sources[0]->shape[0];
+  const std::uint64_t rows = embedding.source->shape[0];
   const std::uint64_t tokens = config.count("vocab_size").value_or(static_cast<std::uint32_t>(rows));
   if (rows != tokens) {
     config.refuse("vocab_size", fmt::format("is {}, and the embedding has {} rows", tokens, rows));

@@ -85,6 +85,25 @@ void add_rope(const Settings& config, const Family& family, HyperParameterWriter
   if (local) out.number("rope.freq_base_swa", *local);
 }
 
+/// Read are numbers of 8 bits with scales beside them, and MXFP4.
+void check_quantization(const Settings& config) {
+  for (const char* name : {"quantization_config", "compression_config"}) {
+    if (!config.has(name)) continue;
+    const Settings quantization(config.file() + ": " + name, config.object(name));
+    const std::string method = quantization.text("quant_method").value_or("");
+    const std::string format = quantization.text("format").value_or("");
+    if (method == "fp8" || method == "fbgemm_fp8" || method == "mxfp4") continue;
+    const bool is_plain = format == "float-quantized" || format == "int-quantized" || format == "naive-quantized";
+    if (method == "compressed-tensors" && is_plain) continue;
+    quantization.refuse("quant_method",
+                        fmt::format("is '{}'{}, whose packed weights are not read", printable(method, 40),
+                                    format.empty() ? "" : fmt::format(" with the format '{}'", printable(format, 40))),
+                        "Take the checkpoint that this one was quantized from (its page names it): BF16, F16 or F32, "
+                        "or fp8, fbgemm_fp8, "
+                        "mxfp4, or compressed-tensors with the format float-quantized or int-quantized.");
+  }
+}
+
 }  // namespace
 
 std::uint32_t need_count(const Settings& config, std::string_view name) {
@@ -113,10 +132,7 @@ Settings rope_parameters(const Settings& config) {
 
 Settings config_of(const Settings& root, const Family& family) {
   const Settings config = root.has("text_config") ? root.flattened("text_config") : root;
-  if (config.has("quantization_config")) {
-    config.refuse("quantization_config", "says that the weights are quantized, which is not read",
-                  "Take the model's original checkpoint in BF16, F16 or F32.");
-  }
+  check_quantization(config);
   Json merged = Json::parse(family.defaults);
   for (const auto& [name, value] : config.json().items()) {
     if (!value.is_null() || !merged.contains(name)) merged[name] = value;
@@ -141,15 +157,22 @@ void add_hyper_parameters(const Settings& config, const Family& family, HyperPar
                                                                        {"intermediate_size", "feed_forward_length"},
                                                                        {"num_attention_heads", "attention.head_count"}};
   for (const auto& [name, key] : kCounts) out.count(key, need_count(config, name));
-  out.count("attention.head_count_kv",
-            config.count("num_key_value_heads").value_or(need_count(config, "num_attention_heads")));
-  if (const auto width = config.count("head_dim")) {
-    out.count("attention.key_length", *width);
-    out.count("attention.value_length", *width);
+  if (!family.has_latent_attention) {
+    out.count("attention.head_count_kv",
+              config.count("num_key_value_heads").value_or(need_count(config, "num_attention_heads")));
+    if (const auto width = config.count("head_dim")) {
+      out.count("attention.key_length", *width);
+      out.count("attention.value_length", *width);
+    }
   }
   if (const auto epsilon = config.number("rms_norm_eps")) out.number("attention.layer_norm_rms_epsilon", *epsilon);
-  if (const auto epsilon = config.number("norm_epsilon")) out.number("attention.layer_norm_epsilon", *epsilon);
-  for (const char* name : {"num_local_experts", "num_experts"}) {
+  for (const char* name : {"norm_epsilon", "layer_norm_eps"}) {
+    const auto epsilon = config.number(name);
+    if (!epsilon) continue;
+    out.number("attention.layer_norm_epsilon", *epsilon);
+    break;
+  }
+  for (const char* name : {"num_local_experts", "num_experts", "n_routed_experts"}) {
     const auto experts = config.count(name);
     if (!experts) continue;
     out.count("expert_count", *experts);

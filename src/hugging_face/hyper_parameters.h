@@ -24,6 +24,7 @@ class HyperParameterWriter {
   const std::string& architecture() const { return architecture_; }
   void count(std::string_view name, std::uint32_t value) { metadata_.add_uint(key(name), value); }
   void number(std::string_view name, double value) { metadata_.add_float(key(name), static_cast<float>(value)); }
+  void flag(std::string_view name, bool value) { metadata_.add_bool(key(name), value); }
   void text(std::string_view name, std::string_view value) { metadata_.add_string(key(name), value); }
   void tensor(std::string name, const std::vector<double>& values) {
     tensors_.emplace_back(std::move(name), std::vector<float>(values.begin(), values.end()));
@@ -44,7 +45,7 @@ class HyperParameterWriter {
 };
 
 /// The config of the text model, with what the family takes for granted: `text_config` stands in the place of the root,
-/// where there is one. Throws Error{unsupported} for quantized checkpoints and another activation.
+/// where there is one. Throws Error{unsupported} for a quantization that is not read and another activation.
 Settings config_of(const Settings& root, const Family& family);
 
 /// Throws Error{input} or Error{unsupported} that names the member.

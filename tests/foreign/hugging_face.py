@@ -16,13 +16,17 @@ CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Q
            "gemma2": "Gemma2ForCausalLM", "gemma3": "Gemma3ForCausalLM", "phi3": "Phi3ForCausalLM",
            "olmo2": "Olmo2ForCausalLM", "granite": "GraniteForCausalLM", "smollm3": "SmolLM3ForCausalLM",
            "mistral3": "Ministral3ForCausalLM", "glm4": "Glm4ForCausalLM", "starcoder2": "Starcoder2ForCausalLM",
-           "qwen2moe": "Qwen2MoeForCausalLM", "qwen3moe": "Qwen3MoeForCausalLM", "ernie4_5": "Ernie4_5ForCausalLM"}
+           "qwen2moe": "Qwen2MoeForCausalLM", "qwen3moe": "Qwen3MoeForCausalLM", "ernie4_5": "Ernie4_5ForCausalLM",
+           "command-r": "CohereForCausalLM", "cohere2": "Cohere2ForCausalLM", "gpt-oss": "GptOssForCausalLM",
+           "deepseek2": "DeepseekV3ForCausalLM"}
 PERMUTED = {"llama", "smollm3", "granite", "mistral3"}
 
 OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 ATTENTION = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
              "attn_output": "self_attn.o_proj", "attn_qkv": "self_attn.qkv_proj", "attn_q_norm": "self_attn.q_norm",
-             "attn_k_norm": "self_attn.k_norm", "attn_norm": "input_layernorm"}
+             "attn_k_norm": "self_attn.k_norm", "attn_norm": "input_layernorm", "attn_q_a": "self_attn.q_a_proj",
+             "attn_q_a_norm": "self_attn.q_a_layernorm", "attn_q_b": "self_attn.q_b_proj",
+             "attn_kv_a_mqa": "self_attn.kv_a_proj_with_mqa", "attn_kv_a_norm": "self_attn.kv_a_layernorm"}
 MLP = {"ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj", "ffn_gate_inp": "mlp.gate",
        "ffn_gate_shexp": "mlp.shared_expert.gate_proj", "ffn_up_shexp": "mlp.shared_expert.up_proj",
        "ffn_down_shexp": "mlp.shared_expert.down_proj", "ffn_gate_inp_shexp": "mlp.shared_expert_gate",
@@ -34,7 +38,11 @@ OWN_NAMES = {"phi3": FUSED, "glm4": FUSED | {"post_attention_norm": "post_self_a
                                              "post_ffw_norm": "post_mlp_layernorm"},
              "gemma2": SANDWICH, "gemma3": SANDWICH, "olmo2": SANDWICH,
              "starcoder2": {"ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj"},
-             "llama": {"ffn_gate_inp": "block_sparse_moe.gate"}}
+             "llama": {"ffn_gate_inp": "block_sparse_moe.gate"},
+             "gpt-oss": {"ffn_gate_inp": "mlp.router", "post_attention_norm": "post_attention_layernorm"},
+             "deepseek2": {f"ffn_{part}_shexp": f"mlp.shared_experts.{part}_proj" for part in ("gate", "up", "down")}}
+# Without a kind at the end.
+WHOLE = {"attn_sinks.weight": "self_attn.sinks", "exp_probs_b.bias": "mlp.gate.e_score_correction_bias"}
 
 
 def name_in(architecture, name):
@@ -42,6 +50,8 @@ def name_in(architecture, name):
     if stem in OUTSIDE:
         return f"{OUTSIDE[stem]}.{kind}"
     _, layer, part = stem.split(".")
+    if f"{part}.{kind}" in WHOLE:
+        return f"model.layers.{layer}.{WHOLE[f'{part}.{kind}']}"
     table = ATTENTION | MLP | OWN_NAMES.get(architecture, {})
     return f"model.layers.{layer}.{table[part]}.{kind}"
 
@@ -61,6 +71,42 @@ def neighbours_to_halves(values, heads):
     return np.concatenate([rows[:, 0::2], rows[:, 1::2]], axis=1).reshape(values.shape)
 
 
+def hugging_face_mxfp4(blocks):
+    """GGUF's [..., groups * 17] bytes as gpt-oss has them: [..., groups, 16] bytes of two neighbours each, and scales."""
+    blocks = blocks.reshape(*blocks.shape[:-1], -1, 17)
+    halves = blocks[..., 1:]
+    nibbles = np.concatenate([halves & 15, halves >> 4], axis=-1)
+    return nibbles[..., 0::2] | nibbles[..., 1::2] << 4, np.ascontiguousarray(blocks[..., 0])
+
+
+def stacked_experts(source, layer, orientation):
+    """transformers 5: one tensor for gates and ups of all experts, [experts, rows, columns], in some families transposed;
+    gpt-oss lets gates and ups take turns."""
+    gate, up, down = (source.tensors[f"blk.{layer}.ffn_{part}_exps.weight"] for part in ("gate", "up", "down"))
+    prefix = f"model.layers.{layer}.mlp.experts."
+    if source.architecture != "gpt-oss":
+        matrices = {"gate_up_proj": np.concatenate([gate, up], axis=1), "down_proj": down}
+        if orientation == "transposed":
+            matrices = {name: matrix.swapaxes(1, 2) for name, matrix in matrices.items()}
+        return {prefix + name: matrix for name, matrix in matrices.items()}
+    gate_bias, up_bias = (source.tensors[f"blk.{layer}.ffn_{part}_exps.bias"] for part in ("gate", "up"))
+    both = np.stack([gate, up], axis=2).reshape(len(gate), -1, gate.shape[-1])
+    tensors = {prefix + "gate_up_proj_bias": np.stack([gate_bias, up_bias], axis=-1).reshape(len(gate), -1),
+               prefix + "down_proj_bias": source.tensors[f"blk.{layer}.ffn_down_exps.bias"]}
+    for name, matrix in (("gate_up_proj", both), ("down_proj", down)):
+        if matrix.dtype == np.uint8:
+            tensors[f"{prefix}{name}_blocks"], tensors[f"{prefix}{name}_scales"] = hugging_face_mxfp4(matrix)
+        else:
+            tensors[prefix + name] = matrix.swapaxes(1, 2)
+    return tensors
+
+
+def joined_latent(source, layer):
+    """DeepSeek's kv_b_proj, of whose rows each head has some for keys, then some for values."""
+    k, v = (source.tensors[f"blk.{layer}.attn_{part}_b.weight"] for part in "kv")
+    return np.concatenate([k.swapaxes(1, 2), v], axis=1).reshape(-1, v.shape[-1])
+
+
 class Source:
     """The GGUF file: metadata, and tensors as arrays of float32 or the bits of bfloat16."""
 
@@ -72,13 +118,15 @@ class Source:
         for tensor in reader.tensors:
             shape = [int(length) for length in reversed(tensor.shape)]
             data = tensor.data.view(np.uint16) if tensor.tensor_type.name == "BF16" else tensor.data
+            if tensor.tensor_type.name == "MXFP4":
+                shape[-1] = shape[-1] // 32 * 17
             self.tensors[tensor.name] = np.array(data).reshape(shape)
 
     def get(self, key, default=None):
         return self.metadata.get(f"{self.architecture}.{key}", default)
 
 
-def hugging_face_tensors(source):
+def hugging_face_tensors(source, experts="one by one"):
     architecture = source.architecture
     heads, kv_heads = source.get("attention.head_count"), source.get("attention.head_count_kv")
     tensors = {}
@@ -86,6 +134,13 @@ def hugging_face_tensors(source):
         if name.startswith("rope_"):
             continue
         part = name.split(".")[-2]
+        if part.endswith("_exps") and (experts != "one by one" or architecture == "gpt-oss"):
+            tensors |= stacked_experts(source, name.split(".")[1], experts)
+            continue
+        if part in ("attn_k_b", "attn_v_b"):
+            layer = name.split(".")[1]
+            tensors[f"model.layers.{layer}.self_attn.kv_b_proj.weight"] = joined_latent(source, layer)
+            continue
         if part.endswith("_exps"):
             tensors |= dict(zip(experts_of(architecture, name, len(values)), values))
             continue
@@ -108,6 +163,8 @@ def rope_of(source):
     if kind is None:
         return None
     scaling = {"rope_type": kind, "factor": source.get("rope.scaling.factor")}
+    if multiplier := source.architecture == "deepseek2" and source.get("rope.scaling.yarn_log_multiplier"):
+        scaling |= {"mscale": multiplier * 10, "mscale_all_dim": multiplier * 10}
     if kind == "yarn":
         scaling["original_max_position_embeddings"] = source.get("rope.scaling.original_context_length")
     if source.architecture == "mistral3":
@@ -155,7 +212,29 @@ def config_of(source):
                                                                    "rope_theta": config.pop("rope_theta")}}
     if architecture == "smollm3":
         config |= {"no_rope_layers": [int((layer + 1) % 4 != 0) for layer in range(get("block_count"))]}
-    if get("expert_count"):
+    if architecture in ("command-r", "cohere2"):
+        config |= {"layer_norm_eps": config.pop("rms_norm_eps"), "logit_scale": get("logit_scale"),
+                   "sliding_window": get("attention.sliding_window")}
+    if architecture == "gpt-oss":
+        config |= {"sliding_window": get("attention.sliding_window"), "num_local_experts": get("expert_count"),
+                   "num_experts_per_tok": get("expert_used_count"),
+                   "layer_types": [("sliding", "full")[layer % 2] + "_attention" for layer in range(get("block_count"))]}
+        if any(tensor.dtype == np.uint8 for tensor in source.tensors.values()):
+            config["quantization_config"] = {"quant_method": "mxfp4"}
+    elif architecture == "deepseek2":
+        rotated = get("rope.dimension_count")
+        is_third = get("expert_gating_func", 1) == 2
+        config |= {"architectures": [f"DeepseekV{3 if is_third else 2}ForCausalLM"], "head_dim": rotated,
+                   "num_key_value_heads": heads, "kv_lora_rank": get("attention.kv_lora_rank"),
+                   "q_lora_rank": get("attention.q_lora_rank"), "qk_rope_head_dim": rotated,
+                   "qk_nope_head_dim": get("attention.key_length_mla") - rotated, "v_head_dim": get("attention.value_length_mla"),
+                   "first_k_dense_replace": get("leading_dense_block_count"), "n_routed_experts": get("expert_count"),
+                   "num_experts_per_tok": get("expert_used_count"), "n_shared_experts": get("expert_shared_count"),
+                   "moe_intermediate_size": get("expert_feed_forward_length"), "norm_topk_prob": get("expert_weights_norm", False),
+                   "routed_scaling_factor": get("expert_weights_scale"), "n_group": get("expert_group_count", 1),
+                   "topk_group": get("expert_group_used_count", 1), "topk_method": "noaux_tc" if is_third else "greedy",
+                   "scoring_func": "sigmoid" if is_third else "softmax"}
+    elif get("expert_count"):
         config |= {"num_experts_per_tok": get("expert_used_count")}
         if architecture == "llama":
             config |= {"architectures": ["MixtralForCausalLM"], "num_local_experts": get("expert_count")}
@@ -193,12 +272,17 @@ def tokenizer_of(source):
                       "merges": [f"{left} {right}" for _, left, right in sorted(merges, key=lambda merge: merge[0])]}}
 
 
+# 8-bit floats, of which numpy has the bits.
+E4M3 = np.dtype([("F8_E4M3", np.uint8)])
+
+
 def write_safetensors(path, tensors):
     """uint16 arrays are BF16, which numpy does not have."""
     header, data = {}, []
     offset = 0
     for name, values in tensors.items():
-        dtype = {"uint16": "BF16", "float32": "F32", "float16": "F16"}[values.dtype.name]
+        dtype = "F8_E4M3" if values.dtype == E4M3 else {"uint16": "BF16", "float32": "F32", "float16": "F16", "uint8": "U8", "int8": "I8"}[
+            values.dtype.name]
         header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [offset, offset + values.nbytes]}
         data.append(np.ascontiguousarray(values).tobytes())
         offset += values.nbytes
@@ -206,11 +290,11 @@ def write_safetensors(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
 
 
-def write_folder(folder, gguf_path, shards=1):
-    """Returns the folder."""
+def write_folder(folder, gguf_path, shards=1, experts="one by one"):
+    """Returns the folder. `experts`: or "stacked", or "transposed"."""
     source = Source(gguf_path)
     folder.mkdir()
-    tensors = hugging_face_tensors(source)
+    tensors = hugging_face_tensors(source, experts)
     names = sorted(tensors)
     files = {}
     for shard in range(shards):

@@ -28,6 +28,8 @@ MODELS |= {name: (tiny.FAMILIES | tiny.WINDOWED)[name] for name in (
     "phi3", "phi3, window", "olmo2", "granite, odd sizes", "smollm3", "mistral3", "glm4", "starcoder2")}
 MODELS |= {name: tiny.EXPERTS[name] for name in ("mixtral", "qwen2moe", "qwen3moe")}
 MODELS |= {"ernie4_5": "--architecture ernie4_5"}
+MODELS |= {name: tiny.EXPERTS[name] for name in ("gpt-oss", "deepseek2", "deepseek2, lite")}
+MODELS |= {name: tiny.FAMILIES[name] for name in ("command-r", "cohere2, odd sizes")}
 # Run in llama.cpp, once converted.
 RUN_BY_LLAMA_CPP = {"llama3", "mixtral", "phi3"}
 # GGUF has more to say than config.json, or says what is so anyway.
@@ -99,9 +101,7 @@ def test_the_model_comes_back(name, tmp_path):
     assert_same_hyper_parameters(converted, original)
 
     # Ours of both: every difference is a legal one, and the values are the same.
-    [compared] = json.loads(assay("compare", "--weights", folder, converted, "--json"))["candidates"]
-    assert compared["missing"] == compared["extra"] == compared["mismatched"] == []
-    assert max(tensor["relative_error"] for tensor in compared["tensors"]) < 1e-7
+    assert_same_weights(folder, converted, 1e-7)
 
     # The folder itself computes the same bits as the file, and both what numpy computes of the file.
     traces = []
@@ -115,6 +115,104 @@ def test_the_model_comes_back(name, tmp_path):
     if name in RUN_BY_LLAMA_CPP:
         theirs = llama_cpp.logits(converted, IDS)
         assert np.linalg.norm(theirs - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+def assert_same_weights(folder, converted, error):
+    [compared] = json.loads(assay("compare", "--weights", folder, converted, "--json"))["candidates"]
+    assert compared["missing"] == compared["extra"] == compared["mismatched"] == []
+    assert max(tensor["relative_error"] for tensor in compared["tensors"]) <= error
+    assert not any(tensor["suspicious"] for tensor in compared["tensors"])
+
+
+@pytest.mark.parametrize("name,experts", [("mixtral", "stacked"), ("qwen3moe", "transposed"), ("qwen2moe", "stacked")])
+def test_stacked_experts(name, experts, tmp_path):
+    """transformers 5 has them in one tensor."""
+    original = tiny.make(tmp_path, tiny.EXPERTS[name])
+    folder = hugging_face.write_folder(tmp_path / "folder", original, experts=experts)
+    assay("convert", folder, tmp_path / "out.gguf")
+    assert tensors_of(tmp_path / "out.gguf") == tensors_of(original)
+    assert_same_weights(folder, tmp_path / "out.gguf", 0)
+
+
+def test_mxfp4(tmp_path):
+    """gpt-oss as it was released. Blocks of GGUF hold the same numbers in another order."""
+    plain = tiny.make(tmp_path, "--architecture gpt-oss --experts 5 --used-experts 3 --feed-forward 96 --blocks 2 --type BF16")
+    original = tmp_path / "mxfp4.gguf"
+    assay("quantize", plain, original, "BF16", "--tensor-type", "exps.weight=MXFP4")
+    folder = hugging_face.write_folder(tmp_path / "folder", original, shards=2)
+    assay("convert", folder, tmp_path / "out.gguf")
+    assert tensors_of(tmp_path / "out.gguf") == tensors_of(original)
+    assert sum(kind == "MXFP4" for kind, _, _ in tensors_of(original).values()) == 6
+    assert_same_weights(folder, tmp_path / "out.gguf", 0)
+    # Numbers of our reading of the folder beside those that PyPI's gguf reads from the file.
+    name = "blk.1.ffn_up_exps.weight"
+    theirs = gguf.quants.dequantize(hugging_face.Source(original).tensors[name], gguf.GGMLQuantizationType.MXFP4)
+    assay("convert", folder, tmp_path / "f32.gguf", "--type", "F32")
+    assert tensors_of(tmp_path / "f32.gguf")[name][2] == theirs.tobytes()
+
+
+def from_e4m3(bits):
+    """Micikevicius et al. 2022: 1 sign, 4 exponent and 3 fraction bits, no infinities."""
+    exponent, fraction = bits >> 3 & 15, bits & 7
+    magnitudes = np.where(exponent == 0, fraction * 2.0**-9, (8 + fraction) * 2.0 ** (exponent.astype(int) - 10))
+    return np.where(bits & 128, -magnitudes, magnitudes)
+
+
+def to_bfloat(values):
+    """The upper half of float32, rounded to nearest even."""
+    bits = values.astype(np.float32).view(np.uint32).astype(np.uint64)
+    return (bits + 0x7FFF + (bits >> 16 & 1) >> 16).astype(np.uint16)
+
+
+SCALED = {
+    # Blocks of 16 x 16, whose last ones are not whole; keys and values are parts of one matrix.
+    "block": (tiny.EXPERTS["deepseek2"].replace("--latent 64", "--latent 72"), {"quant_method": "fp8", "weight_block_size": [16, 16]},
+              "weight_scale_inv"),
+    "channel": ("", {"quant_method": "compressed-tensors", "format": "float-quantized"}, "weight_scale"),
+    "tensor": ("--experts 3 --feed-forward 32", {"quant_method": "fp8"}, "weight_scale"),
+    "int8": ("--biases", {"quant_method": "compressed-tensors", "format": "int-quantized"}, "weight_scale"),
+}
+
+
+@pytest.mark.parametrize("kind", SCALED)
+def test_numbers_with_scales(kind, tmp_path):
+    """They become what numpy makes of them as BF16."""
+    arguments, quantization, suffix = SCALED[kind]
+    original = tiny.make(tmp_path, arguments)
+    folder = hugging_face.write_folder(tmp_path / "folder", original)
+    plain = shutil.copytree(folder, tmp_path / "plain")
+    random = np.random.default_rng(3)
+    tensors = load_file(folder / "model.safetensors")
+    decoded, extra = dict(tensors), {}
+    for name, values in tensors.items():
+        if values.ndim != 2 or not name.endswith("_proj.weight") and "experts" not in name:
+            continue
+        rows, columns = values.shape
+        shape = {"block": (-(-rows // 16), -(-columns // 16)), "tensor": ()}.get(kind, (rows, 1))
+        scales = random.uniform(1e-4, 1e-2, shape).astype(np.float32)
+        whole = np.kron(scales, np.ones((16, 16), np.float32))[:rows, :columns] if kind == "block" else scales
+        bits = random.integers(0, 256, values.shape, np.uint8)
+        if kind != "int8":
+            bits[bits & 127 == 127] = 5  # no NaN
+        numbers = bits.view(np.int8) if kind == "int8" else from_e4m3(bits)
+        decoded[name] = to_bfloat(numbers.astype(np.float32) * whole)
+        tensors[name] = bits.view(np.int8) if kind == "int8" else bits.view(hugging_face.E4M3)
+        extra[name.replace("weight", suffix)] = scales
+        if kind == "tensor":
+            extra[name.replace("weight", "input_scale")] = np.ones((), np.float32)
+    if kind == "block":  # a layer that guesses the token after the next
+        extra |= {"model.layers.3.eh_proj.weight": np.ones((3, 5), np.float32), "model.layers.3.mlp.gate.weight": values}
+    hugging_face.write_safetensors(folder / "model.safetensors", tensors | extra)
+    hugging_face.write_safetensors(plain / "model.safetensors", decoded)
+    change(folder / "config.json", lambda document: document.update(quantization_config=quantization))
+    assay("convert", folder, tmp_path / "out.gguf")
+    assay("convert", plain, tmp_path / "expected.gguf")
+    assert tensors_of(tmp_path / "out.gguf") == tensors_of(tmp_path / "expected.gguf")
+    assert_same_weights(folder, tmp_path / "out.gguf", 2.0**-8)
+
+    name = next(iter(extra))
+    hugging_face.write_safetensors(folder / "model.safetensors", tensors | extra | {name: np.ones((3, 7), np.float32)})
+    assert "are no scales of a tensor" in refusal("convert", folder, tmp_path / "no.gguf")
 
 
 def test_llama3_factors(tmp_path):
@@ -220,7 +318,11 @@ def test_bad_folders(folder, tmp_path):
     assert "the embedding has 320 rows" in said("8", config(vocab_size=321))
     assert "hidden_act is 'relu'" in said("9", config(hidden_act="relu"))
     assert "rope_type is 'dynamic'" in said("10", config(rope_scaling={"rope_type": "dynamic", "factor": 2}))
-    assert "the weights are quantized" in said("11", config(quantization_config={"quant_method": "gptq"}))
+    for method in ("gptq", "awq", "bitsandbytes"):
+        message = said(method, config(quantization_config={"quant_method": method, "bits": 4}))
+        assert f"quant_method is '{method}'" in message and "the checkpoint that this one was quantized from" in message
+    assert "with the format 'pack-quantized'" in said("11", config(quantization_config={
+        "quant_method": "compressed-tensors", "format": "pack-quantized"}))
     assert f"names {shard}, which is not there" in said("12", lambda broken: (broken / shard).unlink())
     assert "no file of the folder" in said("13", index(f"../folder/{shard}"))
     assert "but it is not" in said("14", index("model-00001-of-00002.safetensors" if shard in (
@@ -235,4 +337,12 @@ def test_bad_folders(folder, tmp_path):
         broken / "tokenizer.json", lambda document: document["model"]["vocab"].update(far=2**40)))
     assert "is of the type WordPiece" in said("19", lambda broken: change(
         broken / "tokenizer.json", lambda document: document["model"].update(type="WordPiece")))
+    def without_embedding(broken):
+        for file in broken.glob("*.safetensors"):
+            tensors = load_file(file)
+            tensors.pop("model.embed_tokens.weight", None)
+            hugging_face.write_safetensors(file, tensors)
+        (broken / "model.safetensors.index.json").unlink()
+
+    assert "there is no embed_tokens.weight" in said("20", without_embedding)
     assert "is no Hugging Face folder" in refusal("convert", tmp_path, tmp_path / "out.gguf")
