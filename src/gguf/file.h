@@ -72,7 +72,7 @@ class File {
   std::optional<std::string_view> get_string(std::string_view key) const;
   /// Null when absent.
   const std::vector<std::string_view>* get_strings(std::string_view key) const;
-  /// Numeric arrays, converted; empty when absent.
+  /// Numeric arrays, converted; empty when absent. Flags are integers too, 0 and 1.
   std::vector<float> get_floats(std::string_view key) const;
   std::vector<std::int64_t> get_ints(std::string_view key) const;
 

@@ -122,7 +122,9 @@ std::vector<std::int64_t> Metadata::get_ints(std::string_view key) const {
   const Value* value = find(key);
   if (value == nullptr) return {};
   const auto* array = std::get_if<Array>(&value->data);
-  if (array == nullptr || !is_integer(array->element_type)) refuse_type(key, *value, "an array of integers");
+  if (array == nullptr || (!is_integer(array->element_type) && array->element_type != ValueType::boolean)) {
+    refuse_type(key, *value, "an array of integers");
+  }
   std::vector<std::int64_t> integers(static_cast<std::size_t>(array->count));
   for (std::size_t i = 0; i < integers.size(); ++i) {
     const Value number = element(*array, i);

@@ -58,6 +58,24 @@ class KeyReader {
     return size(name, max);
   }
 
+  /// Of OwnKey::Kind::period.
+  std::size_t period(std::string_view name) {
+    if (find(name)->type != gguf::ValueType::array) return size(name, std::numeric_limits<std::uint32_t>::max());
+    const std::vector<std::int64_t> flags = file_.get_ints(asked_.back());
+    if (flags.size() != block_count_) {
+      fail(name, fmt::format("has {} values, but the model has {} blocks", flags.size(), block_count_));
+    }
+    const std::size_t period = static_cast<std::size_t>(std::find(flags.begin(), flags.end(), 0) - flags.begin()) + 1;
+    for (std::size_t block = 0; block < flags.size(); ++block) {
+      if ((flags[block] == 0) == ((block + 1) % period == 0)) continue;
+      fail(name,
+           fmt::format("is {} for block {}, where the first blocks say one of {}, which is not supported", flags[block],
+                       block, period),
+           ErrorKind::unsupported);
+    }
+    return period;
+  }
+
   /// Finite and at least `min`, or above it.
   double number(std::string_view name, double min, bool above, std::optional<double> fallback = std::nullopt) {
     if (find(name) == nullptr) {
@@ -191,6 +209,9 @@ void read_own(KeyReader& keys, std::span<const OwnKey> own, HyperParameters& hp)
         break;
       case OwnKey::Kind::present:
         value = 1;
+        break;
+      case OwnKey::Kind::period:
+        value = static_cast<double>(keys.period(key.name));
         break;
     }
   }

@@ -29,6 +29,7 @@ struct OwnKey {
     not_negative,  ///< a finite number of at least 0
     flag,          ///< true or false
     present,       ///< of any kind: 1 when it is there
+    period,        ///< a count, or a flag for each block: false in the last of every so many, and only there
   };
   std::string_view name;
   Kind kind;

@@ -155,9 +155,10 @@ logits are within 5e-6 of numpy's; where its GELU is a table of float16, of nump
 |---|---|---|---|---|---|---|---|
 {rows}
 
-What a family has beyond that is refused with a message, never run as something else: OLMo 3's windows (`olmo2`), Granite
+What a family has beyond that is refused with a message, never run as something else: Granite
 without rotary embedding, GLM-4's positions in images, Command R+'s norms of heads, `deepseek2` with scalings of positions other than YaRN's or with queries that grow with the position.
-Phi-3's sliding window is honoured where a file names one; llama.cpp ignores it. Groups of experts are chosen by the sum of their two largest
+Phi-3's sliding window is honoured where a file names one; llama.cpp ignores it. OLMo 3 is `olmo2`
+with windows. Groups of experts are chosen by the sum of their two largest
 scores, as DeepSeek-V3 and llama.cpp do; that DeepSeek-V2 takes the largest alone no file says.
 
 Phi-3 of long contexts (Phi-3-mini-128k, Phi-3.5, Phi-4-mini) divides rotary frequencies by one of two tensors.

@@ -8,7 +8,7 @@ Zhang and Sennrich 2019: RMSNorm.  Su et al. 2021: rotary embedding.  Shazeer 20
 Ainslie et al. 2023: grouped key/value heads.  Chen et al. 2023: linear position interpolation.  Peng et al. 2023: YaRN.
 Yang et al. 2024 and 2025: Qwen 2 and 3.  Gemma Team 2024 and 2025: Gemma 2 and 3.  Hendrycks and Gimpel 2016: GELU.
 Jiang et al. 2024: Mixtral.  Abdin et al. 2024: Phi-3.  Ding et al. 2024: LongRoPE.
-OLMo et al. 2024: OLMo 2.  Granite Team 2024: Granite 3.  OpenAI 2025: gpt-oss.
+OLMo et al. 2024 and 2025: OLMo 2 and 3.  Granite Team 2024: Granite 3.  OpenAI 2025: gpt-oss.
 Bakouch et al. 2025: SmolLM3.  Lozhkov et al. 2024: StarCoder 2.  Ba et al. 2016: LayerNorm.  GLM Team 2024: GLM-4.
 Baidu 2025: ERNIE 4.5.  Cohere 2024 and 2025: Command R and A.
 DeepSeek-AI 2024: V2 and V3 (attention in latent.py).
@@ -144,12 +144,13 @@ class Family(NamedTuple):
     is_windowed: Callable = lambda block: False
     is_rotated: Callable = lambda block: True
     is_parallel: bool = False  # the feed-forward part reads what attention reads
-    window_base: float = 0  # of windowed layers, which are not scaled; 0: as the others
+    has_plain_windows: bool = False  # windowed layers turn by frequencies without a scaling
+    window_base: float = 0  # theirs; 0: that of the others
     window: int = 0  # where a file does not say
 
 
-# Gemma 2 and gpt-oss alternate, beginning with a window; Gemma 3 has five windowed layers before each one that sees all.
-# SmolLM3 rotates in three layers of four; of Cohere 2 these three are windowed.
+# Gemma 2 and gpt-oss alternate, beginning with a window; Gemma 3 has five windowed layers before each one that sees all,
+# OLMo 3 three. SmolLM3 rotates in three layers of four; of Cohere 2 these three are windowed.
 FAMILIES = {
     "llama": Family("neighbours"),
     "qwen2": Family(),
@@ -157,9 +158,10 @@ FAMILIES = {
     "qwen3": Family(),
     "qwen3moe": Family(),
     "gemma2": Family(activation="gelu_tanh", is_windowed=lambda block: block % 2 == 0, window=4096),
-    "gemma3": Family(activation="gelu_tanh", is_windowed=lambda block: block % 6 < 5, window_base=10000.0),
+    "gemma3": Family(activation="gelu_tanh", is_windowed=lambda block: block % 6 < 5, has_plain_windows=True,
+                     window_base=10000.0),
     "phi3": Family(gate_in_up=True, is_windowed=lambda block: True),
-    "olmo2": Family(),
+    "olmo2": Family(is_windowed=lambda block: block % 4 < 3, has_plain_windows=True),
     "granite": Family("neighbours"),
     "smollm3": Family("neighbours", is_rotated=lambda block: block % 4 != 3),
     "mistral3": Family("neighbours"),
@@ -261,9 +263,10 @@ class Engine:
 
     def base_of(self, block):
         """(base of the rotation's frequencies, whether they are scaled)"""
-        if self.family.window_base and self.window_of(block):
-            return self.model.get("rope.freq_base_swa", self.family.window_base), False
-        return self.model.get("rope.freq_base", 10000.0), True
+        base = self.model.get("rope.freq_base", 10000.0)
+        if not (self.family.has_plain_windows and self.window_of(block)):
+            return base, True
+        return self.model.get("rope.freq_base_swa", self.family.window_base) if self.family.window_base else base, False
 
     def rotation(self, block):
         frequencies, magnitude = rope_frequencies(self.model, *self.base_of(block))

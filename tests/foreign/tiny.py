@@ -78,6 +78,10 @@ FAMILIES = {
     "phi3, odd sizes": "--architecture phi3 --heads 3 --kv-heads 1 --head-width 14 --width 42 --feed-forward 37 --tied",
     "olmo2": "--architecture olmo2 --blocks 3 --rope-base 500000",
     "olmo2, odd sizes": "--architecture olmo2 --heads 3 --kv-heads 3 --width 42 --feed-forward 37 --vocabulary 263",
+    # OLMo 3: a window in three blocks of four, and YaRN in the fourth.
+    "olmo2, windows": f"--architecture olmo2 --blocks 6 --window 7 --rope-base 500000 {YARN} --heads 2",
+    "olmo2, windows, odd sizes": "--architecture olmo2 --blocks 4 --window 1 --rope-scaling linear --heads 3 --kv-heads 3 "
+                                 "--width 42 --feed-forward 37",
     "granite": f"{GRANITE} --float attention.scale=0.1 --tied",
     "granite, odd sizes": f"{GRANITE} --heads 6 --kv-heads 3 --width 84 --feed-forward 51 --biases",
     "smollm3": "--architecture smollm3 --blocks 5 --tied --rope-base 2000000",

@@ -107,13 +107,15 @@ TEST(File, ReadsNestedArrays) {
 }
 
 TEST(File, TypedAccessNamesWhatIsWrong) {
-  B b(0, 5);
+  B b(0, 6);
   b.key("word", B::kString).string("five");
   b.key("negative", B::kInt32).number<std::int32_t>(-5);
   b.key("half", B::kFloat32).number(0.5F);
   b.key("numbers", B::kArray).array(B::kInt32, 1).number<std::int32_t>(1);
   b.key("large", B::kArray).array(B::kUint64, 1).u64(UINT64_MAX);
+  b.key("flags", B::kArray).array(B::kBool, 2).number<std::uint8_t>(1).number<std::uint8_t>(0);
   const File file = parse(b);
+  EXPECT_EQ(file.get_ints("flags"), (std::vector<std::int64_t>{1, 0}));
   const std::size_t word_at = 24 + 8;
   EXPECT_EQ(message_of([&] { file.get_uint("word"); }),
             "x.gguf: key 'word' (byte " + std::to_string(word_at) + "): of type string, must be an unsigned integer");

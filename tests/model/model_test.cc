@@ -339,6 +339,36 @@ TEST(Model, Phi3TakesItsFactorsByTheContext) {
   }
 }
 
+TEST(Model, Olmo3HasWindowsWithPlainRotations) {
+  TinyModel tiny;
+  tiny.become("olmo2");
+  tiny.keys["olmo2.attention.sliding_window"] = 3U;
+  tiny.keys["olmo2.rope.scaling.factor"] = 4.0F;
+  const auto sees_all = [&](int block) {
+    const LoadedModel loaded(tiny);
+    EXPECT_TRUE(loaded->warnings.empty());
+    const std::string blk = "blk." + std::to_string(block);
+    const std::size_t window = std::get<Attention>(step_of(loaded->plan, blk + ".attn").operation).window;
+    const auto& rope = std::get<Rope>(step_of(loaded->plan, blk + ".q_rope").operation);
+    EXPECT_EQ(rope.frequencies[0], window == 0 ? 0.25 : 1.0);
+    return window == 0;
+  };
+  EXPECT_FALSE(sees_all(0));
+  EXPECT_FALSE(sees_all(1));
+  tiny.keys["olmo2.attention.sliding_window_pattern"] = 2U;
+  EXPECT_FALSE(sees_all(0));
+  EXPECT_TRUE(sees_all(1));
+  tiny.keys["olmo2.attention.sliding_window_pattern"] = std::vector<std::int32_t>{0, 0};
+  EXPECT_TRUE(sees_all(0));
+  tiny.keys["olmo2.attention.sliding_window_pattern"] = std::vector<std::int32_t>{1, 1};
+  EXPECT_FALSE(sees_all(1));
+  tiny.keys["olmo2.attention.sliding_window_pattern"] = std::vector<std::int32_t>{0, 1};
+  EXPECT_NE(error_of(tiny, ErrorKind::unsupported).find("attention.sliding_window_pattern is 1 for block 1"),
+            std::string::npos);
+  tiny.keys["olmo2.attention.sliding_window_pattern"] = std::vector<std::int32_t>{1};
+  EXPECT_NE(error_of(tiny).find("has 1 values, but the model has 2 blocks"), std::string::npos);
+}
+
 TEST(Model, RefusesVariantsOfAFamily) {
   const auto refuses = [](const char* architecture, const std::string& key, KeyValue value) {
     TinyModel tiny;
@@ -347,7 +377,6 @@ TEST(Model, RefusesVariantsOfAFamily) {
     const std::string error = error_of(tiny, ErrorKind::unsupported);
     EXPECT_NE(error.find(architecture + ("." + key)), std::string::npos) << error;
   };
-  refuses("olmo2", "attention.sliding_window", 4U);
   refuses("granite", "rope.scaling.finetuned", false);
   refuses("glm4", "rope.dimension_sections", std::vector<std::int32_t>{2, 2, 0, 0});
   refuses("phi3", "rope.scaling.type", std::string("longrope"));

@@ -6,7 +6,7 @@
 namespace assay::model {
 namespace {
 
-constexpr double kPattern = 4;  // where a file does not say
+constexpr std::size_t kPeriod = 4;  // where a file does not say
 
 void build(const HyperParameters& hp, PlanBuilder& b) {
   DecoderVariant variant;
@@ -15,17 +15,12 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
   variant.has_norm_biases = false;
   variant.is_parallel = true;
   variant.logit_scale = hp.find("logit_scale").value_or(1);
-  const auto window = static_cast<std::size_t>(hp.find("attention.sliding_window").value_or(0));
-  variant.unrotated_every = static_cast<std::size_t>(hp.find("attention.sliding_window_pattern").value_or(kPattern));
-  for (std::size_t block = 0; block < hp.block_count; ++block) {
-    variant.windows.push_back((block + 1) % variant.unrotated_every == 0 ? 0 : window);
-  }
+  variant.unrotated_every = window_period(hp, kPeriod);
+  variant.windows = windows_but_every(variant.unrotated_every, hp);
   build_decoder(hp, variant, b);
 }
 
-constexpr OwnKey kKeys[] = {{"logit_scale", OwnKey::Kind::positive},
-                            {"attention.sliding_window", OwnKey::Kind::count},
-                            {"attention.sliding_window_pattern", OwnKey::Kind::count}};
+constexpr OwnKey kKeys[] = {{"logit_scale", OwnKey::Kind::positive}, kWindow, kWindowPeriod};
 
 }  // namespace
 

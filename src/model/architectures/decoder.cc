@@ -214,6 +214,16 @@ class Decoder {
 
 }  // namespace
 
+std::size_t window_period(const HyperParameters& hp, std::size_t usual) {
+  return static_cast<std::size_t>(hp.find(kWindowPeriod.name).value_or(static_cast<double>(usual)));
+}
+
+std::vector<std::size_t> windows_but_every(std::size_t period, const HyperParameters& hp) {
+  std::vector<std::size_t> windows(hp.block_count, static_cast<std::size_t>(hp.find(kWindow.name).value_or(0)));
+  for (std::size_t last = period; last <= hp.block_count; last += period) windows[last - 1] = 0;
+  return windows;
+}
+
 std::size_t length_of_experts(const HyperParameters& hp) {
   const auto length = hp.find(kExpertLength.name);
   return length ? static_cast<std::size_t>(*length)

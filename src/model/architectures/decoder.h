@@ -80,6 +80,16 @@ struct DecoderVariant {
   std::function<ValueId(const std::string& blk, std::size_t block, ValueId read)> attention;
 };
 
+/// Of families whose blocks have a sliding window but for the last of every so many.
+inline constexpr OwnKey kWindow = {"attention.sliding_window", OwnKey::Kind::count};
+inline constexpr OwnKey kWindowPeriod = {"attention.sliding_window_pattern", OwnKey::Kind::period};
+
+/// What kWindowPeriod says; `usual` where it is absent.
+std::size_t window_period(const HyperParameters& hyper_parameters, std::size_t usual);
+
+/// Their windows, of kWindow; 0: none.
+std::vector<std::size_t> windows_but_every(std::size_t period, const HyperParameters& hyper_parameters);
+
 /// The keys of mixtures of experts that say how wide these are.
 inline constexpr OwnKey kExpertLength = {"expert_feed_forward_length", OwnKey::Kind::count};
 inline constexpr OwnKey kSharedExpertLength = {"expert_shared_feed_forward_length", OwnKey::Kind::count};

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kBlocksOf27B = 62;
 
 // Where a file does not say.
-constexpr double kPattern = 6;
+constexpr std::size_t kPeriod = 6;
 constexpr double kWindowBase = 10000;
 
 void build(const HyperParameters& hp, PlanBuilder& b) {
@@ -27,17 +27,13 @@ void build(const HyperParameters& hp, PlanBuilder& b) {
   variant.embedding_scale = std::sqrt(width);
   if (hp.block_count == kBlocksOf27B) variant.attention_scale = std::sqrt(static_cast<double>(hp.head_count) / width);
   variant.final_soft_cap = hp.find("final_logit_softcapping").value_or(0);
-  const auto window = static_cast<std::size_t>(hp.find("attention.sliding_window").value_or(0));
-  const auto pattern = static_cast<std::size_t>(hp.find("attention.sliding_window_pattern").value_or(kPattern));
-  for (std::size_t block = 0; block < hp.block_count; ++block) {
-    variant.windows.push_back((block + 1) % pattern == 0 ? 0 : window);
-  }
+  variant.windows = windows_but_every(window_period(hp, kPeriod), hp);
   variant.window_rope = plain_rope_table(hp, hp.find("rope.freq_base_swa").value_or(kWindowBase));
   build_decoder(hp, variant, b);
 }
 
-constexpr OwnKey kKeys[] = {{"attention.sliding_window", OwnKey::Kind::count},
-                            {"attention.sliding_window_pattern", OwnKey::Kind::count},
+constexpr OwnKey kKeys[] = {kWindow,
+                            kWindowPeriod,
                             {"rope.freq_base_swa", OwnKey::Kind::positive},
                             {"final_logit_softcapping", OwnKey::Kind::positive}};
 
