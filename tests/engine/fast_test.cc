@@ -109,25 +109,30 @@ TEST_P(SameBits, AfterTruncation) {
   EXPECT_TRUE(same_bits(copy(engine->logits()), tail));
 }
 
+// Threads take groups of a long prompt's tokens; short pieces are computed by all together.
 TEST(Fast, PromptLongerThanAPiece) {
-  const auto engine = make_fast(kingjames().plan, with(2, CacheType::f32, 600));
   const Tokens tokens = some_tokens(530);
-  const SequenceId sequence = engine->add_sequence();
-  std::vector<TokenInput> batch;
-  for (std::size_t i = 0; i < tokens.size(); ++i)
-    batch.push_back({tokens[i], sequence, i == 3 || i == 511 || i == 529});
-  engine->evaluate(batch);
-  ASSERT_EQ(engine->logits().count, 3U);
-  const std::vector<float> cut_by_engine = copy(engine->logits());
-  std::vector<float> cut_by_us;
-  engine->truncate(sequence, 0);
-  for (std::size_t begin = 0; begin < tokens.size(); begin += 200) {
-    const auto end = std::min(begin + 200, tokens.size());
-    engine->evaluate(std::span(batch).subspan(begin, end - begin));
-    const std::vector<float> rows = copy(engine->logits());
-    cut_by_us.insert(cut_by_us.end(), rows.begin(), rows.end());
+  const auto run = [&](int threads, std::size_t piece) {
+    const auto engine = make_fast(kingjames().plan, with(threads, CacheType::f32, 600));
+    const SequenceId sequences[] = {engine->add_sequence(), engine->add_sequence()};
+    std::vector<TokenInput> batch;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      batch.push_back({tokens[i], sequences[i % 3 == 0], i == 3 || i == 170 || i == 171 || i == 511 || i == 529});
+    }
+    std::vector<float> logits;
+    for (std::size_t begin = 0; begin < tokens.size(); begin += piece) {
+      const auto end = std::min(begin + piece, tokens.size());
+      engine->evaluate(std::span(batch).subspan(begin, end - begin));
+      const std::vector<float> rows = copy(engine->logits());
+      logits.insert(logits.end(), rows.begin(), rows.end());
+    }
+    return logits;
+  };
+  const std::vector<float> reference = run(1, 100);
+  ASSERT_EQ(reference.size(), 5 * kingjames().plan.vocabulary);
+  for (const int threads : {1, 2, 3, 4, 5}) {
+    EXPECT_TRUE(same_bits(run(threads, 530), reference)) << threads << " threads";
   }
-  EXPECT_TRUE(same_bits(cut_by_us, cut_by_engine));
 }
 
 TEST(Fast, ObserverSeesEveryValueAndChangesNone) {

@@ -95,6 +95,8 @@ class Attend final : public Step {
     }
   }
 
+  bool reads_other_tokens() const override { return true; }
+
   void append_accesses(Mode mode, std::vector<Access>& accesses) const override {
     accesses.push_back({q_.region, by_anything(q_, mode), false});
     accesses.push_back({region_, {}, false});

@@ -3,10 +3,12 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -29,10 +31,22 @@ using fast::RowSet;
 /// Tokens computed at once: enough to read each weight seldom, few enough to bound the memory of the values between.
 constexpr std::size_t kPieceTokens = 512;
 
-/// A part of a batch, small enough for the regions.
-struct Piece {
+/// Threads that compute the same tokens wait for each other between most steps, and are idle where their shares of the
+/// channels differ. So they share out the tokens first: in groups of at least so many, which use each weight that is
+/// taken apart nearly as well as a whole piece.
+constexpr std::size_t kGroupTokens = 128;
+constexpr std::size_t kMostGroups = kPieceTokens / kGroupTokens;
+
+/// Tokens of a piece that some threads compute on their own, but for attention.
+struct Group {
   std::size_t begin, end;                  // tokens of the batch
   std::size_t outputs_begin, outputs_end;  // of the batch's tokens that want logits
+  int first_thread, threads;
+};
+
+/// A part of a batch, small enough for the regions.
+struct Piece {
+  std::size_t groups_begin, groups_end;
 };
 
 class FastEngine final : public Engine {
@@ -43,16 +57,19 @@ class FastEngine final : public Engine {
         program_(plan_, kernels_),
         threads_(resolve_threads(options)),
         context_length_(resolve_context_length(options, plan_)),
-        cache_format_(options.cache == CacheType::f16 ? kernels::CacheFormat::f16 : kernels::CacheFormat::f32) {
+        cache_format_(options.cache == CacheType::f16 ? kernels::CacheFormat::f16 : kernels::CacheFormat::f32),
+        has_experts_(std::any_of(plan.steps.begin(), plan.steps.end(), [](const model::Step& step) {
+          return std::holds_alternative<model::ExpertLinear>(step.operation);
+        })) {
     if (options.cache == CacheType::f64) {
       throw Error(ErrorKind::usage, "the fast engine has no f64 cache", "choose f32 or f16");
     }
-    scores_.reserve(static_cast<std::size_t>(threads_) * score_bytes());
+    scores_.reserve(threads() * score_bytes());
     for (int thread = 0; thread < threads_; ++thread) {
       score_rows_.push_back(
           reinterpret_cast<float*>(scores_.data() + static_cast<std::size_t>(thread) * score_bytes()));
     }
-    scratch_.resize(static_cast<std::size_t>(threads_));
+    scratch_.resize(threads());
     for (fast::AlignedBuffer& scratch : scratch_) {
       scratch.reserve(program_.scratch_bytes());
       scratch_data_.push_back(scratch.data());
@@ -89,7 +106,7 @@ class FastEngine final : public Engine {
     const std::size_t piece_tokens = observer == nullptr ? std::min(tokens.size(), kPieceTokens) : tokens.size();
     token_caches_.clear();
     for (const TokenInput& input : tokens) token_caches_.push_back(&caches_.at(input.sequence));
-    cut(tokens, piece_tokens);
+    cut(tokens, piece_tokens, observer == nullptr);
     reserve(piece_tokens);
     observer_failure_ = nullptr;
     if (observer != nullptr && observer->only_reads()) place_showings(*observer);
@@ -108,26 +125,44 @@ class FastEngine final : public Engine {
   }
 
  private:
+  std::size_t threads() const { return static_cast<std::size_t>(threads_); }
+
   void check(SequenceId sequence) const {
     if (lengths_.count(sequence) == 0) throw Error(ErrorKind::usage, fmt::format("there is no sequence {}", sequence));
   }
 
-  void cut(std::span<const TokenInput> batch, std::size_t piece_tokens) {
+  void cut(std::span<const TokenInput> batch, std::size_t piece_tokens, bool in_groups) {
     pieces_.clear();
+    groups_.clear();
     outputs_.clear();
     for (std::size_t begin = 0; begin < batch.size(); begin += piece_tokens) {
-      const std::size_t end = std::min(begin + piece_tokens, batch.size());
-      const std::size_t outputs_begin = outputs_.size();
-      for (std::size_t i = begin; i < end; ++i) {
-        if (batch[i].wants_logits) outputs_.push_back(i - begin);
+      const std::size_t count = std::min(piece_tokens, batch.size() - begin);
+      const int groups = in_groups ? group_count(count) : 1;
+      const std::size_t groups_begin = groups_.size();
+      for (int i = 0; i < groups; ++i) {
+        const auto token = [&](int thread) { return begin + count * static_cast<std::size_t>(thread) / threads(); };
+        const int first = threads_ * i / groups;
+        const int last = threads_ * (i + 1) / groups;
+        Group& group = groups_.emplace_back();
+        group = {token(first), token(last), outputs_.size(), 0, first, last - first};
+        for (std::size_t t = group.begin; t < group.end; ++t) {
+          if (batch[t].wants_logits) outputs_.push_back(t - group.begin);
+        }
+        group.outputs_end = outputs_.size();
       }
-      pieces_.push_back({begin, end, outputs_begin, outputs_.size()});
+      pieces_.push_back({groups_begin, groups_.size()});
     }
+  }
+
+  /// Of so many tokens. Experts see few of them as it is.
+  int group_count(std::size_t tokens) const {
+    if (has_experts_ || tokens < threads()) return 1;
+    return static_cast<int>(std::clamp<std::size_t>(tokens / kGroupTokens, 1, threads()));
   }
 
   void reserve(std::size_t piece_tokens) {
     // Single rows are computed by every thread for itself.
-    const std::size_t rows = std::max(piece_tokens, static_cast<std::size_t>(threads_));
+    const std::size_t rows = std::max(piece_tokens, threads());
     const std::vector<std::size_t>& row_bytes = program_.region_row_bytes();
     regions_.resize(row_bytes.size());
     region_data_.resize(row_bytes.size());
@@ -154,22 +189,57 @@ class FastEngine final : public Engine {
   /// One thread's part of a batch.
   void run(const Batch& batch, Observer* observer, const Team& team) {
     for (const Piece& piece : pieces_) {
-      const std::size_t count = piece.end - piece.begin;
-      fast::Frame frame;
-      frame.tokens = batch.tokens.subspan(piece.begin, count);
-      frame.positions = std::span(batch.positions).subspan(piece.begin, count);
-      frame.caches = std::span(token_caches_).subspan(piece.begin, count);
-      frame.outputs = std::span(outputs_).subspan(piece.outputs_begin, piece.outputs_end - piece.outputs_begin);
-      frame.regions = region_data_;
-      frame.logits = logits_.data() + piece.outputs_begin * plan_.vocabulary * sizeof(float);
-      frame.scores = score_rows_;
-      frame.scratch = scratch_data_;
       team.barrier();
-      if (observer != nullptr && observer->only_reads()) {
-        run_shown(frame, *observer, team);
+      const std::span<const Group> groups =
+          std::span(groups_).subspan(piece.groups_begin, piece.groups_end - piece.groups_begin);
+      if (groups.size() > 1) {
+        run_groups(batch, groups, team);
+      } else if (observer != nullptr && observer->only_reads()) {
+        run_shown(frame_of(batch, groups[0], 0), *observer, team);
       } else {
-        run(frame, observer, team);
+        run(frame_of(batch, groups[0], 0), observer, team);
       }
+    }
+  }
+
+  /// `first_row`: the group's first token in its piece.
+  fast::Frame frame_of(const Batch& batch, const Group& group, std::size_t first_row) const {
+    const std::size_t count = group.end - group.begin;
+    fast::Frame frame;
+    frame.tokens = batch.tokens.subspan(group.begin, count);
+    frame.positions = std::span(batch.positions).subspan(group.begin, count);
+    frame.caches = std::span(token_caches_).subspan(group.begin, count);
+    frame.outputs = std::span(outputs_).subspan(group.outputs_begin, group.outputs_end - group.outputs_begin);
+    frame.regions = region_data_;
+    frame.first_row = first_row;
+    frame.logits = logits_.data() + group.outputs_begin * plan_.vocabulary * sizeof(float);
+    frame.scores = score_rows_;
+    frame.scratch = std::span(scratch_data_).subspan(static_cast<std::size_t>(group.first_thread));
+    return frame;
+  }
+
+  /// The threads of a group compute its tokens. Attention, which reads what all groups have stored, all compute
+  /// together.
+  void run_groups(const Batch& batch, std::span<const Group> groups, const Team& team) {
+    std::array<fast::Frame, kMostGroups> frames;
+    std::size_t mine = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      frames[i] = frame_of(batch, groups[i], groups[i].begin - groups[0].begin);
+      if (groups[i].first_thread <= team.thread) mine = i;
+    }
+    const Team own = {team.thread - groups[mine].first_thread, groups[mine].threads, &group_barriers_[mine]};
+    const fast::Frame& frame = frames[mine];
+    const std::vector<std::uint8_t>& barriers = program_.barriers({false, frame.outputs.size() == 1});
+    const std::vector<fast::ProgramStep>& steps = program_.steps();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].step->reads_other_tokens()) {
+        team.barrier();
+        for (std::size_t g = 0; g < groups.size(); ++g) steps[i].step->run(frames[g], team);
+        team.barrier();
+        continue;
+      }
+      if (barriers[i] != 0) own.barrier();
+      if (steps[i].row_set == RowSet::all || !frame.outputs.empty()) steps[i].step->run(frame, own);
     }
   }
 
@@ -233,6 +303,7 @@ class FastEngine final : public Engine {
   int threads_;
   std::size_t context_length_;
   kernels::CacheFormat cache_format_;
+  bool has_experts_;
 
   std::map<SequenceId, fast::HeadCache> caches_;
   std::map<SequenceId, std::size_t> lengths_;
@@ -240,8 +311,10 @@ class FastEngine final : public Engine {
 
   // Of the last batch; kept, because most batches are like the one before.
   std::vector<fast::HeadCache*> token_caches_;
-  std::vector<std::size_t> outputs_;  // in their piece
+  std::vector<std::size_t> outputs_;  // in their group
   std::vector<Piece> pieces_;
+  std::vector<Group> groups_;
+  std::array<TeamBarrier, kMostGroups> group_barriers_;
   std::vector<fast::AlignedBuffer> regions_;
   std::vector<std::byte*> region_data_;
   fast::AlignedBuffer logits_;

@@ -72,6 +72,7 @@ struct Frame {
   std::span<HeadCache* const> caches;      ///< one a token, of its sequence
   std::span<const std::size_t> outputs;    ///< indices of the tokens that want logits
   std::span<std::byte* const> regions;
+  std::size_t first_row = 0;            ///< where these tokens' rows begin in the regions
   std::byte* logits;                    ///< kLogitsRegion, from the first row of this piece
   std::span<float* const> scores;       ///< one buffer a thread, [kQueriesTogether, context length + 1]
   std::span<std::byte* const> scratch;  ///< one buffer a thread, of the largest Step::scratch_bytes()
@@ -81,7 +82,7 @@ struct Frame {
   std::byte* bytes(const Place& place, const Team& team) const {
     if (place.region == kLogitsRegion) return logits;
     const std::size_t copy = is_own(place) ? static_cast<std::size_t>(team.thread) : 0;
-    return regions[static_cast<std::size_t>(place.region)] + copy * place.row_bytes;
+    return regions[static_cast<std::size_t>(place.region)] + (first_row + copy) * place.row_bytes;
   }
   /// [rows, width]
   float* floats(const Place& place, const Team& team) const { return reinterpret_cast<float*>(bytes(place, team)); }
@@ -120,6 +121,8 @@ class Step {
   /// This thread's part. Called by every thread of the team; throws nothing.
   virtual void run(const Frame& frame, const Team& team) const = 0;
   virtual void append_accesses(Mode mode, std::vector<Access>& accesses) const = 0;
+  /// Whether what it computes for a token depends on other tokens of the batch.
+  virtual bool reads_other_tokens() const { return false; }
   /// Memory that a thread needs while it runs the step.
   virtual std::size_t scratch_bytes() const { return 0; }
 };
