@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.llama_cpp import KINGJAMES, smollm2
-from tests.foreign import llama_watch
+from tests.foreign import llama_watch, tiny
 
 ASSAY = os.environ["ASSAY_BINARY"]
 KINGJAMES_TOKENS = [1, 891, 261, 2484, 271, 261, 1153, 271, 300, 40, 2000]
@@ -36,11 +36,13 @@ def check(verdict, judged, capsys, name):
     assert all(finding["class"] == "rounding" for finding in verdict["findings"])
 
 
-@pytest.mark.parametrize("kind", ["F16", "Q8_0", "Q4_K_M", "SmolLM2"])
+@pytest.mark.parametrize("kind", ["F16", "Q8_0", "Q4_K_M", "SmolLM2", "deepseek2", "deepseek2, one tensor"])
 def test_never_a_fault(kind, tmp_path, capsys):
     model, tokens = KINGJAMES, KINGJAMES_TOKENS
     if kind == "SmolLM2":
         model, tokens = smollm2(), SMOLLM2_TOKENS
+    elif kind in tiny.EXPERTS:
+        model, tokens = tiny.make(tmp_path, tiny.EXPERTS[kind]), [1, 259, 270, 265, 280, 272, 264, 277]
     elif kind != "F16":
         model = tmp_path / "model.gguf"
         subprocess.run([ASSAY, "quantize", KINGJAMES, model, kind], check=True, capture_output=True)
@@ -48,11 +50,13 @@ def test_never_a_fault(kind, tmp_path, capsys):
     text = tmp_path / "callback.txt"
     text.write_text(llama_watch.eval_text(model, tokens))
     verdict = diagnose(model, text, tokens)
-    check(verdict, len(verdict["steps"]), capsys, f"{kind}, text")
+    # Of latent attention llama.cpp has some values head by head only.
+    is_latent = kind in tiny.EXPERTS
+    check(verdict, len(verdict["steps"]) * (0.9 if is_latent else 1), capsys, f"{kind}, text")
 
     (tmp_path / "t").mkdir()
     # A dump by name keeps what a name held last: Q and K before their rotation are gone.
     tensors = {name.split(" ")[0]: tensor for name, tensor in llama_watch.tensors(model, tokens, tmp_path / "t").items()}
     np.savez(tmp_path / "t.npz", tokens=np.int32(tokens), **{name.replace("/", "_"): t for name, t in tensors.items()})
     verdict = diagnose(model, tmp_path / "t.npz", tokens)
-    check(verdict, len(verdict["steps"]) * 0.8, capsys, f"{kind}, tensors")
+    check(verdict, len(verdict["steps"]) * (0.6 if is_latent else 0.8), capsys, f"{kind}, tensors")

@@ -17,11 +17,17 @@
 namespace assay::trace {
 namespace {
 
-/// What an operation of the plan may be in ggml, where the name has to tell. A linear step that adds a bias ends in
+/// A product of each head with a matrix of its own.
+bool is_of_heads(const model::Step& step) {
+  return std::holds_alternative<model::ExpertLinear>(step.operation) && step.inputs.size() == 1;
+}
+
+/// What a step of the plan may be in ggml, where the name has to tell. A linear step that adds a bias ends in
 /// ADD.
-bool is_kind(const model::Operation& operation, std::string_view ggml) {
+bool is_kind(const model::Step& step, std::string_view ggml) {
   struct Judge {
     std::string_view ggml;
+    bool is_of_heads;
     bool operator()(const model::Embed&) const { return ggml == "GET_ROWS"; }
     bool operator()(const model::RmsNorm&) const { return ggml == "MUL" || ggml.starts_with("RMS_NORM_"); }
     bool operator()(const model::LayerNorm& norm) const {
@@ -41,7 +47,8 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
     }
     bool operator()(const model::Add&) const { return ggml == "ADD"; }
     bool operator()(const model::AddBias&) const { return ggml == "ADD"; }
-    bool operator()(const model::Concat&) const { return ggml == "CONCAT"; }
+    // Channels of one value are a view; those that stay beside rotated ones may have been there all the time.
+    bool operator()(const model::Concat&) const { return ggml == "CONCAT" || ggml == "VIEW" || ggml == "ROPE"; }
     bool operator()(const model::Scale&) const { return ggml == "SCALE"; }
     bool operator()(const model::SoftCap&) const { return ggml == "SCALE"; }
     bool operator()(const model::Softmax&) const { return ggml == "SOFT_MAX" || ggml == "RESHAPE"; }
@@ -50,12 +57,14 @@ bool is_kind(const model::Operation& operation, std::string_view ggml) {
     bool operator()(const model::Pick&) const { return ggml == "GET_ROWS"; }
     bool operator()(const model::Normalize&) const { return ggml == "DIV"; }
     bool operator()(const model::ExpertLinear& linear) const {
+      // Products of heads lie head by head, until they are turned.
+      if (is_of_heads) return ggml == "PERMUTE" || ggml == "CONT";
       return ggml == (linear.bias == model::kNoWeight ? "MUL_MAT_ID" : "ADD_ID");
     }
     bool operator()(const model::WeightedSum&) const { return ggml == "ADD" || ggml == "CONT"; }
     bool operator()(const model::SigmoidGate&) const { return ggml == "MUL"; }
   };
-  return std::visit(Judge{ggml}, operation);
+  return std::visit(Judge{ggml, is_of_heads(step)}, step.operation);
 }
 
 /// Whether all sums are of the printed values alone, as far as anything was left out in print.
@@ -94,7 +103,7 @@ class TapReader {
       const std::string& tap = plan.values[static_cast<std::size_t>(step.output)].tap;
       steps_.emplace(tap, &step);
       const WeightUse use = weight_use(step.operation);
-      if (use.weight == model::kNoWeight) continue;
+      if (use.weight == model::kNoWeight || is_of_heads(step)) continue;
       const gguf::Tensor& weight = *plan.weights[static_cast<std::size_t>(use.weight)];
       // ggml multiplies with the whole tensor, which is no tap.
       if (weight.whole != nullptr) continue;
@@ -172,7 +181,7 @@ class TapReader {
     const Named named = names_.find(tensor.name);
     for (const std::string& target : named.targets) {
       const auto step = steps_.find(target);
-      if (step != steps_.end() && is_kind(step->second->operation, tensor.operation)) return &step->first;
+      if (step != steps_.end() && is_kind(*step->second, tensor.operation)) return &step->first;
     }
     const bool is_numbered = tensor.name.starts_with("node_") || tensor.name.starts_with("leaf_");
     if (named.kind == NameKind::tap || named.kind == NameKind::weight || is_numbered || tensor.name.empty()) {
@@ -193,9 +202,10 @@ class TapReader {
                                          printable(tensor.name), tensor.line, fmt::join(tensor.ne, ", "), width, *tap));
       return;
     }
-    if (!seen_.insert(fmt::format("{} {}", tensor.name, tensor.operation)).second) {
+    const std::string seen = fmt::format("{} {} {}", tensor.name, tensor.operation, *tap);
+    if (!seen_.insert(seen).second) {
       finish_graph();
-      seen_.insert(fmt::format("{} {}", tensor.name, tensor.operation));
+      seen_.insert(seen);
     }
     // A later tensor of the same graph is the same value in another shape, or with its bias.
     std::erase_if(graph_, [&](const Use& use) { return use.step_tap == *tap; });
@@ -242,7 +252,7 @@ class TapReader {
   std::map<std::string, const model::Step*, std::less<>> steps_;  // by the tap they write
   std::map<std::string, std::string, std::less<>> by_weight_;     // "MUL_MAT 0 blk.0.attn_q.weight" -> tap
   std::set<std::string> extra_;
-  std::set<std::string> seen_;  // names and operations of the graph
+  std::set<std::string> seen_;  // names, operations and taps of the graph
   std::vector<Use> graph_;
   std::vector<Use> uses_;
   std::size_t tokens_before_ = 0;

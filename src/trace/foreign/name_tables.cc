@@ -4,12 +4,13 @@ namespace assay::trace {
 namespace {
 
 constexpr std::string_view kBeforeOrAfterRope = "has this name before and after the rotation";
+constexpr std::string_view kHeadsFirst = "heads first, before they are merged: no tap";
 constexpr std::string_view kScratch = "is a buffer that llama2.c uses again and again";
 
 constexpr NameRow kBlockTaps[] = {
     // llama.cpp
-    {"qcur", "q q_rope", kBeforeOrAfterRope, false},
-    {"kcur", "k k_rope", kBeforeOrAfterRope, false},
+    {"qcur", "q_cat|q q_rope", kBeforeOrAfterRope, false},
+    {"kcur", "k_cat|k k_rope", kBeforeOrAfterRope, false},
     {"vcur", "v", {}},
     {"qcur.normed", "q_norm", {}},
     {"kcur.normed", "k_norm", {}},
@@ -51,6 +52,21 @@ constexpr NameRow kBlockTaps[] = {
     {"ffn.shexp.gate.inp", "ffn_shared_router", {}},
     {"ffn.shexp.gate", "", "is the sigmoid alone: no tap"},
     {"ffn.shexp.out", "ffn_shared_gated", {}},
+    {"ffn.moe.probs.biased", "ffn_router_biased", {}},
+    {"ffn.moe.weights.scaled", "ffn_weights_scaled", {}},
+    {"ffn.moe.group.topk", "", "which groups of experts were chosen: no tap"},
+    {"ffn.moe.probs.masked", "", "scores of the chosen groups of experts: no tap"},
+    {"q.pe", "q_pe_rope q_pe", kBeforeOrAfterRope, false},
+    {"k.pe", "k_pe_rope k_pe", kBeforeOrAfterRope, false},
+    {"q.nope.perm", "", kHeadsFirst},
+    {"q.nope.absorbed", "", kHeadsFirst},
+    {"q.nope.absorbed.perm", "q_absorbed", {}},
+    {"kv.cmpr.pe", "", "is kv_latent and k_pe beside each other: no tap"},
+    {"kv.cmpr", "kv_norm kv_latent", "has this name before and after the norm"},
+    {"k.nope.view", "k_nope", {}},
+    {"vcur.view", "v", {}},
+    {"v.cont", "", "the cache: no tap"},
+    {"kqv.mla", "", kHeadsFirst},
     {"l.out", "out", {}},
     {"ffn.silu", "", "is silu(gate) alone"},
     {"norm", "", "is normalized, before the weight is multiplied"},
@@ -59,8 +75,8 @@ constexpr NameRow kBlockTaps[] = {
     {"kq.soft.max", "", "weights of the attention: no tap"},
     {"kq.soft.max.ext", "", "weights of the attention: no tap"},
     {"kq.mask", "", "the mask of the attention: no tap"},
-    {"kqv", "", "heads first, before they are merged: no tap"},
-    {"kqv.merged", "", "heads first, before they are merged: no tap"},
+    {"kqv", "", kHeadsFirst},
+    {"kqv.merged", "", kHeadsFirst},
     // Hugging Face
     {"input.layernorm", "attn_norm", {}},
     {"self.attn.q.proj", "q", {}},

@@ -90,6 +90,12 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
+/// Where another engine has one of our names for something else too, the row names both.
+bool is_among(const std::vector<std::string_view>& targets, std::string_view leaf) {
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](std::string_view target) { return canonical(target) == leaf; });
+}
+
 }  // namespace
 
 std::string without_number(std::string_view name) {
@@ -200,9 +206,10 @@ Named Names::from_words(const Words& words) const {
 Named Names::from_tables(std::string_view block, const std::string& leaf, std::string_view ending) const {
   const auto with_block = [&](std::string_view name) { return fmt::format("{}{}", block, name); };
   if (ending.empty()) {
+    const NameRow* row = find_row(block.empty() ? model_taps() : block_taps(), leaf);
     Named ours = tap(with_block(leaf));
-    if (ours.kind != NameKind::unknown) return ours;
-    if (const NameRow* row = find_row(block.empty() ? model_taps() : block_taps(), leaf)) {
+    if (ours.kind != NameKind::unknown && (row == nullptr || !is_among(split(row->ours, ' '), leaf))) return ours;
+    if (row != nullptr) {
       Named named{NameKind::nothing, {}, row->first_is_likely, std::string(row->remark), row->precedence};
       for (const std::string_view target : split(row->ours, ' ')) {
         for (const std::string_view alternative : split(target, '|')) {
