@@ -101,13 +101,18 @@ Json tokenizer(Json model) {
           {"model", std::move(model)}};
 }
 
-Json byte_level() {
+/// Cut by an expression as well, where there is one.
+Json byte_level(const std::string& expression = {}) {
   Json json = tokenizer({{"type", "BPE"},
                          {"vocab", {{"a", 1}, {"b", 2}, {"ab", 3}, {"\u0120", 4}}},
                          {"merges", Json::array({"a b", Json::array({"\u0120", "ab"})})}});
   json["pre_tokenizer"] = {{"type", "Sequence"},
                            {"pretokenizers", Json::array({{{"type", "Digits"}, {"individual_digits", true}},
                                                           {{"type", "ByteLevel"}, {"use_regex", true}}})}};
+  if (!expression.empty()) {
+    json["pre_tokenizer"]["pretokenizers"].push_back(
+        {{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}});
+  }
   json["decoder"] = {{"type", "ByteLevel"}};
   return json;
 }
@@ -226,8 +231,8 @@ void write_all(const std::filesystem::path& folder) {
         {{"tokenizer.json", sentencepiece().dump()}, {"tokenizer_config.json", settings}}, Dtype::f32);
   write(folder, "pieces", config("MistralForCausalLM", {{"sliding_window", 4}}), dense,
         {{"tokenizer.json", sentencepiece().dump()}, {"tokenizer.model", pieces()}});
-  write(folder, "mixtral", config("MixtralForCausalLM", {{"num_local_experts", 2}}), attention() + experts(), {},
-        Dtype::f16);
+  write(folder, "mixtral", config("MixtralForCausalLM", {{"num_local_experts", 2}}), attention() + experts(),
+        {{"tokenizer.json", byte_level().dump()}}, Dtype::f16);
   const Json yarn = {{"rope_type", "yarn"}, {"factor", 4}, {"rope_theta", 1e6}};
   write(folder, "stacked", config("MixtralForCausalLM", {{"num_local_experts", 2}}),
         attention() + Tensors{{"model.layers.0.mlp.gate.weight", {2, kWidth}},
@@ -240,7 +245,7 @@ void write_all(const std::filesystem::path& folder) {
         dense + Tensors{{"model.layers.0.self_attn.q_proj.bias", {8}},
                         {"model.layers.0.self_attn.k_proj.bias", {4}},
                         {"model.layers.0.self_attn.v_proj.bias", {4}}},
-        {{"tokenizer.json", byte_level().dump()},
+        {{"tokenizer.json", byte_level(R"(\s?\p{N}{1,3}|[^\s]+)").dump()},
          {"generation_config.json", R"({"eos_token_id": [1, 11]})"},
          {"chat_template.jinja", "{{ messages }}"}});
   Tensors normed = dense;

@@ -94,6 +94,13 @@ bool append_expressions(const Json& step, std::vector<std::string>& expressions,
     expressions.emplace_back(step.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
     return true;
   }
+  if (type == "Punctuation") {
+    // What Unicode counts as punctuation, and all of ASCII's symbols.
+    const std::string behavior = step.value("behavior", "Isolated");
+    if (behavior != "Isolated" && behavior != "Contiguous") return false;
+    expressions.emplace_back(behavior == "Isolated" ? R"([\p{P}$+<=>^~|`])" : R"([\p{P}$+<=>^~|`]+)");
+    return true;
+  }
   if (type != "Split") return false;
   const Json pattern = step.value("pattern", Json::object());
   const std::string behavior = step.value("behavior", "");

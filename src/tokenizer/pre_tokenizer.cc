@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "tokenizer/expression.h"
+#include "tokenizer/probe_text.h"
 
 namespace assay::tokenizer {
 namespace {
@@ -159,6 +161,65 @@ const std::vector<Entry>& table() {
   return entries;
 }
 
+using Pieces = std::vector<std::string_view>;
+
+Pieces split_by(const std::vector<Expression>& expressions, std::string_view text) {
+  Pieces pieces = {text};
+  for (const Expression& expression : expressions) pieces = expression.split(pieces);
+  return pieces;
+}
+
+Pieces split_by(const Entry& entry, std::string_view text) {
+  std::vector<Expression> expressions;
+  for (const string& pattern : entry.expressions) expressions.emplace_back(pattern);
+  return split_by(expressions, text);
+}
+
+const string& runs() {
+  static const string text = probe_of_runs();
+  return text;
+}
+
+/// How the entries cut runs(); not those of another alphabet.
+const std::vector<std::pair<const Entry*, Pieces>>& cut_runs() {
+  static const std::vector<std::pair<const Entry*, Pieces>> cut = [] {
+    std::vector<std::pair<const Entry*, Pieces>> all;
+    for (const Entry& entry : table()) {
+      if ((entry.flags & kRaw) == 0) all.emplace_back(&entry, split_by(entry, runs()));
+    }
+    return all;
+  }();
+  return cut;
+}
+
+/// The entries that cut the probes as a file's expressions do: none where one of these is no expression or takes long.
+std::vector<const Entry*> cutting_alike(std::span<const string> patterns) {
+  constexpr std::size_t kMaxExpressions = 32;
+  if (patterns.empty() || patterns.size() > kMaxExpressions) return {};
+  std::vector<Expression> expressions;
+  for (const string& pattern : patterns) {
+    auto expression = Expression::of_file(pattern);
+    if (!expression) return {};
+    expressions.push_back(std::move(*expression));
+  }
+  std::vector<const Entry*> alike;
+  try {
+    const Pieces of_runs = split_by(expressions, runs());
+    for (const auto& [entry, pieces] : cut_runs()) {
+      if (pieces == of_runs) alike.push_back(entry);
+    }
+    if (alike.empty()) return {};
+    const string threes = probe_of_threes();
+    const Pieces of_threes = split_by(expressions, threes);
+    const auto differs = [&](const Entry* entry) { return split_by(*entry, threes) != of_threes; };
+    alike.erase(std::remove_if(alike.begin(), alike.end(), differs), alike.end());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    return {};
+  }
+  return alike;
+}
+
 }  // namespace
 
 struct PreTokenizer::Compiled {
@@ -197,14 +258,16 @@ std::vector<std::string_view> PreTokenizer::names() {
 }
 
 std::string_view PreTokenizer::name_of(std::span<const string> expressions, bool ignores_merges) {
-  std::string_view name;
+  std::vector<const Entry*> alike;
   for (const Entry& entry : table()) {
-    if (!std::equal(expressions.begin(), expressions.end(), entry.expressions.begin(), entry.expressions.end()))
-      continue;
-    if (((entry.flags & kIgnoresMerges) != 0) == ignores_merges) return entry.names.front();
-    if (name.empty()) name = entry.names.front();
+    const bool is_same =
+        std::equal(expressions.begin(), expressions.end(), entry.expressions.begin(), entry.expressions.end());
+    if (is_same && (entry.flags & kRaw) == 0) alike.push_back(&entry);
   }
-  return name;
+  if (alike.empty()) alike = cutting_alike(expressions);
+  std::stable_partition(alike.begin(), alike.end(),
+                        [&](const Entry* entry) { return ((entry->flags & kIgnoresMerges) != 0) == ignores_merges; });
+  return alike.empty() ? std::string_view() : alike.front()->names.front();
 }
 
 std::string_view PreTokenizer::byte_level_expression() { return kGpt2; }

@@ -21,7 +21,8 @@ class PreTokenizer {
 
   /// One name of each.
   static std::vector<std::string_view> names();
-  /// The name of the one with these expressions, and with ignores_merges() if there is one; empty: there is none.
+  /// The name of the one with these expressions, or that cuts texts of many kinds of characters as they do, and with
+  /// ignores_merges() if there is one; empty: there is none. Not of those with is_raw().
   static std::string_view name_of(std::span<const std::string> expressions, bool ignores_merges);
   /// The expression of Hugging Face's ByteLevel.
   static std::string_view byte_level_expression();

@@ -12,6 +12,7 @@ from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trai
 
 from tests.foreign import hugging_face, tiny
 from tests.tokenizer import peers
+from tests.tokenizer.pre_tokenizers_test import PUBLISHED
 
 ASSAY = os.environ["ASSAY_BINARY"]
 TEXT = [f"{word} {other}\n" for word in peers.WORDS for other in peers.WORDS[::3]]
@@ -106,6 +107,37 @@ def test_byte_level(name, folder):
     assert metadata["tokenizer.chat_template"] == "D" and metadata["tokenizer.chat_template.tools"] == "T"
     ids = [metadata[f"tokenizer.ggml.{role}_token_id"] for role in ("bos", "eos", "eot")]
     assert ids == [0, 1, added] and metadata["tokenizer.ggml.add_bos_token"]
+
+
+# Classes inside classes, and \\b with marks, mean something else in other engines than Onigmo. gemma4 and sarvam-moe are of
+# vocabularies without a byte alphabet. All these ask for --pre.
+NOT_RECOGNISED = {"kimi-k2", "poro-chat", "viking", "tiny_aya", "gemma4", "sarvam-moe"}
+# They always cut alike.
+SAME = {"bailingmoe": "qwen2"}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_expressions_are_recognised(name, folder):
+    """However they are spelled."""
+    tokenizer = byte_level("gpt-2")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        *(pre_tokenizers.Split(Regex(step), "isolated") if isinstance(step, str) else step for step in PUBLISHED[name]),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    document = json.loads(tokenizer.to_str())
+    document["model"]["ignore_merges"] = name in ("llama-bpe", "tekken", "granite-embed-multi-97m")
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    if name in NOT_RECOGNISED:
+        assert "is none of those" in convert(folder, exit=2)
+    else:
+        assert peers.field(convert(folder), "pre") == SAME.get(name, name)
+
+
+@pytest.mark.parametrize("pattern", ["(((", "(a+)+$|(?:x?){60}(?:(?:\\s*)*)*!", "a{9999}{9999}", "\\C+", "(?<=\\K.)x"])
+def test_expressions_of_strangers(pattern, folder):
+    tokenizer = json.loads(byte_level("qwen2").to_str())
+    tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert "is none of those" in convert(folder, exit=2)
 
 
 def test_an_unknown_pre_tokenizer(folder):
