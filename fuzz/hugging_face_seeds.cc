@@ -127,6 +127,27 @@ Json sentencepiece() {
   return json;
 }
 
+Json unigram() {
+  Json vocabulary = Json::array();
+  for (const char* piece : {"<unk>", "<0x0A>", "a", "b", "ab", "\u2581", "\u2581a"})
+    vocabulary.push_back({piece, -1.5});
+  Json json = tokenizer({{"type", "Unigram"}, {"unk_id", 0}, {"byte_fallback", true}, {"vocab", vocabulary}});
+  // A trie of one node, without values.
+  const Json precompiled = {{"type", "Precompiled"}, {"precompiled_charsmap", "BAAAAAAAAAAA"}};
+  const Json replace = {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", " "}};
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({precompiled, replace})}};
+  json["pre_tokenizer"] = {{"type", "Metaspace"}, {"prepend_scheme", "always"}};
+  return json;
+}
+
+Json wordpiece() {
+  Json json = tokenizer({{"type", "WordPiece"}, {"vocab", {{"[UNK]", 1}, {"a", 2}, {"##b", 3}, {"text", 4}}}});
+  json["normalizer"] = {{"type", "BertNormalizer"}, {"lowercase", true}};
+  json["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+  json["post_processor"] = {{"type", "BertProcessing"}, {"sep", {"<tool>", 11}}, {"cls", {"<s>", 0}}};
+  return json;
+}
+
 /// A protocol buffer: pieces of text, score and type, then the trainer's model_type 2.
 std::string pieces() {
   std::string model;
@@ -231,6 +252,8 @@ void write_all(const std::filesystem::path& folder) {
         {{"tokenizer.json", sentencepiece().dump()}, {"tokenizer_config.json", settings}}, Dtype::f32);
   write(folder, "pieces", config("MistralForCausalLM", {{"sliding_window", 4}}), dense,
         {{"tokenizer.json", sentencepiece().dump()}, {"tokenizer.model", pieces()}});
+  write(folder, "unigram", config("LlamaForCausalLM"), dense, {{"tokenizer.json", unigram().dump()}});
+  write(folder, "wordpiece", config("LlamaForCausalLM"), dense, {{"tokenizer.json", wordpiece().dump()}});
   write(folder, "mixtral", config("MixtralForCausalLM", {{"num_local_experts", 2}}), attention() + experts(),
         {{"tokenizer.json", byte_level().dump()}}, Dtype::f16);
   const Json yarn = {{"rope_type", "yarn"}, {"factor", 4}, {"rope_theta", 1e6}};

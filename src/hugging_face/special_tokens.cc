@@ -43,12 +43,14 @@ class SpecialTokenReader {
     for (const auto& [role, key] : kRoles) {
       if (const auto id = id_of(role)) out.add_uint("tokenizer.ggml." + std::string(key) + "_token_id", *id);
     }
+    const bool is_unigram = Settings(tokenizer_.file(), tokenizer_.object("model")).text("type") == "Unigram";
     if (const auto id = end_of_turn()) out.add_uint("tokenizer.ggml.eot_token_id", *id);
     for (const std::string_view role : {"bos", "eos"}) {
       const auto adds = adds_.find(role) != adds_.end() ? std::optional(adds_.find(role)->second)
                                                         : settings_.flag("add_" + std::string(role) + "_token");
-      // It asks for a token that there is.
-      if (adds) out.add_bool("tokenizer.ggml.add_" + std::string(role) + "_token", *adds && id_of(role));
+      // It asks for a token that there is. Of Unigram, engines take for granted what T5 does.
+      if (adds || is_unigram)
+        out.add_bool("tokenizer.ggml.add_" + std::string(role) + "_token", adds.value_or(false) && id_of(role));
     }
     write_templates(out);
   }
@@ -80,6 +82,14 @@ class SpecialTokenReader {
       adds_.emplace("bos", false);
       adds_.emplace("eos", false);
     }
+    if (type == "BertProcessing" || type == "RobertaProcessing") {
+      for (const auto& [role, name] : {std::pair("bos", "cls"), std::pair("eos", "sep")}) {
+        const Json& token = processor.array(name);
+        if (token.empty() || !token[0].is_string()) processor.refuse(name, "must be a text and an id");
+        names_.emplace(role, token[0].get<std::string>());
+        adds_[role] = names_[role] == token[0].get<std::string>();
+      }
+    }
     if (type != "TemplateProcessing") return;
     const Json& single = processor.array("single");
     if (single.size() < 2) return;
@@ -104,6 +114,8 @@ class SpecialTokenReader {
     if (name != names_.end()) {
       if (const auto id = id_of_token(name->second)) return id;
     }
+    const Settings model(tokenizer_.file() + ": model", tokenizer_.object("model"));
+    if (role == "unk" && model.has("unk_id")) return model.count("unk_id");
     const Json* id = config_.find(std::string(role) + "_token_id");
     if (id == nullptr || !id->is_number_unsigned()) return std::nullopt;
     return config_.count(std::string(role) + "_token_id");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -13,8 +14,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "hugging_face/pre_tokenizer_name.h"
 #include "hugging_face/sentencepiece_model.h"
-#include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace assay::hugging_face {
@@ -49,6 +50,25 @@ bool is_byte_token(std::string_view text) {
          text.substr(3, 2).find_first_not_of(kHex) == std::string_view::npos;
 }
 
+/// Nullopt for a text that is none.
+std::optional<std::string> from_base64(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = bits << 6U | static_cast<std::uint32_t>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xFFU);
+  }
+  return bytes;
+}
+
 /// Tokens by id while they are gathered.
 class Tokens {
  public:
@@ -75,41 +95,6 @@ class Tokens {
   std::vector<std::int32_t> kinds_;
 };
 
-/// The steps of a pre-tokenizer as expressions; nullopt where one is of a kind that GGUF has no word for.
-bool append_expressions(const Json& step, std::vector<std::string>& expressions, int depth = 0) {
-  constexpr int kMaxDepth = 8;
-  if (step.is_null()) return true;
-  if (!step.is_object() || depth > kMaxDepth) return false;
-  const std::string type = step.value("type", "");
-  if (type == "Sequence") {
-    const Json steps = step.value("pretokenizers", Json::array());
-    return std::all_of(steps.begin(), steps.end(),
-                       [&](const Json& inner) { return append_expressions(inner, expressions, depth + 1); });
-  }
-  if (type == "ByteLevel") {
-    if (step.value("use_regex", true)) expressions.emplace_back(tokenizer::PreTokenizer::byte_level_expression());
-    return true;
-  }
-  if (type == "Digits") {
-    expressions.emplace_back(step.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
-    return true;
-  }
-  if (type == "Punctuation") {
-    // What Unicode counts as punctuation, and all of ASCII's symbols.
-    const std::string behavior = step.value("behavior", "Isolated");
-    if (behavior != "Isolated" && behavior != "Contiguous") return false;
-    expressions.emplace_back(behavior == "Isolated" ? R"([\p{P}$+<=>^~|`])" : R"([\p{P}$+<=>^~|`]+)");
-    return true;
-  }
-  if (type != "Split") return false;
-  const Json pattern = step.value("pattern", Json::object());
-  const std::string behavior = step.value("behavior", "");
-  const bool is_inverted = step.value("invert", false);
-  if (!pattern.contains("Regex") || !(behavior == "Isolated" || (behavior == "Removed" && is_inverted))) return false;
-  expressions.push_back(pattern["Regex"].get<std::string>());
-  return true;
-}
-
 class VocabularyReader {
  public:
   VocabularyReader(const std::filesystem::path& folder, const Settings& tokenizer, std::size_t tokens,
@@ -122,6 +107,8 @@ class VocabularyReader {
 
   void write(const std::string& pre_tokenizer, gguf::Writer& out) {
     const std::string type = model_.text("type").value_or("BPE");
+    if (type == "Unigram") return write_unigram(out);
+    if (type == "WordPiece") return write_wordpiece(out);
     if (type != "BPE") refuse(fmt::format("is of the type {}", printable(type, 40)));
     if (is_byte_level(json_.json())) {
       write_byte_level(pre_tokenizer, out);
@@ -134,7 +121,8 @@ class VocabularyReader {
 
  private:
   [[noreturn]] void refuse(const std::string& problem) const {
-    model_.refuse("type", problem, "Known are byte-level BPE, and BPE with byte_fallback as SentencePiece has it.");
+    model_.refuse("type", problem,
+                  "Known are byte-level BPE, BPE with byte_fallback as SentencePiece has it, Unigram and WordPiece.");
   }
 
   static bool is_byte_level(const Json& json) {
@@ -190,27 +178,13 @@ class VocabularyReader {
     for_each_token([&](std::size_t id, const std::string& text) { tokens_.set(id, text, TokenKind::normal, 0); });
     add_added();
     out.add_string("tokenizer.ggml.model", "gpt2");
-    out.add_string("tokenizer.ggml.pre", pre_tokenizer.empty() ? recognised() : pre_tokenizer);
+    out.add_string("tokenizer.ggml.pre",
+                   pre_tokenizer.empty() ? name_of_pre_tokenizer(json_, model_.flag("ignore_merges").value_or(false))
+                                         : pre_tokenizer);
     tokens_.write(out, false);
     std::vector<std::string> lines;
     for (const auto& [left, right] : merges()) lines.push_back(fmt::format("{} {}", left, right));
     out.add_strings("tokenizer.ggml.merges", lines);
-  }
-
-  std::string recognised() const {
-    std::vector<std::string> expressions;
-    std::string_view name;
-    const Json* steps = json_.find("pre_tokenizer");
-    if (steps != nullptr && append_expressions(*steps, expressions)) {
-      name = tokenizer::PreTokenizer::name_of(expressions, model_.flag("ignore_merges").value_or(false));
-    }
-    if (!name.empty()) return std::string(name);
-    std::string known;
-    for (const std::string_view other : tokenizer::PreTokenizer::names()) {
-      known.append(known.empty() ? "" : ", ").append(other);
-    }
-    json_.refuse("pre_tokenizer", "is none of those that GGUF has a name for",
-                 "If you know how it cuts, say so: assay convert --pre NAME, one of " + known + ".");
   }
 
   std::vector<std::pair<std::string, std::string>> merges() const {
@@ -285,11 +259,105 @@ class VocabularyReader {
     return true;
   }
 
+  void write_unigram(gguf::Writer& out) {
+    const Json& pieces = model_.array("vocab");
+    if (pieces.size() > tokens_.size()) {
+      model_.refuse("vocab",
+                    fmt::format("has {} tokens, and the embedding has {} rows", pieces.size(), tokens_.size()));
+    }
+    const auto unknown = model_.count("unk_id");
+    const bool has_bytes = model_.flag("byte_fallback").value_or(false);
+    for (std::size_t id = 0; id < pieces.size(); ++id) {
+      const Json& piece = pieces[id];
+      if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() || !piece[1].is_number()) {
+        model_.refuse("vocab", "must be a list of texts with scores");
+      }
+      const auto text = piece[0].get<std::string>();
+      const TokenKind kind = id == unknown                      ? TokenKind::unknown
+                             : has_bytes && is_byte_token(text) ? TokenKind::byte
+                                                                : TokenKind::normal;
+      tokens_.set(id, text, kind, piece[1].get<float>());
+    }
+    add_added();
+    out.add_string("tokenizer.ggml.model", "t5");
+    out.add_string("tokenizer.ggml.pre", "default");
+    tokens_.write(out, true);
+    out.add_bool("tokenizer.ggml.add_space_prefix", adds_space_prefix());
+    Normalisation normalisation;
+    add_normalizer(json_.object("normalizer"), normalisation, 0);
+    out.add_bool("tokenizer.ggml.remove_extra_whitespaces", normalisation.merges_spaces);
+    const std::string& map = normalisation.map;
+    const gguf::Array bytes{gguf::ValueType::uint8, map.size(), std::as_bytes(std::span(map)), {}, {}};
+    if (!map.empty()) out.add("tokenizer.ggml.precompiled_charsmap", {gguf::ValueType::array, bytes});
+  }
+
+  struct Normalisation {
+    bool merges_spaces = false;
+    std::string map;  ///< compiled; empty: none
+  };
+
+  /// SentencePiece's steps, as transformers writes them down.
+  void add_normalizer(const Json& step, Normalisation& to, int depth) const {
+    constexpr int kMaxDepth = 8;
+    if (depth > kMaxDepth) json_.refuse("normalizer", "is nested too deep");
+    const std::string type = step.value("type", "");
+    const Json pattern = step.value("pattern", Json::object());
+    if (type == "Sequence") {
+      for (const Json& inner : step.at("normalizers")) add_normalizer(inner, to, depth + 1);
+    } else if (type == "Precompiled" && to.map.empty()) {
+      const auto map = from_base64(step.at("precompiled_charsmap").get<std::string>());
+      if (!map) json_.refuse("normalizer", "has a precompiled_charsmap that is not base64");
+      to.map = *map;
+    } else if (type == "Replace" && pattern.value("Regex", "") == " {2,}") {
+      to.merges_spaces = true;
+    } else if (type != "Strip" && type != "Prepend" && !(type == "Replace" && pattern.value("String", "") == " ") &&
+               !step.empty()) {
+      refuse_normalizer(type);
+    }
+  }
+
+  [[noreturn]] void refuse_normalizer(const std::string& type) const {
+    json_.refuse("normalizer", fmt::format("is or has a {}, for which GGUF has no key", printable(type, 40)),
+                 "No GGUF of this tokenizer would cut words as the model learned them.");
+  }
+
+  void write_wordpiece(gguf::Writer& out) {
+    constexpr std::string_view kContinuing = "##";
+    const Settings normalizer(json_.file() + ": normalizer", json_.object("normalizer"));
+    const bool is_bert = normalizer.text("type") == "BertNormalizer" && normalizer.flag("clean_text").value_or(true) &&
+                         normalizer.flag("handle_chinese_chars").value_or(true) &&
+                         json_.object("pre_tokenizer").value("type", "") == "BertPreTokenizer" &&
+                         model_.text("continuing_subword_prefix").value_or("##") == kContinuing &&
+                         model_.count("max_input_chars_per_word").value_or(100) == 100;
+    if (!is_bert) refuse("is a WordPiece that does not read as BERT does");
+    const std::string unknown = model_.text("unk_token").value_or("[UNK]");
+    for_each_token([&](std::size_t id, const std::string& text) {
+      const bool continues = text.starts_with(kContinuing);
+      if (text == unknown) return tokens_.set(id, text, TokenKind::unknown, 0);
+      tokens_.set(id, continues ? text.substr(kContinuing.size()) : std::string(kSpaceMark) + text, TokenKind::normal,
+                  0);
+    });
+    add_added();
+    out.add_string("tokenizer.ggml.model", "bert");
+    out.add_string("tokenizer.ggml.pre", "default");
+    tokens_.write(out, false);
+    for (const char* name : {"lowercase", "strip_accents"}) {
+      if (const auto flag = normalizer.flag(name)) {
+        out.add_bool(fmt::format("tokenizer.ggml.normalizer.{}", name), *flag);
+      }
+    }
+  }
+
   /// Whether a text begins as if a space stood before it: said by the normalizer of older files, by the pre-tokenizer
   /// of later ones.
   bool adds_space_prefix() const {
     const std::string normalizer = json_.object("normalizer").dump();
-    const Settings pre(json_.file() + ": pre_tokenizer", json_.object("pre_tokenizer"));
+    const Json& steps = json_.object("pre_tokenizer");
+    const Settings sequence(json_.file() + ": pre_tokenizer", steps);
+    const Json& inner = sequence.array("pretokenizers");
+    const Json& last = inner.empty() ? steps : inner.back();
+    if (!last.is_object()) json_.refuse("pre_tokenizer", "must be of objects");
+    const Settings pre(json_.file() + ": pre_tokenizer", last);
     const std::string scheme = pre.text("prepend_scheme").value_or("never");
     return normalizer.find("\"Prepend\"") != std::string::npos || scheme == "always" || scheme == "first" ||
            (pre.text("type") == "Metaspace" && pre.flag("add_prefix_space").value_or(false));

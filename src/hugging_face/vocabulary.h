@@ -3,7 +3,8 @@
 //
 // Byte-level BPE ("gpt2"): the pre-tokenizer is known by its expressions. BPE with bytes as "<0x0A>" ("llama"): scores
 // are those of tokenizer.model or, where there is none, fall with the place of a token's first merge, as
-// SentencePiece's do.
+// SentencePiece's do. Unigram ("t5") with the normalisation that transformers makes of SentencePiece's. WordPiece
+// ("bert") that reads as BERT.
 #pragma once
 
 #include <cstddef>

@@ -335,8 +335,8 @@ def test_bad_folders(folder, tmp_path):
         broken / "tokenizer.json", lambda document: document["added_tokens"].append({"id": "x"})))
     assert "the embedding has 320 rows" in said("18", lambda broken: change(
         broken / "tokenizer.json", lambda document: document["model"]["vocab"].update(far=2**40)))
-    assert "is of the type WordPiece" in said("19", lambda broken: change(
-        broken / "tokenizer.json", lambda document: document["model"].update(type="WordPiece")))
+    assert "is of the type WordLevel" in said("19", lambda broken: change(
+        broken / "tokenizer.json", lambda document: document["model"].update(type="WordLevel")))
     def without_embedding(broken):
         for file in broken.glob("*.safetensors"):
             tensors = load_file(file)

@@ -1,18 +1,21 @@
 """The tokenizers of converted folders: ids are those of the PyPI packages that the folder's files are for."""
 
+import io
 import json
 import os
 import subprocess
+import unicodedata
 
 import numpy as np
 import pytest
 import sentencepiece
 import tokenizers
-from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from tests.foreign import hugging_face, tiny
 from tests.tokenizer import peers
 from tests.tokenizer.pre_tokenizers_test import PUBLISHED
+from tests.tokenizer.unigram_test import protobuf_fields
 
 ASSAY = os.environ["ASSAY_BINARY"]
 TEXT = [f"{word} {other}\n" for word in peers.WORDS for other in peers.WORDS[::3]]
@@ -174,6 +177,72 @@ def test_sentencepiece(folder):
     assert "tokenizer.model: what ends at byte offset" in convert(folder, exit=2)
     (folder / "tokenizer.model").write_bytes(b"\xff" * 30)
     assert "a number of more than 64 bits" in convert(folder, exit=2)
+
+
+def spaced(texts):
+    """Those that Hugging Face normalises as SentencePiece does: it goes by whole graphemes, so none with marks."""
+    return [text for text in texts
+            if text and not any(unicodedata.category(c)[0] in "MC" for c in unicodedata.normalize("NFKD", text))]
+
+
+@pytest.mark.parametrize("has_bytes", [False, True])
+def test_unigram(has_bytes, folder):
+    """As transformers makes a tokenizer.json of SentencePiece's file."""
+    raw = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT + peers.WORDS * 9), model_writer=raw, model_type="unigram", vocab_size=ROWS - 10,
+        hard_vocab_limit=False, byte_fallback=has_bytes, character_coverage=0.98, num_threads=1, minloglevel=2,
+        normalization_rule_name="identity" if has_bytes else "nmt_nfkc", remove_extra_whitespaces=not has_bytes)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=raw.getvalue())
+    vocabulary = [(pieces.id_to_piece(i), pieces.get_score(i)) for i in range(pieces.get_piece_size())]
+    tokenizer = tokenizers.Tokenizer(models.Unigram(vocabulary, 0, has_bytes))
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    if not has_bytes:
+        charsmap = dict(protobuf_fields(dict(protobuf_fields(raw.getvalue()))[3]))[2]
+        tokenizer.normalizer = normalizers.Sequence([
+            normalizers.Precompiled(charsmap), normalizers.Strip(left=False), normalizers.Replace(Regex(" {2,}"), "▁")])
+    metaspace = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.pre_tokenizer = metaspace if has_bytes else pre_tokenizers.Sequence([metaspace])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>", "eos_token": "</s>"}))
+    path = convert(folder)
+    # Metaspace puts no space before one that is there; SentencePiece does, and GGUF's engines.
+    texts = [text for text in spaced(peers.fuzz_texts(400, 13)) if not has_bytes or text[0] not in " ▁"]
+    assert len(texts) > 60
+    assert_same_ids(path, texts, lambda text: tokenizer.encode(text).ids, add_special=True, parse_special=False)
+    assert peers.field(path, "model") == "t5" and not peers.field(path, "add_eos_token")
+    assert peers.field(path, "unknown_token_id") == 0
+    assert peers.field(path, "token_type")[:3] == [2, 3, 3] and (6 in peers.field(path, "token_type")) == has_bytes
+
+    document = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(document | {"normalizer": {"type": "Lowercase"}}))
+    assert "normalizer is or has a Lowercase" in convert(folder, exit=2)
+    document["model"]["vocab"] += [["x", 0.5]] * ROWS
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    assert f"the embedding has {ROWS} rows" in convert(folder, exit=2)
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_wordpiece(lowercase, folder):
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=ROWS, limit_alphabet=150, show_progress=False, special_tokens=special)
+    tokenizer.train_from_iterator([text for text in TEXT if "\u2581" not in text], trainer)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"sep_token": "[SEP]", "unk_token": "[UNK]", "cls_token": "[CLS]"}))
+    path = convert(folder)
+    # Punctuation since Unicode 14, which their tables are older than.
+    texts = [text for text in peers.fuzz_texts(300, 14) if "\u061d" not in text]
+    answers = [tokenizer.encode(text).ids for text in texts]
+    assert sum(1 not in ids for ids in answers) > 30
+    assert_same_ids(path, texts, lambda text: tokenizer.encode(text).ids, add_special=True, parse_special=True)
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document["normalizer"]["handle_chinese_chars"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    assert "does not read as BERT does" in convert(folder, exit=2)
 
 
 def test_damaged_files(folder):
