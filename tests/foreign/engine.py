@@ -535,7 +535,9 @@ class Engine:
 
     def head_linear(self, x, weight):
         """A matrix for each head: [heads, outputs, inputs]."""
-        matrices = self.model.weight(weight)
+        return self.multiply_heads(self.activations(x, weight), self.model.weight(weight))
+
+    def multiply_heads(self, x, matrices):
         return np.einsum("thi,hoi->tho", x.reshape(len(x), len(matrices), -1), matrices).reshape(len(x), -1)
 
     def part_of_heads(self, x, channels, width):

@@ -58,7 +58,7 @@ def layouts(engine, step):
     return choices("axis", "between", "fastest") if is_float else choices("axis", "between")
 
 
-@fault("expert_linear", layouts)
+@fault("expert_linear head_linear", layouts)
 def expert_layout(call, axis):
     right = call.engine.model.weight(call.step.parameters["weight"])
     experts, outputs, inputs = right.shape

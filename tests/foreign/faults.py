@@ -55,7 +55,7 @@ def rope_wrong_layers(call, base):
     return call.run(**next(other for other in every if not np.array_equal(other["frequencies"], right)))
 
 
-@fault("attention", lambda engine, step: [] if "rope" in step.inputs[0] else [{}])
+@fault("attention", lambda engine, step: [] if "rope" in step.inputs[0] or engine.latent else [{}])
 def rope_everywhere(call):
     q, k, v = call.inputs
     rotation = call.engine.rotation(call.layer)
@@ -106,7 +106,8 @@ def dimensions_for(engine, step):
     """Only where nothing scales the frequencies: what a scaling would become is the engine's own affair."""
     right = 2 * len(step.parameters["frequencies"])
     plain = np.allclose(plain_rope(engine, step), step.parameters["frequencies"])
-    return unlike("dimensions", right, (engine.head_width // 2, engine.head_width)) if plain else []
+    widths = (engine.head_width // 2, engine.head_width)
+    return unlike("dimensions", right, widths) if plain and not engine.latent else []
 
 
 @fault("rope", dimensions_for)
@@ -128,7 +129,7 @@ def decode_position(call, rule):
 
 
 def permutations(engine, step):
-    if split_tap(step.tap)[1] not in ("q", "k"):
+    if split_tap(step.tap)[1] not in ("q", "k") or engine.latent:
         return []
     heads, kv_heads = engine.heads["heads"], engine.heads["kv_heads"]
     own = heads if split_tap(step.tap)[1] == "q" else kv_heads
@@ -271,11 +272,34 @@ def attention_shared_wrong(call, of):
     return call.run(q, k if of == "values" else first(k), v if of == "keys" else first(v))
 
 
-@fault("attention", choices("keys", "rotated", "plain"))
+@fault("attention", lambda engine, step: [] if engine.latent else choices("keys", "rotated", "plain"))
 def attention_v_is_k(call, keys):
     q, k, _ = call.inputs
     plain = f"blk.{call.layer}.k"
     return call.run(q, k, k if keys == "rotated" else call.values.get(plain + "_norm", call.values[plain]))
+
+
+def parts_of_heads(engine, step):
+    rules = []
+    if step.operation == "joined_heads":
+        return choices("rule", "swapped")
+    if engine.latent.heads > 1:
+        rules += choices("rule", "all_heads_together")
+    return rules + choices("rule", "other_end")
+
+
+@fault("part_of_heads joined_heads", parts_of_heads)
+def head_parts(call, rule):
+    """[all heads' first part, all heads' second] where each head has both, or its parts the other way round."""
+    if rule == "swapped":
+        return call.run(*call.inputs[::-1])
+    channels, width = call.step.parameters["channels"], call.step.parameters["width"]
+    count = channels.stop - channels.start
+    if rule == "other_end":
+        first = width - count - channels.start
+        return call.run(channels=slice(first, first + count))
+    heads = call.inputs[0].shape[1] // width
+    return call.inputs[0][:, heads * channels.start:heads * channels.stop]
 
 
 @fault("linear", lambda engine, step: choices("rule", "dropped", "twice") if step.parameters["bias"] else [])

@@ -48,8 +48,11 @@ class Call:
             return matrix[self.inputs[0]]
         if self.step.operation == "expert_linear":
             return self.engine.multiply_experts(*self.inputs, matrix, **self.step.parameters)
+        if self.step.operation == "head_linear":
+            return self.engine.multiply_heads(self.inputs[0], matrix)
         bias = self.step.parameters["bias"]
         x = self.engine.activations(self.inputs[0], self.step.parameters["weight"])
+        matrix = matrix[self.step.parameters.get("rows", slice(None))]
         return x @ matrix.T + (0 if bias is None else self.engine.model.weight(bias))
 
     def decoded(self):

@@ -86,14 +86,14 @@ class RoundedEngine(Engine):
             total = to_f16(total + to_f16(vectors[:, :, column:column + 1] * matrices[chosen][..., column]))
         return (total + (0 if bias is None else self.model.weight(bias)[chosen])).reshape(len(x), -1)
 
-    def linear(self, x, weight, bias):
+    def linear(self, x, weight, bias, rows=slice(None)):
         if self.arithmetic != "f16 sums":
-            return super().linear(x, weight, bias)
-        matrix = self.model.weight(weight)
+            return super().linear(x, weight, bias, rows)
+        matrix = self.model.weight(weight)[rows]
         total = np.zeros((len(x), len(matrix)))
         for column in range(x.shape[1]):
             total = to_f16(total + to_f16(x[:, column:column + 1] * matrix[:, column]))
-        return total if bias is None else total + self.model.weight(bias)
+        return total if bias is None else total + self.model.weight(bias)[rows]
 
 
 class RoundedFaultyEngine(FaultyEngine, RoundedEngine):

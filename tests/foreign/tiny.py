@@ -174,11 +174,17 @@ FAULTY = {
     "gpt-oss": "--architecture gpt-oss --type MXFP4,Q8_0 --experts 5 --used-experts 3 --window 7 --feed-forward 64 "
                "--seed 3",  # whose routers have no near ties
     "gemma3": f"{SANDWICH} --type Q8_0,F16 --window 7 --blocks 6 --head-width 32 --rope-scaling linear",
+    "deepseek2": f"{LATENT} --type F16,Q8_0 --blocks 2 --dense-blocks 1 --kv-heads 1 --head-width 48 --rope-dimensions 16 "
+                 "--value-width 32 --latent 64 --q-latent 32 --experts 8 --used-experts 3 --feed-forward 32 --shared-expert 64 "
+                 "--router-bias --normalised-experts --float expert_weights_scale=2.5 --count expert_gating_func=2 --seed 4",
 }
 # For the faults of what only these families have.
 FAULTY_FAMILIES = {
     "granite": f"{GRANITE} --type Q4_0",
     "smollm3": "--architecture smollm3 --type Q8_0 --blocks 5",
+    "deepseek2, one tensor": "--architecture deepseek2 --fused --type Q8_0 --kv-heads 4 --head-width 24 --rope-dimensions 8 "
+                             "--value-width 16 --latent 32 --experts 4 --feed-forward 32 --shared-expert 32 "
+                             "--float expert_weights_scale=1",
 }
 # Sums of some thousands: activations beyond what float16 has.
 LARGE_VALUES = "--type F16 --norm-mean 300"

@@ -31,6 +31,7 @@ extern const Fault kAttentionSoftmaxAxis;
 extern const Fault kAttentionNotNormalised;
 extern const Fault kAttentionOutputLayout;
 extern const Fault kAttentionScale;
+extern const Fault kHeadParts;
 extern const Fault kBias;
 extern const Fault kQkNorm;
 extern const Fault kGateUpSwapped;

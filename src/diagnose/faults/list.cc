@@ -37,6 +37,7 @@ constexpr std::array kAll = {
     &kAttentionNotNormalised,
     &kAttentionOutputLayout,
     &kAttentionScale,
+    &kHeadParts,
     &kBias,
     &kQkNorm,
     // Feed-forward.

@@ -14,7 +14,8 @@ void read_first_of_row(const gguf::Tensor& tensor, std::size_t index, double* va
 }
 
 void read_first_of_tensor(const gguf::Tensor& tensor, std::size_t index, double* values) {
-  if (index == 0) return read_first_of_row(tensor, index, values);
+  const bool begins_tensor = tensor.whole == nullptr || tensor.whole->data.data() == tensor.data.data();
+  if (index == 0 && begins_tensor) return read_first_of_row(tensor, index, values);
   std::fill(values, values + tensor.row_values(), 0.0);
 }
 

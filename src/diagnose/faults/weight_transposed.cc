@@ -34,9 +34,13 @@ Matrix embed_transposed(const Site& site) {
   return output;
 }
 
-/// W'[o][i] = flat[i * outputs + o]. Each thread has its share of outputs and adds up the inputs in ascending order.
+/// W'[o][i] = flat[i * outputs + o], of a matrix that is some rows of a tensor's those of the tensor's. Each thread has
+/// its share of outputs and adds up the inputs in ascending order.
 Matrix multiply_transposed(const Site& site) {
   const gguf::Tensor& weight = *matrix_of(site);
+  const gguf::Tensor& whole = weight.whole != nullptr ? *weight.whole : weight;
+  const std::size_t outputs = static_cast<std::size_t>(whole.rows());
+  const std::size_t first = static_cast<std::size_t>(weight.data.data() - whole.data.data()) / whole.row(0).size();
   const Matrix& x = site.input(0);
   Matrix output(x.rows, static_cast<std::size_t>(weight.rows()));
   const std::size_t longest = output.width + std::size_t{2} * quant::kMaxBlockValues;
@@ -47,7 +51,7 @@ Matrix multiply_transposed(const Site& site) {
     const auto [begin, end] = team.share(output.width);
     if (begin == end) return;
     for (std::size_t i = 0; i < x.width; ++i) {
-      const double* column = decode_flat(weight, i * output.width + begin, end - begin, room);
+      const double* column = decode_flat(whole, i * outputs + first + begin, end - begin, room);
       for (std::size_t row = 0; row < x.rows; ++row) {
         const double factor = x.row(row)[i];
         double* out = output.row(row) + begin;

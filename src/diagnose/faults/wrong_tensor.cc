@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "diagnose/faults/faults.h"
 #include "diagnose/faults/layer_name.h"
@@ -7,12 +10,21 @@
 namespace assay::diagnose {
 namespace {
 
+/// Where the rows begin, of a matrix that is some rows of a tensor.
+std::ptrdiff_t begin_of(const gguf::Tensor& tensor) {
+  return tensor.whole == nullptr ? 0 : tensor.data.data() - tensor.whole->data.data();
+}
+
 /// The tensor `part` of the layer `offset` layers further, if it is there and has the shape of the step's own.
 model::WeightId find_other(const Site& site, const std::string& part, int offset) {
   const gguf::Tensor& own = *matrix_of(site);
   const std::size_t layer = parse_layer_name(own.name)->layer + static_cast<std::size_t>(offset);
-  const model::WeightId other = find_weight(site, LayerName{layer, part}.text());
-  return other != model::kNoWeight && site.tensor(other).ne == own.ne ? other : model::kNoWeight;
+  const std::string name = LayerName{layer, part}.text();
+  const std::vector<const gguf::Tensor*>& weights = site.plan().weights;
+  const auto found = std::find_if(weights.begin(), weights.end(), [&](const gguf::Tensor* other) {
+    return other->name == name && other->ne == own.ne && begin_of(*other) == begin_of(own);
+  });
+  return found == weights.end() ? model::kNoWeight : static_cast<model::WeightId>(found - weights.begin());
 }
 
 void add(const Site& site, const std::string& part, int offset, std::vector<Hypothesis>& hypotheses) {
