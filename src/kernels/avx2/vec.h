@@ -23,7 +23,9 @@ using Int8 = __m256i;
 inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
-inline constexpr std::size_t kPanelTokens = 2;
+inline constexpr std::size_t kPanelsAtOnce = 1;
+inline constexpr std::size_t kPanelTokens = 4;
+inline constexpr std::size_t kWordSteps = 1;
 // Sums in float64 that its registers hold.
 inline constexpr std::size_t kExactRows = 2;
 

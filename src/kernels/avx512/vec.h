@@ -20,8 +20,12 @@ using Int8 = __m256i;  ///< 8 ints
 inline constexpr std::size_t kDotRowsAlone = 4;
 inline constexpr std::size_t kDotRows = 4;
 inline constexpr std::size_t kDotTokens = 6;
-/// Tokens that share a vector of a panel's weights (generic/panel.h).
+/// The tile of a panel's product (generic/panel.h): panels and tokens, one sum for each pair. Several panels share what
+/// is loaded of a token.
+inline constexpr std::size_t kPanelsAtOnce = 2;
 inline constexpr std::size_t kPanelTokens = 8;
+/// How often dot_words() may stand in for one multiply_ints() and add_ints() and cost less.
+inline constexpr std::size_t kWordSteps = 2;
 // Sums in float64 that its registers hold.
 inline constexpr std::size_t kExactRows = 4;
 

@@ -81,6 +81,7 @@ class GroupBlockPanel {
  public:
   static constexpr std::size_t kValues = 64;
   static constexpr std::size_t kBlocks = 1;
+  static constexpr std::size_t kTokensAtOnce = kPanelTokens;
 
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;

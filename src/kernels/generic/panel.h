@@ -2,8 +2,9 @@
 // belongs to row i, and each vector is used for every token: no sum over a vector is needed, and what a block's
 // taking apart costs is shared by all tokens. Ragged ends repeat the last row and drop what it gives.
 //
-// A type gives a Panel: its weights of one or two blocks (`unpack`), what some tokens are before they are multiplied
-// (`pack`), which some panels share, and what a panel adds to their sums (`add`).
+// A type gives a Panel: its weights of one or two blocks (`unpack`), how many tokens it takes (`kTokensAtOnce`), what
+// they are before they are multiplied (`pack`), which some panels share, and what a panel adds to their sums (`add`).
+// Where `add` is static it does so for kPanelsAtOnce panels, whose sums stand kMostPanelTokens apart.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -24,6 +25,7 @@ inline constexpr std::size_t kPanelRows = 16;
 inline constexpr std::size_t kFewestPanelTokens = 4;
 /// Panels that share packed tokens, and tokens: the sums of all wait for the next block, 64 bytes a panel and token.
 inline constexpr std::size_t kMostPanels = 8;
+static_assert(kMostPanels % kPanelsAtOnce == 0);
 inline constexpr std::size_t kMostPanelTokens = 256;
 
 struct PanelRows {
@@ -67,23 +69,43 @@ inline PanelRows panel_rows(const Byte* weights, std::size_t row_bytes, std::siz
   return rows;
 }
 
+/// Asks for kBytes of a token that comes `tokens` later: they stand far apart.
+template <std::size_t kBytes>
+inline void prefetch_token(const Activations& x, std::size_t token, std::size_t value, std::size_t tokens) {
+  const std::size_t offset = (token + tokens < x.tokens ? token + tokens : token) * x.width + value;
+  for (std::size_t i = 0; i < kBytes; i += 64) {
+    __builtin_prefetch(x.hi + offset + i);
+    __builtin_prefetch(x.lo + offset + i);
+  }
+}
+
 /// Tokens `first` to `first + kTokens` with all panels, whose sums stand kMostPanelTokens apart.
 template <typename Panel, std::size_t kTokens>
 inline void add_tokens(const Panel* panels, std::size_t panel_count, const Activations& x, std::size_t first,
                        std::size_t block, std::size_t blocks, Float* sums) {
   const auto packed = Panel::template pack<kTokens>(x, first, block, blocks);
-  for (std::size_t i = 0; i < panel_count; ++i) panels[i].add(packed, block, blocks, sums + i * kMostPanelTokens);
+  for (std::size_t i = 0; i < panel_count; i += kPanelsAtOnce) {
+    Float* const panel_sums = sums + i * kMostPanelTokens;
+    if constexpr (requires { Panel::add(panels, packed, block, blocks, sums); }) {
+      Panel::add(panels + i, packed, block, blocks, panel_sums);
+    } else {
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+        panels[i + p].add(packed, block, blocks, panel_sums + p * kMostPanelTokens);
+    }
+  }
 }
 
 /// `row_count` rows, at most kMostPanels panels, and at most kMostPanelTokens tokens from `begin` on.
 template <typename Panel>
 inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                            std::size_t begin, std::size_t count, float* out, std::size_t out_stride) {
-  const std::size_t panel_count = (row_count + kPanelRows - 1) / kPanelRows;
+  const std::size_t used_panels = (row_count + kPanelRows - 1) / kPanelRows;
+  const std::size_t panel_count = (used_panels + kPanelsAtOnce - 1) / kPanelsAtOnce * kPanelsAtOnce;
   PanelRows rows[kMostPanels];
   Float sums[kMostPanels * kMostPanelTokens];
   for (std::size_t i = 0; i < panel_count; ++i) {
-    rows[i] = panel_rows(weights + i * kPanelRows * row_bytes, row_bytes, row_count - i * kPanelRows);
+    const std::size_t first = (i < used_panels ? i : used_panels - 1) * kPanelRows;
+    rows[i] = panel_rows(weights + first * row_bytes, row_bytes, row_count - first);
     for (std::size_t t = 0; t < count; ++t) sums[i * kMostPanelTokens + t] = all_floats(0);
   }
   const std::size_t block_count = x.width / Panel::kValues;
@@ -91,14 +113,15 @@ inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size
     Panel panels[kMostPanels];
     const std::size_t blocks = block_count - block < Panel::kBlocks ? block_count - block : Panel::kBlocks;
     for (std::size_t i = 0; i < panel_count; ++i) panels[i].unpack(rows[i], block, blocks);
+    constexpr std::size_t kTokens = Panel::kTokensAtOnce;
     std::size_t t = 0;
-    for (; t + kPanelTokens <= count; t += kPanelTokens)
-      add_tokens<Panel, kPanelTokens>(panels, panel_count, x, begin + t, block, blocks, sums + t);
-    for (; t + kPanelTokens / 2 <= count; t += kPanelTokens / 2)
-      add_tokens<Panel, kPanelTokens / 2>(panels, panel_count, x, begin + t, block, blocks, sums + t);
+    for (; t + kTokens <= count; t += kTokens)
+      add_tokens<Panel, kTokens>(panels, panel_count, x, begin + t, block, blocks, sums + t);
+    for (; t + kTokens / 2 <= count; t += kTokens / 2)
+      add_tokens<Panel, kTokens / 2>(panels, panel_count, x, begin + t, block, blocks, sums + t);
     for (; t < count; ++t) add_tokens<Panel, 1>(panels, panel_count, x, begin + t, block, blocks, sums + t);
   }
-  for (std::size_t i = 0; i < panel_count; ++i) {
+  for (std::size_t i = 0; i < used_panels; ++i) {
     const std::size_t first = i * kPanelRows;
     const std::size_t used = row_count - first < kPanelRows ? row_count - first : kPanelRows;
     for (std::size_t t = 0; t < count; ++t)

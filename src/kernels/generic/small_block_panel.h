@@ -25,6 +25,7 @@ class SmallBlockPanel {
  public:
   static constexpr std::size_t kValues = 32;
   static constexpr std::size_t kBlocks = 2;
+  static constexpr std::size_t kTokensAtOnce = kPanelTokens;
 
   /// A single block, the last of an odd number, stands for both.
   void unpack(const PanelRows& rows, std::size_t block, std::size_t blocks) {
@@ -51,35 +52,53 @@ class SmallBlockPanel {
   struct Packed {
     Token tokens[kTokens];
     Words words[kTokens];
+    float d[kBlocks][kTokens];
+    bool has_remainder[kBlocks];
   };
   template <std::size_t kTokens>
   static Packed<kTokens> pack(const Activations& x, std::size_t first_token, std::size_t block, std::size_t blocks) {
     Packed<kTokens> packed;
+    for (bool& has_remainder : packed.has_remainder) has_remainder = false;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      packed.tokens[t] = token_of(x, first_token + t);
-      packed.words[t] = join(packed.tokens[t], block, blocks);
+      const Token& token = packed.tokens[t] = token_of(x, first_token + t);
+      prefetch_token<kBlocks * kValues>(x, first_token + t, block * kValues, kTokens);
+      packed.words[t] = join(token, block, blocks);
+      for (std::size_t i = 0; i < blocks; ++i) {
+        packed.d[i][t] = token.d[block + i];
+        packed.has_remainder[i] = packed.has_remainder[i] || token.remainder_d[block + i] != 0;
+      }
     }
     return packed;
   }
 
   template <std::size_t kTokens>
-  void add(const Packed<kTokens>& x, std::size_t block, std::size_t blocks, Float* sums) const {
+  static void add(const SmallBlockPanel* panels, const Packed<kTokens>& x, std::size_t block, std::size_t blocks,
+                  Float* sums) {
     for (std::size_t i = 0; i < blocks; ++i) {
-      Int integers[kTokens];
-      for (std::size_t t = 0; t < kTokens; ++t) integers[t] = zero();
+      Int integers[kPanelsAtOnce][kTokens];
+      for (auto& of_panel : integers)
+        for (Int& sum : of_panel) sum = zero();
 #pragma GCC unroll 8
       for (std::size_t j = 0; j < kHalfVectors; ++j) {
         const std::size_t v = i * kHalfVectors + j;
-        for (std::size_t t = 0; t < kTokens; ++t)
-          integers[t] = dot_words(integers[t], low_[v], same_ints(x.words[t].low + 2 * v));
-        for (std::size_t t = 0; t < kTokens; ++t)
-          integers[t] = dot_words(integers[t], high_[v], same_ints(x.words[t].high + 2 * v));
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          const Int words = same_ints(x.words[t].low + 2 * v);
+          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+            integers[p][t] = dot_words(integers[p][t], panels[p].low_[v], words);
+        }
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          const Int words = same_ints(x.words[t].high + 2 * v);
+          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+            integers[p][t] = dot_words(integers[p][t], panels[p].high_[v], words);
+        }
       }
-      for (std::size_t t = 0; t < kTokens; ++t) {
-        const Token& token = x.tokens[t];
-        sums[t] = step(sums[t], i, token.d[block + i], integers[t], token.sums + 2 * (block + i));
-        if (token.remainder_d[block + i] != 0) sums[t] = add_remainder(token, block + i, i, sums[t]);
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          Float& sum = sums[p * kMostPanelTokens + t];
+          sum = panels[p].step(sum, i, x.d[i][t], integers[p][t], x.tokens[t].sums + 2 * (block + i));
+        }
       }
+      if (x.has_remainder[i]) add_remainders(panels, x, block, i, sums);
     }
   }
 
@@ -108,6 +127,18 @@ class SmallBlockPanel {
     return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), min);
   }
 
+  template <std::size_t kTokens>
+  [[gnu::noinline]] static void add_remainders(const SmallBlockPanel* panels, const Packed<kTokens>& x,
+                                               std::size_t block, std::size_t i, Float* sums) {
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const Token& token = x.tokens[t];
+      if (token.remainder_d[block + i] == 0) continue;
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
+        Float& sum = sums[p * kMostPanelTokens + t];
+        sum = panels[p].add_remainder(token, block + i, i, sum);
+      }
+    }
+  }
   Float add_remainder(const Token& x, std::size_t block, std::size_t i, Float sum) const {
     const std::int8_t* remainder = x.remainder + block * kValues;
     alignas(64) std::int16_t words[kValues];

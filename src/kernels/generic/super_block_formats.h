@@ -17,6 +17,7 @@ struct Q2K {
   static constexpr std::size_t kScaleOffset = 80;
   static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 0;
+  static constexpr int kMostQuant = 3;
   static constexpr bool kHasMin = true;
 
   template <int kQuarter>
@@ -33,6 +34,7 @@ struct Q3K {
   static constexpr std::size_t kScaleOffset = 108;
   static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 4;
+  static constexpr int kMostQuant = 7;
   static constexpr bool kHasMin = false;
 
   template <int kQuarter>
@@ -75,6 +77,7 @@ struct Q4K {
   static constexpr std::size_t kScaleOffset = 0;
   static constexpr std::size_t kGroupValues = 32;
   static constexpr int kBias = 0;
+  static constexpr int kMostQuant = 15;
   static constexpr bool kHasMin = true;
 
   template <int kQuarter>
@@ -90,6 +93,7 @@ struct Q5K {
   static constexpr std::size_t kScaleOffset = 0;
   static constexpr std::size_t kGroupValues = 32;
   static constexpr int kBias = 0;
+  static constexpr int kMostQuant = 31;
   static constexpr bool kHasMin = true;
 
   template <int kQuarter>
@@ -106,6 +110,7 @@ struct Q6K {
   static constexpr std::size_t kScaleOffset = 208;
   static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 32;
+  static constexpr int kMostQuant = 63;
   static constexpr bool kHasMin = false;
 
   template <int kQuarter>

@@ -18,6 +18,7 @@ class SmallBlockPanel {
  public:
   static constexpr std::size_t kValues = 32;
   static constexpr std::size_t kBlocks = 2;
+  static constexpr std::size_t kTokensAtOnce = kPanelTokens;
 
   /// A single block, the last of an odd number, stands for both.
   void unpack(const PanelRows& rows, std::size_t block, std::size_t blocks) {

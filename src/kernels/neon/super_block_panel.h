@@ -18,6 +18,7 @@ class SuperBlockPanel {
  public:
   static constexpr std::size_t kValues = 256;
   static constexpr std::size_t kBlocks = 1;
+  static constexpr std::size_t kTokensAtOnce = kPanelTokens;
 
   void unpack(const PanelRows& rows, std::size_t block, std::size_t /*blocks*/) {
     const std::size_t offset = block * Format::kBytes;

@@ -22,7 +22,8 @@ struct Float {
 inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
-/// Tokens that share a vector of a panel's weights (generic/panel.h): 16 registers hold their sums.
+/// The tile of a panel's product (generic/panel.h): 16 registers hold its sums.
+inline constexpr std::size_t kPanelsAtOnce = 1;
 inline constexpr std::size_t kPanelTokens = 4;
 // Sums in float64 that its registers hold.
 inline constexpr std::size_t kExactRows = 2;
