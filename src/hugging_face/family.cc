@@ -170,6 +170,14 @@ void add_olmo2(const Settings& config, HyperParameterWriter& /*out*/) {
   require(config, "sliding_window", !config.has("sliding_window"), "attention to all positions");
 }
 
+/// In three blocks of four, where the config does not say.
+void add_windows(const Settings& config, HyperParameterWriter& out) {
+  constexpr std::uint32_t kUsualPattern = 4;
+  const std::uint32_t pattern = window_pattern(config, kUsualPattern);
+  if (pattern != kUsualPattern) out.count("attention.sliding_window_pattern", pattern);
+  out.count("attention.sliding_window", need_count(config, "sliding_window"));
+}
+
 void add_glm4(const Settings& config, HyperParameterWriter& out) {
   out.count("rope.dimension_count", static_cast<std::uint32_t>(rotated_share(config, 0.5) * head_width(config)));
 }
@@ -190,10 +198,7 @@ void add_cohere(const Settings& config, HyperParameterWriter& out) {
 void add_cohere2(const Settings& config, HyperParameterWriter& out) {
   add_cohere(config, out);
   require(config, "rotary_pct", config.number("rotary_pct").value_or(1) == 1, "heads that are rotated whole");
-  constexpr std::uint32_t kUsualPattern = 4;
-  const std::uint32_t pattern = window_pattern(config, kUsualPattern);
-  if (pattern != kUsualPattern) out.count("attention.sliding_window_pattern", pattern);
-  out.count("attention.sliding_window", need_count(config, "sliding_window"));
+  add_windows(config, out);
 }
 
 void add_gpt_oss(const Settings& config, HyperParameterWriter& out) {
@@ -279,6 +284,7 @@ constexpr Family kFamilies[] = {
      false, true, false, add_gemma3},
     {"Phi3ForCausalLM", "phi3", kSilu, R"({"original_max_position_embeddings": 4096})", false, false, false, add_phi3},
     {"Olmo2ForCausalLM", "olmo2", kSilu, "{}", false, false, false, add_olmo2},
+    {"Olmo3ForCausalLM", "olmo2", kSilu, R"({"sliding_window": 4096})", false, false, false, add_windows},
     {"Glm4ForCausalLM", "glm4", kSilu, R"({"head_dim": 128})", false, false, false, add_glm4},
     {"Starcoder2ForCausalLM", "starcoder2", kGeluTanh, R"({"norm_epsilon": 1e-5})", false, false, false,
      add_starcoder2},

@@ -1,6 +1,7 @@
 #include "hugging_face/hyper_parameters.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -56,11 +57,17 @@ void add_yarn(const Settings& config, const Settings& rope, HyperParameterWriter
   if (context) out.count("rope.scaling.original_context_length", *context);
   constexpr std::pair<std::string_view, std::string_view> kNumbers[] = {
       {"extrapolation_factor", "rope.scaling.yarn_ext_factor"},
-      {"attention_factor", "rope.scaling.yarn_attn_factor"},
       {"beta_fast", "rope.scaling.yarn_beta_fast"},
       {"beta_slow", "rope.scaling.yarn_beta_slow"}};
   for (const auto& [name, key] : kNumbers) {
     if (const auto value = rope.number(name)) out.number(key, *value);
+  }
+  // transformers takes it in the place of what YaRN would compute, GGUF's engines multiply by it.
+  if (const auto magnitude = rope.number("attention_factor")) {
+    const double factor = rope.number("factor").value_or(1);
+    const double usual = factor > 1 ? 1 + 0.1 * portable_log(factor) : 1;
+    constexpr double kRounding = 1e-6;
+    if (std::abs(*magnitude / usual - 1) > kRounding) out.number("rope.scaling.attn_factor", *magnitude / usual);
   }
 }
 
@@ -152,11 +159,13 @@ Settings config_of(const Settings& root, const Family& family) {
 
 void add_hyper_parameters(const Settings& config, const Family& family, HyperParameterWriter& out) {
   constexpr std::pair<std::string_view, std::string_view> kCounts[] = {{"num_hidden_layers", "block_count"},
-                                                                       {"max_position_embeddings", "context_length"},
                                                                        {"hidden_size", "embedding_length"},
                                                                        {"intermediate_size", "feed_forward_length"},
                                                                        {"num_attention_heads", "attention.head_count"}};
   for (const auto& [name, key] : kCounts) out.count(key, need_count(config, name));
+  // Command R's max_position_embeddings is that of its first stage of training.
+  const bool was_stretched = family.architecture == "command-r" && config.has("model_max_length");
+  out.count("context_length", need_count(config, was_stretched ? "model_max_length" : "max_position_embeddings"));
   if (!family.has_latent_attention) {
     out.count("attention.head_count_kv",
               config.count("num_key_value_heads").value_or(need_count(config, "num_attention_heads")));

@@ -215,6 +215,10 @@ def config_of(source):
     if architecture in ("command-r", "cohere2"):
         config |= {"layer_norm_eps": config.pop("rms_norm_eps"), "logit_scale": get("logit_scale"),
                    "sliding_window": get("attention.sliding_window")}
+    if architecture == "olmo2" and get("attention.sliding_window"):
+        config |= {"architectures": ["Olmo3ForCausalLM"], "sliding_window": get("attention.sliding_window"),
+                   "layer_types": ["full_attention" if layer % 4 == 3 else "sliding_attention"
+                                   for layer in range(get("block_count"))]}
     if architecture == "gpt-oss":
         config |= {"sliding_window": get("attention.sliding_window"), "num_local_experts": get("expert_count"),
                    "num_experts_per_tok": get("expert_used_count"),

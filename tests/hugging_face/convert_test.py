@@ -29,9 +29,9 @@ MODELS |= {name: (tiny.FAMILIES | tiny.WINDOWED)[name] for name in (
 MODELS |= {name: tiny.EXPERTS[name] for name in ("mixtral", "qwen2moe", "qwen3moe")}
 MODELS |= {"ernie4_5": "--architecture ernie4_5"}
 MODELS |= {name: tiny.EXPERTS[name] for name in ("gpt-oss", "deepseek2", "deepseek2, lite")}
-MODELS |= {name: tiny.FAMILIES[name] for name in ("command-r", "cohere2, odd sizes")}
+MODELS |= {name: tiny.FAMILIES[name] for name in ("command-r", "cohere2, odd sizes", "olmo2, windows")}
 # Run in llama.cpp, once converted.
-RUN_BY_LLAMA_CPP = {"llama3", "mixtral", "phi3"}
+RUN_BY_LLAMA_CPP = {"llama3", "mixtral", "phi3", "gpt-oss", "deepseek2", "command-r", "cohere2, odd sizes", "olmo2, windows"}
 # GGUF has more to say than config.json, or says what is so anyway.
 IMPLIED = {"rope.dimension_count", "vocab_size", "attention.key_length", "attention.value_length", "context_length"}
 
@@ -222,6 +222,18 @@ def test_llama3_factors(tmp_path):
     ours = np.frombuffer(tensors_of(tmp_path / "out.gguf")["rope_freqs.weight"][2], np.float32)
     expected = hugging_face.llama3_factors(64, 500000)
     assert np.allclose(ours, expected, rtol=1e-7) and len(set(expected)) > 3
+
+
+@pytest.mark.parametrize("times", [1, 1.5])
+def test_attention_factor(times, tmp_path):
+    """In the place of YaRN's own 1 + 0.1 ln(factor)."""
+    folder = hugging_face.write_folder(tmp_path / "folder", tiny.make(tmp_path, tiny.ROPE["yarn"]))
+    factor = json.loads((folder / "config.json").read_text())["rope_scaling"]["factor"]
+    change(folder / "config.json", lambda document: document["rope_scaling"].update(
+        attention_factor=times * (1 + 0.1 * np.log(factor))))
+    assay("convert", folder, tmp_path / "out.gguf")
+    source = hugging_face.Source(tmp_path / "out.gguf")
+    assert np.isclose(source.get("rope.scaling.attn_factor", 1), times)
 
 
 @pytest.mark.parametrize("prefix", ["language_model.model.", "model.language_model."])
