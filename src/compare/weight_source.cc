@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "hugging_face/shards.h"
+#include "model/weight_scale.h"
 #include "quant/type.h"
 
 namespace assay::compare {
@@ -47,6 +48,9 @@ void WeightTensor::read_rows(std::size_t first, std::size_t count, double* value
   } else {
     std::get<hugging_face::CheckpointTensor>(data).read(std::uint64_t{first} * columns, count * columns, values);
   }
+  if (factors.empty()) return;
+  const std::size_t rows_of_factor = rows / factors.size();
+  for (std::size_t i = 0; i < count * columns; ++i) values[i] *= factors[(first + i / columns) / rows_of_factor];
 }
 
 WeightSource::WeightSource(gguf::File file) : name_(file.name()), gguf_(std::move(file)) {
@@ -54,7 +58,12 @@ WeightSource::WeightSource(gguf::File file) : name_(file.name()), gguf_(std::mov
     WeightTensor weight = with_shape(std::string(tensor.name), tensor.name, tensor.type->name,
                                      {tensor.ne.rbegin(), tensor.ne.rend()}, tensor.type->is_quantized());
     weight.data = &tensor;
+    weight.factors = model::scales_of(*gguf_, tensor);
     tensors_.emplace(weight.name, std::move(weight));
+  }
+  for (const gguf::Tensor& tensor : gguf_->tensors()) {
+    const auto weight = tensors_.find(std::string(tensor.name));
+    if (weight != tensors_.end() && !weight->second.factors.empty()) tensors_.erase(model::name_of_scale(tensor.name));
   }
 }
 

@@ -1,5 +1,6 @@
 // The weights of a model, from whichever file holds them: GGUF, safetensors, or a folder of safetensors shards. Tensors
-// go by GGUF's names; Hugging Face's become them as hugging_face/checkpoint.h says.
+// go by GGUF's names; Hugging Face's become them as hugging_face/checkpoint.h says. A tensor of factors
+// (model/weight_scale.h) is a part of the one whose factors it holds.
 #pragma once
 
 #include <cstddef>
@@ -30,14 +31,15 @@ struct WeightTensor {
   std::vector<std::uint64_t> shape;
   std::size_t rows = 0;
   std::size_t columns = 0;
-  bool is_needless = false;  ///< a text model does not have it in GGUF
+  bool is_needless = false;     ///< a text model does not have it in GGUF
+  std::vector<double> factors;  ///< of its equal parts, from top to bottom; empty: 1
   std::variant<const gguf::Tensor*, hugging_face::CheckpointTensor> data;
 
   std::uint64_t values() const { return std::uint64_t{rows} * columns; }
   bool is_decodable() const;
   /// Null for a safetensors file's.
   const gguf::Tensor* gguf() const;
-  /// Rows first to first + count - 1 as float64 (numerics: block formulas are exact).
+  /// Rows first to first + count - 1 as float64 (numerics: block formulas are exact), times their factors.
   void read_rows(std::size_t first, std::size_t count, double* values) const;
 };
 

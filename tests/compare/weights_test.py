@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.foreign import formats
+from tests.foreign import formats, tiny
+from tests.foreign.engine import Model
 
 ASSAY = os.environ["ASSAY_BINARY"]
 TINYSTORIES = pathlib.Path(os.environ["ASSAY_DATA"]) / "models" / "tinystories-656k"
@@ -224,6 +225,39 @@ def test_norms_of_gemma(tmp_path):
     for name, tensor in ours.items():
         norm = name.endswith("norm.weight")
         assert tensor["note"].endswith("norms kept as 1 + w; legal") == norm and tensor["offset"] == (1 if norm else 0)
+
+
+@pytest.mark.parametrize("mean", [0.4, 300])
+def test_norms_of_gemma_however_large(mean, tmp_path):
+    tensors = weights()
+    tensors["output_norm.weight"] += np.float32(mean)
+    save_file({hugging_face_name(name): np.ascontiguousarray(values) for name, values in tensors.items()},
+              tmp_path / "model.safetensors")
+    path = write_gguf(tmp_path / "gemma.gguf", {name: values + (1 if name == "output_norm.weight" else 0)
+                                                for name, values in tensors.items()}, "gemma2")
+    norm = compare(tmp_path / "model.safetensors", path)[1]["output_norm.weight"]
+    assert norm["offset"] == 1 and norm["note"].endswith("legal") and norm["relative_error"] < 1e-6
+
+
+@pytest.mark.parametrize("arguments", ["--type NVFP4 --embedding-type F32", "--scaled"])
+def test_factors_beside_tensors(arguments, tmp_path):
+    """What a file means by a tensor is its values times its factor; a file of that, and one with another factor."""
+    path = tiny.make(tmp_path, arguments)
+    model = Model(path)
+    meant, writer = {}, gguf.GGUFWriter(tmp_path / "meant.gguf", "llama")
+    for name in model.tensors:
+        if name.endswith(".scale"):
+            continue
+        factor = model.weight(name.removesuffix("weight") + "scale")
+        meant[name] = (model.weight(name) * (1 if factor is None else factor[0])).astype(np.float32)
+        writer.add_tensor(name, meant[name])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    result, tensors = compare(path, tmp_path / "meant.gguf")
+    assert not result["missing"] and not result["extra"] and result["relative_error"] < 1e-7
+    assert tensors.keys() == meant.keys()
 
 
 def test_damage_is_counted(tmp_path):

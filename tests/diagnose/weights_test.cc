@@ -222,6 +222,37 @@ TEST_F(Weights, ScaledShiftedExchanged) {
   EXPECT_EQ(said(), "wrong_tensor blk.1.ffn_norm.weight output_norm.weight; ");
 }
 
+TEST(ScaledWeights, FactorsBesideATensorAreItsOwn) {
+  test::TinyModel scaled = tiny();
+  for (const char* name : {"blk.0.ffn_gate.scale", "blk.0.ffn_down.scale"}) {
+    scaled.add(name, {1}, 1);
+    scaled.tensors[name].values = {0.25F};
+  }
+  const test::LoadedModel model(scaled);
+  const auto said = [&](const std::string& name, float factor) {
+    const gguf::Tensor& own = *model->file.find_tensor(name);
+    Values values(own.values());
+    own.type->decode(own.data.data(), values.size() / own.type->block_values, values.data());
+    for (float& value : values) value *= factor;
+    trace::ForeignTrace trace;
+    trace::Array array;
+    array.dtype = gguf::Dtype::f32;
+    array.shape = {own.rows(), own.row_values()};
+    array.data = std::as_bytes(std::span(values));
+    trace.weights.push_back({name, name, array});
+    std::string text;
+    for (const Finding& finding : diagnose::check_weights(*model, trace, 1).findings) {
+      text += finding.fault + " " + finding.parameters[0].value;
+    }
+    return text;
+  };
+  for (const char* name : {"blk.0.ffn_gate.weight", "blk.0.ffn_down.weight"}) {
+    EXPECT_EQ(said(name, 0.25F), "");
+    EXPECT_EQ(said(name, 1), "");
+    EXPECT_EQ(said(name, 0.125F), "scale 0.5");
+  }
+}
+
 TEST(NormWeights, OfOtherLayersAreNamedHoweverNear) {
   // As in real models: the norms of neighbouring layers differ by a tenth.
   test::TinyModel tiny;

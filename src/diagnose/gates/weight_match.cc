@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/threads.h"
 #include "kernels/kernels.h"
@@ -28,9 +29,10 @@ WeightShape shape_of(const std::vector<std::size_t>& axes, std::size_t outputs, 
 
 }  // namespace
 
-WeightPair::WeightPair(const gguf::Tensor& ours, const trace::Array& theirs)
+WeightPair::WeightPair(const gguf::Tensor& ours, const trace::Array& theirs, std::vector<double> scales)
     : tensor_(ours),
       array_(theirs),
+      scales_(std::move(scales)),
       // A vector has one input a row, so that its values may be permuted as rows are.
       outputs_(static_cast<std::size_t>(ours.rows() == 1 ? ours.row_values() : ours.rows())),
       inputs_(static_cast<std::size_t>(ours.rows() == 1 ? 1 : ours.row_values())) {
@@ -53,6 +55,9 @@ WeightPair::WeightPair(const gguf::Tensor& ours, const trace::Array& theirs)
 void WeightPair::decode(std::size_t output, double* values) const {
   kernels::kernels().exact[tensor_.type->id].decode(tensor_.row(output).data(),
                                                     static_cast<std::size_t>(tensor_.row_values()), values);
+  if (scales_.empty()) return;
+  const double scale = scales_[output * scales_.size() / static_cast<std::size_t>(tensor_.rows())];
+  std::for_each_n(values, tensor_.row_values(), [scale](double& value) { value *= scale; });
 }
 
 double WeightPair::their_value(std::size_t k) const {

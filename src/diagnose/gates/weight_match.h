@@ -43,8 +43,9 @@ struct WeightMatch {
 
 class WeightPair {
  public:
-  /// Both must outlive the pair. The tensor must be decodable, and the array of floats.
-  WeightPair(const gguf::Tensor& ours, const trace::Array& theirs);
+  /// Both must outlive the pair. The tensor must be decodable, and the array of floats. `scales` multiply the tensor's
+  /// equal parts, from the first row on; empty: 1.
+  WeightPair(const gguf::Tensor& ours, const trace::Array& theirs, std::vector<double> scales = {});
 
   WeightShape shape() const { return shape_; }
   bool is_vector() const { return inputs_ == 1; }
@@ -74,6 +75,7 @@ class WeightPair {
 
   const gguf::Tensor& tensor_;
   const trace::Array& array_;
+  std::vector<double> scales_;
   std::size_t outputs_;
   std::size_t inputs_;
   std::vector<std::size_t> axes_;  // of theirs

@@ -15,6 +15,7 @@
 #include "diagnose/observation.h"
 #include "diagnose/usual.h"
 #include "diagnose/walk.h"
+#include "model/weight_scale.h"
 
 namespace assay::diagnose {
 namespace {
@@ -72,15 +73,20 @@ class WeightGate {
     if (own == all.end()) return note("weights that the model does not use", weight);
     const gguf::Tensor& tensor = (*own)->whole == nullptr ? **own : *(*own)->whole;
     if (!gguf::is_float(weight.array.dtype)) return note("weights of integers, not looked at", weight);
-    const WeightPair pair(tensor, weight.array);
+    const std::vector<double> scales = model::scales_of(model_.file, tensor);
+    const WeightPair pair(tensor, weight.array, scales);
     if (pair.shape() == WeightShape::other) {
       return note("weights with another number of values than the file's, not looked at", weight);
     }
     const double as_it_is = pair.match({}).residual;
     // What rounding to 16 bits explains, then mistakes, then what fewer bits explain.
     if (is_placed(pair, weight, as_it_is, kReproduced)) return;
+    // Where a tensor has its factor beside it, one may multiply with that later; how blocks are read shows without it.
+    const WeightPair plain(tensor, weight.array);
+    if (!scales.empty() && is_placed(plain, weight, plain.match({}).residual, kReproduced)) return;
     const auto id = static_cast<model::WeightId>(own - all.begin());
-    if (is_scaled(pair, weight) || is_offset(pair, weight) || is_misread(pair, weight, id)) return;
+    if (is_scaled(pair, weight) || is_offset(pair, weight) || is_misread(plain, weight, id, 1)) return;
+    if (scales.size() == 1 && is_misread(plain, weight, id, scales[0])) return;
     // Norms of other layers may be as near as fewer bits.
     if (pair.is_vector() && is_another(pair, weight, kReproduced)) return;
     if (is_placed(pair, weight, as_it_is, kFewBits) || is_another(pair, weight, kFewBits)) return;
@@ -298,8 +304,9 @@ class WeightGate {
     return false;
   }
 
-  /// The faults of how weights are read, tried on a small plan that looks up some rows of the tensor.
-  bool is_misread(const WeightPair& pair, const ForeignWeight& weight, model::WeightId id) {
+  /// The faults of how weights are read, tried on a small plan that looks up some rows of the tensor; theirs are
+  /// `scale` times what was read.
+  bool is_misread(const WeightPair& pair, const ForeignWeight& weight, model::WeightId id, double scale) {
     if (pair.is_vector()) return false;
     model::Plan plan;
     plan.weights = model_.plan.weights;
@@ -320,7 +327,7 @@ class WeightGate {
     for (std::size_t i = 0; i < pair.sampled().size(); i += step) {
       passage.tokens.push_back(static_cast<std::int32_t>(pair.sampled()[i]));
       passage.positions.push_back(pair.sampled()[i]);
-      tap.values.insert(tap.values.end(), theirs.row(i), theirs.row(i) + theirs.width);
+      for (std::size_t c = 0; c < theirs.width; ++c) tap.values.push_back(theirs.row(i)[c] / scale);
       tap.rows.push_back(tap.rows.size());
     }
     passage.prompt_tokens = passage.tokens.size();
@@ -358,7 +365,7 @@ class WeightGate {
     for (const gguf::Tensor& other : model_.file.tensors()) {
       if (other.name == weight.name || !other.type->is_decodable()) continue;
       if (other.values() != pair.outputs() * pair.inputs()) continue;
-      const WeightPair with(other, weight.array);
+      const WeightPair with(other, weight.array, model::scales_of(model_.file, other));
       if (with.shape() == WeightShape::other) continue;
       for (const WeightPlace& place : places(with, other.name)) {
         const double left = with.match(place).residual;
