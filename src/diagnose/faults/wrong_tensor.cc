@@ -10,9 +10,11 @@
 namespace assay::diagnose {
 namespace {
 
-/// Where the rows begin, of a matrix that is some rows of a tensor.
-std::ptrdiff_t begin_of(const gguf::Tensor& tensor) {
-  return tensor.whole == nullptr ? 0 : tensor.data.data() - tensor.whole->data.data();
+/// The first row of a matrix that is some rows of a tensor.
+std::size_t first_row(const gguf::Tensor& tensor) {
+  if (tensor.whole == nullptr) return 0;
+  const auto begin = static_cast<std::size_t>(tensor.data.data() - tensor.whole->data.data());
+  return begin / tensor.row(0).size();
 }
 
 /// The tensor `part` of the layer `offset` layers further, if it is there and has the shape of the step's own.
@@ -22,7 +24,7 @@ model::WeightId find_other(const Site& site, const std::string& part, int offset
   const std::string name = LayerName{layer, part}.text();
   const std::vector<const gguf::Tensor*>& weights = site.plan().weights;
   const auto found = std::find_if(weights.begin(), weights.end(), [&](const gguf::Tensor* other) {
-    return other->name == name && other->ne == own.ne && begin_of(*other) == begin_of(own);
+    return other->name == name && other->ne == own.ne && first_row(*other) == first_row(own);
   });
   return found == weights.end() ? model::kNoWeight : static_cast<model::WeightId>(found - weights.begin());
 }
