@@ -25,7 +25,8 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& folde
   for (const auto& [tensor, file] : index.object("weight_map").items()) {
     if (!file.is_string()) index.refuse("weight_map", fmt::format("has no file for '{}'", printable(tensor)));
     const auto& name = file.get_ref<const std::string&>();
-    if (name.empty() || name.find_first_of("/\\") != std::string::npos || name == "." || name == "..") {
+    constexpr std::string_view kOutside("/\\\0", 3);
+    if (name.empty() || name.find_first_of(kOutside) != std::string::npos || name == "." || name == "..") {
       index.refuse("weight_map", fmt::format("says that '{}' is in '{}', which is no file of the folder",
                                              printable(tensor), printable(name)));
     }
@@ -63,8 +64,10 @@ std::vector<gguf::SafetensorsFile> open_shards(const std::filesystem::path& fold
   std::map<std::string_view, const std::string*> seen;
   shards.reserve(names.size());
   for (const std::string& name : names) {
-    if (!index.empty() && !std::filesystem::exists(folder / name)) {
-      throw Error(ErrorKind::input, fmt::format("{}: {} names {}, which is not there", folder.string(), kIndex, name),
+    std::error_code error;  // a name may be too long for any file
+    if (!index.empty() && !std::filesystem::exists(folder / name, error)) {
+      throw Error(ErrorKind::input,
+                  fmt::format("{}: {} names {}, which is not there", folder.string(), kIndex, printable(name)),
                   "Fetch the missing file, or copy it beside the others.");
     }
     shards.push_back(gguf::SafetensorsFile::open(folder / name));
@@ -82,7 +85,7 @@ std::vector<gguf::SafetensorsFile> open_shards(const std::filesystem::path& fold
     if (found != seen.end() && *found->second == file) continue;
     throw Error(ErrorKind::input,
                 fmt::format("{}: {} says that tensor '{}' is in {}, but it is not", folder.string(), kIndex,
-                            printable(tensor), file),
+                            printable(tensor), printable(file)),
                 "The index and the files are of different models, or a file is not whole: fetch them again.");
   }
   return shards;

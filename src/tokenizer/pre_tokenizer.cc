@@ -19,12 +19,13 @@ namespace {
 using std::string;
 
 // Every name that llama.cpp knows, but "whitespace" of a vocabulary that is not read. Each cuts as the tokenizer that
-// its model was trained with (tokenizer.json), because those are the tokens that the model has seen. llama.cpp departs
-// from that where std::regex is too weak: it takes every letter beyond ASCII for either case and gives no combining
-// mark to words ("gpt-4o", "tekken", "youtu" and their like, "kimi-k2"), counts only ASCII digits in "superbpe", groups
-// the digits that a word goes on with ("tiny_aya"), does not see spaces beyond ASCII in the classes of "deepseek-llm"
-// and "deepseek-coder", and joins a number's first digits to what stands before them ("afmoe"). expression.h says how
-// the expressions are read; possessive ones (++) only spare memory.
+// its model was trained with (tokenizer.json), because those are the tokens that the model has seen. llama.cpp
+// departs from that where std::regex is too weak: it takes every letter beyond ASCII for either case and gives no
+// combining mark to words ("gpt-4o", "tekken", "youtu" and their like, "kimi-k2"), counts only ASCII digits in
+// "superbpe", groups the digits that a word goes on with ("tiny_aya"), does not see spaces beyond ASCII in the
+// classes of "deepseek-llm" and "deepseek-coder", cuts digits in runs ("deepseek-llm", which has no tokens of
+// several), and joins a number's first digits to what stands before them ("afmoe"). expression.h says how the
+// expressions are read; possessive ones (++) only spare memory.
 
 // What the expressions are made of.
 const string kContraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
@@ -145,7 +146,7 @@ const std::vector<Entry>& table() {
       {{"youtu"}, {kYoutuUnspaced, gpt4o(kContraction + "?", R"(\p{N})")}, kIgnoresMerges},
       {{"kimi-k2"}, {kimi()}},
       {{"falcon"}, {R"([\p{P}$+<=>^~|`]+)", kGpt2, kThreeDigits}},
-      {{"deepseek-llm"}, {R"([\r\n])", kDeepseekLetters, kDeepseekSymbols, R"(\s+$)", kDeepseekEastAsian, R"(\p{N}+)"}},
+      {{"deepseek-llm"}, {R"([\r\n])", kDeepseekLetters, kDeepseekSymbols, R"(\s+$)", kDeepseekEastAsian, R"(\p{N})"}},
       {{"deepseek-coder"}, {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekEastAsian, R"(\p{N})"}},
       {{"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"}, {R"(\p{N}{1,3})", kChineseAndKana, kDeepseek3}},
       {{"spark2_5"}, {R"(\p{N}{1,3})", kChineseAndKana, deepseek3("", R"([\r\n])"), R"(\p{N})"}},

@@ -337,6 +337,8 @@ def test_bad_folders(folder, tmp_path):
         "quant_method": "compressed-tensors", "format": "pack-quantized"}))
     assert f"names {shard}, which is not there" in said("12", lambda broken: (broken / shard).unlink())
     assert "no file of the folder" in said("13", index(f"../folder/{shard}"))
+    assert "no file of the folder" in said("nul", index(f"{shard}\0"))
+    assert "which is not there" in said("long", index("x" * 300))
     assert "but it is not" in said("14", index("model-00001-of-00002.safetensors" if shard in (
         folder / "model.safetensors.index.json").read_text().split("model.norm.weight")[1][:60] else shard))
     assert "ffn_gate.weight" in said("15", reshape)

@@ -14,7 +14,8 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, pro
 
 from tests.foreign import hugging_face, tiny
 from tests.tokenizer import peers
-from tests.tokenizer.pre_tokenizers_test import PUBLISHED
+from tests.tokenizer.pre_tokenizers_test import DIGITS, PUBLISHED
+from tests.tokenizer.tokenizers_test import DEEPSEEK_LLM
 from tests.tokenizer.unigram_test import protobuf_fields
 
 ASSAY = os.environ["ASSAY_BINARY"]
@@ -119,12 +120,15 @@ NOT_RECOGNISED = {"kimi-k2", "poro-chat", "viking", "tiny_aya", "gemma4", "sarva
 SAME = {"bailingmoe": "qwen2"}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+EXPRESSIONS = PUBLISHED | {"deepseek-llm": [*DEEPSEEK_LLM, DIGITS]}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
 def test_published_expressions_are_recognised(name, folder):
     """However they are spelled."""
     tokenizer = byte_level("gpt-2")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        *(pre_tokenizers.Split(Regex(step), "isolated") if isinstance(step, str) else step for step in PUBLISHED[name]),
+        *(pre_tokenizers.Split(Regex(step), "isolated") if isinstance(step, str) else step for step in EXPRESSIONS[name]),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     document = json.loads(tokenizer.to_str())
     document["model"]["ignore_merges"] = name in ("llama-bpe", "tekken", "granite-embed-multi-97m")
