@@ -3,7 +3,8 @@
 //
 // vpdpbusd adds four products of a plane, which fit a word: 4 * 31 * 255 = 31620 (Q5_K), 4 * 32 * 255 = 32640 (Q6_K,
 // without its bias). Those of hi and of lo are packed together, so that one instruction multiplies both with the
-// sub-scale, and one vector holds both sums of a row: in every lane two ints of H, then two of L.
+// sub-scale, and one vector holds both sums of a row: in every lane two ints of H, then two of L. Of a block without
+// sub-scales (TQ1_0, TQ2_0) sixteen fit, 16 * 2 * 255 = 8160.
 //
 // Included after avx512/vec.h.
 #pragma once
@@ -20,10 +21,12 @@ namespace assay::kernels {
 namespace {
 
 template <typename Format>
-requires(Format::kBias <= 32 && Format::kGroupValues <= 32) struct SuperBlockProduct<Format> {
+requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   static constexpr std::size_t kValues = 256;
+  static constexpr bool kIsWhole = Format::kGroupValues == 128;
 
-  /// A block of a token: -b * the sum of each four values of a plane, where products begin, and the planes.
+  /// A block of a token: its planes, and where their products begin, at -b * the sum of each four values. The starts of
+  /// a whole block are added up to the first.
   struct Planes {
     const std::int8_t* hi;
     const std::uint8_t* lo;
@@ -40,6 +43,14 @@ requires(Format::kBias <= 32 && Format::kGroupValues <= 32) struct SuperBlockPro
       planes.hi_start[i] = signed_start(planes.hi + 64 * i);
       planes.lo_start[i] = dot_bytes(zero(), load(planes.lo + 64 * i), all_bytes(-Format::kBias));
       if constexpr (kHasRemainder) planes.remainder_start[i] = signed_start(planes.remainder + 64 * i);
+    }
+    if constexpr (kIsWhole) {
+      const auto add_up = [](Int* start) {
+        start[0] = add_ints(add_ints(start[0], start[1]), add_ints(start[2], start[3]));
+      };
+      add_up(planes.hi_start);
+      add_up(planes.lo_start);
+      add_up(planes.remainder_start);
     }
     return planes;
   }
@@ -61,21 +72,51 @@ requires(Format::kBias <= 32 && Format::kGroupValues <= 32) struct SuperBlockPro
     }
   }
 
+  template <bool kHasRemainder, typename Scales>
+  static void add_row(const Byte* block, const Scales& scales, const Planes& x, std::size_t i, Sums& sums) {
+    prefetch_stream<Format::kBytes>(block);
+    sums.main[i] = sums.remainder[i] = zero();
+    add_quarter<0, kHasRemainder>(block, scales, x, i, sums);
+    add_quarter<1, kHasRemainder>(block, scales, x, i, sums);
+    add_quarter<2, kHasRemainder>(block, scales, x, i, sums);
+    add_quarter<3, kHasRemainder>(block, scales, x, i, sums);
+  }
+
+  /// Without sub-scales.
+  template <int kQuarter, bool kHasRemainder>
+  static void dot_quarter(const Byte* block, const Planes& x, Int& high, Int& low, Int& rest) {
+    const Int quants = Format::template quants<kQuarter>(block);
+    high = dot_bytes(high, quants, load(x.hi + 64 * kQuarter));
+    low = dot_bytes(low, load(x.lo + 64 * kQuarter), quants);
+    if constexpr (kHasRemainder) rest = dot_bytes(rest, quants, load(x.remainder + 64 * kQuarter));
+  }
+  template <bool kHasRemainder>
+  static void add_whole(const Byte* block, const Planes& x, std::size_t i, Sums& sums) {
+    prefetch_stream<Format::kBytes>(block);
+    Int high = x.hi_start[0];
+    Int low = x.lo_start[0];
+    Int rest = x.remainder_start[0];
+    dot_quarter<0, kHasRemainder>(block, x, high, low, rest);
+    dot_quarter<1, kHasRemainder>(block, x, high, low, rest);
+    dot_quarter<2, kHasRemainder>(block, x, high, low, rest);
+    dot_quarter<3, kHasRemainder>(block, x, high, low, rest);
+    sums.main[i] = dot_words(zero(), _mm512_packs_epi32(high, low), all_words(1));
+    if constexpr (kHasRemainder) sums.remainder[i] = dot_words(zero(), _mm512_packs_epi32(rest, zero()), all_words(1));
+  }
+
   template <bool kHasRemainder>
   static __m256 block_step(__m256 sum, const RowTile& tile, const Token& x, std::size_t block) {
     const std::size_t offset = block * Format::kBytes;
     const Planes planes = planes_of<kHasRemainder>(x, block * kValues);
     const SubScales<Format> scales(tile, offset);
     Sums sums;
-    for (std::size_t i = 0; i < kTile; ++i) {
-      const Byte* bytes = tile.row[i] + offset;
-      prefetch_stream<Format::kBytes>(bytes);
-      const auto row_scales = scales.of_row(i);
-      sums.main[i] = sums.remainder[i] = zero();
-      add_quarter<0, kHasRemainder>(bytes, row_scales, planes, i, sums);
-      add_quarter<1, kHasRemainder>(bytes, row_scales, planes, i, sums);
-      add_quarter<2, kHasRemainder>(bytes, row_scales, planes, i, sums);
-      add_quarter<3, kHasRemainder>(bytes, row_scales, planes, i, sums);
+    if constexpr (kIsWhole) {
+// GCC makes constants anew for every row unless it sees all of them.
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kTile; ++i) add_whole<kHasRemainder>(tile.row[i] + offset, planes, i, sums);
+    } else {
+      for (std::size_t i = 0; i < kTile; ++i)
+        add_row<kHasRemainder>(tile.row[i] + offset, scales.of_row(i), planes, i, sums);
     }
     const WeightScales weight = scales.weight_scales();
     sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), joined(sums.main),

@@ -43,8 +43,8 @@ struct GroupBlockProduct {
         products[i] = dot_bytes(shift_ints_left<8>(dot_bytes(start, quants, hi)), lo,
                                 subtract_bytes(quants, all_bytes(Format::kBias)));
       }
-      const WeightScales scales[4] = {group_scales<0>(tile, offset), group_scales<1>(tile, offset),
-                                      group_scales<2>(tile, offset), group_scales<3>(tile, offset)};
+      __m256 scales[4];
+      read_scales(tile, offset, scales);
       sum = step(sum, scales, x.d[block], products);
       if (x.remainder_d[block] == 0) continue;
       const Int remainder = load(x.remainder + block * kValues);
@@ -57,16 +57,28 @@ struct GroupBlockProduct {
   }
 
  private:
-  template <int kGroup>
-  static WeightScales group_scales(const RowTile& tile, std::size_t offset) {
-    return weight_scales<typename Format::template Group<kGroup>>(tile.row, offset);
+  /// Four bytes of each row, which become halves as Nvfp4::Group says.
+  static void read_scales(const RowTile& tile, std::size_t offset, __m256* scales) {
+    const auto four = [&](int i) { return static_cast<int>(load_double_word(tile.row[i] + offset)); };
+    const __m256i bytes = _mm256_setr_epi32(four(0), four(1), four(2), four(3), four(4), four(5), four(6), four(7));
+    const __m256i largest = _mm256_set1_epi8(0x7F);
+    const __m256i fields = _mm256_andnot_si256(_mm256_cmpeq_epi8(bytes, largest), _mm256_and_si256(bytes, largest));
+    const __m256i even = _mm256_slli_epi16(_mm256_and_si256(fields, _mm256_set1_epi16(0xFF)), 7);
+    const __m256i odd = _mm256_slli_epi16(_mm256_srli_epi16(fields, 8), 7);
+    const WeightScales first = scale_pairs(even);
+    const WeightScales second = scale_pairs(odd);
+    const __m256 factor = _mm256_set1_ps(scale_factor<typename Format::template Group<0>>());
+    scales[0] = _mm256_mul_ps(first.d, factor);
+    scales[1] = _mm256_mul_ps(second.d, factor);
+    scales[2] = _mm256_mul_ps(first.dmin, factor);
+    scales[3] = _mm256_mul_ps(second.dmin, factor);
   }
-  static __m256 step(__m256 sum, const WeightScales* scales, float d, const Int* products) {
+  static __m256 step(__m256 sum, const __m256* scales, float d, const Int* products) {
     Int8 integers[4];
     lane_totals(products, integers);
     for (std::size_t group = 0; group < 4; ++group)
-      sum = float_step<false>(sum, scales[group], _mm256_set1_ps(d), _mm256_cvtepi32_ps(integers[group]),
-                              _mm256_setzero_si256());
+      sum = float_step<false>(sum, {scales[group], _mm256_setzero_ps()}, _mm256_set1_ps(d),
+                              _mm256_cvtepi32_ps(integers[group]), _mm256_setzero_si256());
     return sum;
   }
 };

@@ -182,16 +182,14 @@ struct Tq10 : WholeBlock {
   static Int quants(const Byte* block) {
     constexpr std::uint64_t kPowers[] = {0x0101010101010101U, 0x0303030303030303U, 0x0909090909090909U,
                                          0x1B1B1B1B1B1B1B1BU, 0x5151515151515151U};
-    const auto power = [&](int n) { return lane_of_pairs(kPowers[n]); };
-    const Lane first = load_lane(block);
-    const Lane second = load_lane(block + 16);
-    const Lane third = load_lane(block + 32);
+    const auto power = [&](int n) { return lane_of(kPowers[n], kPowers[n]); };
     if constexpr (kQuarter < 2)
-      return digits(
-          join_lanes(first, second, first, second),
-          join_lanes(power(2 * kQuarter), power(2 * kQuarter), power(2 * kQuarter + 1), power(2 * kQuarter + 1)));
+      return digits(load_twice(block), join_lanes(power(2 * kQuarter), power(2 * kQuarter), power(2 * kQuarter + 1),
+                                                  power(2 * kQuarter + 1)));
+    const Lane third = load_lane(block + 32);
     if constexpr (kQuarter == 2)
-      return digits(join_lanes(first, second, third, third), join_lanes(power(4), power(4), power(0), power(1)));
+      return digits(join_lanes(load_lane(block), load_lane(block + 16), third, third),
+                    join_lanes(power(4), power(4), power(0), power(1)));
     // The last four bytes have four digits.
     const std::uint64_t last = load_double_word(block + 48);
     const Lane lasts = lane_of(last << 32 | last, last << 32 | last);
