@@ -43,6 +43,8 @@ class Shape:
     tied: bool = True  # the output matrix is the embedding
     head_norms: bool = False
     rope_factors: bool = False
+    experts: int = 0  # of feed_forward channels each; 0: none
+    experts_used: int = 0
 
 
 SHAPES = {
@@ -51,6 +53,9 @@ SHAPES = {
     "llama-3.2-1b": Shape("llama", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 5e5, 1e-5, "llama-bpe", rope_factors=True),
     "qwen3-0.6b": Shape("qwen3", 28, 1024, 3072, 16, 8, 128, 151936, 40960, 1e6, 1e-6, "qwen2", head_norms=True),
     "smollm2-135m": Shape("llama", 30, 576, 1536, 9, 3, 64, 49152, 8192, 1e5, 1e-5, "smollm"),
+    # The size of Granite 3.0 1B A400M in the architecture of Qwen3's mixtures of experts.
+    "moe-1b-a400m": Shape("qwen3moe", 24, 1024, 512, 16, 8, 64, 49152, 4096, 1e6, 1e-6, "qwen2", head_norms=True, experts=32,
+                          experts_used=8),
     # For the test.
     "tiny": Shape("llama", 2, 256, 512, 4, 2, 64, 600, 512, 1e4, 1e-5, tied=False),
 }
@@ -73,9 +78,12 @@ def tensors(shape):
             yield block + "attn_q_norm.weight", (shape.head_width,)
             yield block + "attn_k_norm.weight", (shape.head_width,)
         yield block + "ffn_norm.weight", (shape.width,)
-        yield block + "ffn_gate.weight", (shape.feed_forward, shape.width)
-        yield block + "ffn_up.weight", (shape.feed_forward, shape.width)
-        yield block + "ffn_down.weight", (shape.width, shape.feed_forward)
+        stack, suffix = ((shape.experts,), "_exps.weight") if shape.experts else ((), ".weight")
+        if shape.experts:
+            yield block + "ffn_gate_inp.weight", (shape.experts, shape.width)
+        yield block + "ffn_gate" + suffix, (*stack, shape.feed_forward, shape.width)
+        yield block + "ffn_up" + suffix, (*stack, shape.feed_forward, shape.width)
+        yield block + "ffn_down" + suffix, (*stack, shape.width, shape.feed_forward)
     yield "output_norm.weight", (shape.width,)
     if not shape.tied:
         yield "output.weight", (shape.vocabulary, shape.width)
@@ -92,7 +100,7 @@ class Weights:
         self.scaled = {}  # by length of a row
 
     def write(self, file, shape):
-        rows, width = shape
+        rows, width = math.prod(shape[:-1]), shape[-1]
         if width not in self.scaled:
             self.scaled[width] = (self.gaussian / math.sqrt(width)).astype(np.float16).view(np.uint16)
         left = rows * width
@@ -150,6 +158,10 @@ def add_hyper_parameters(writer, shape, name):
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_feed_forward_length(shape.feed_forward)
+    if shape.experts:
+        writer.add_expert_count(shape.experts)
+        writer.add_expert_used_count(shape.experts_used)
+        writer.add_expert_feed_forward_length(shape.feed_forward)
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_key_length(shape.head_width)
@@ -167,7 +179,7 @@ def write_f16(path, name, seed):
     add_hyper_parameters(writer, shape, name)
     add_vocabulary(writer, shape)
     for tensor, size in tensors(shape):
-        kind = np.dtype(np.float16 if len(size) == 2 else np.float32)
+        kind = np.dtype(np.float16 if len(size) > 1 else np.float32)
         writer.add_tensor_info(tensor, size, kind, math.prod(size) * kind.itemsize)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -175,7 +187,7 @@ def write_f16(path, name, seed):
     file = writer.fout[0]
     writer.write_padding(file, file.tell())
     for tensor, size in tensors(shape):
-        if len(size) == 2:
+        if len(size) > 1:
             weights.write(file, size)
         elif tensor == "rope_freqs.weight":
             # Llama 3's slow-down of the low frequencies, coarsely: the file's factors cost what they cost.

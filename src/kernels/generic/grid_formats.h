@@ -20,10 +20,6 @@ struct GridFormat {
 
   static Int biased(Int quants) { return add_bytes(quants, all_bytes(kBias)); }
   static Int with_signs(Int magnitudes, std::uint64_t signs) { return biased(negative_where(magnitudes, signs)); }
-  /// IQ1: with 1 added, or -1 where a bit is set.
-  static Int shifted(Int quants, std::uint64_t is_down) {
-    return biased(add_bytes(quants, negative_where(all_bytes(1), is_down)));
-  }
 
   /// Bits 0-27 of two words: four times seven signs each, of eight values, the last of which makes their number even.
   static std::uint64_t signs_of_sevens(std::uint32_t first, std::uint32_t second) {
@@ -137,7 +133,15 @@ struct Iq3S : GridFormat {
   }
 };
 
-struct Iq1S : GridFormat {
+/// Quants lie between -9 and 9: entries with 1 added, or -1 where a bit is set.
+struct Iq1Format : GridFormat {
+  static constexpr int kBias = 9;
+  static Int shifted(Int entries, std::uint64_t is_down) {
+    return add_bytes(entries, add_bytes(all_bytes(kBias), negative_where(all_bytes(1), is_down)));
+  }
+};
+
+struct Iq1S : Iq1Format {
   static constexpr std::size_t kBytes = 50;
   static constexpr std::size_t kGroupValues = 32;
   static constexpr float kScaleFactor = 0.125F;
@@ -154,7 +158,7 @@ struct Iq1S : GridFormat {
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles_of_words(block + 34) & 7 * kOnes); }
 };
 
-struct Iq1M : GridFormat {
+struct Iq1M : Iq1Format {
   static constexpr std::size_t kBytes = 56;
   static constexpr std::size_t kGroupValues = 16;
 
