@@ -2,6 +2,7 @@
 // small double. The polynomials are Taylor series, cut where the next term is below a hundredth of an ulp.
 #include "base/math.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -68,24 +69,26 @@ double polynomial(double x, const std::array<double, kCount>& coefficients) {
   return sum;
 }
 
-double power_of_two(int exponent) { return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52); }
+/// 2^n, where `shifted` is n + kRounder: its last bits are those of n.
+inline double power_of_two(double shifted) {
+  return std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);
+}
 
 /// e^(x.high + x.low).
-double exp_of(Pair x) {
-  if (std::isnan(x.high)) return x.high;
-  if (x.high > 710.0) return kInfinity;
-  if (x.high < -746.0) return 0.0;
+inline double exp_of(Pair x) {
+  // Beyond these the result is 0 and infinite, as it is at them.
+  const double high = std::min(std::max(x.high, -746.0), 710.0);
   // e^r = 1 + r + r^2 * (1/2! + r/3! + ...)
   static constexpr std::array<double, 13> kSeries = {
       1 / 87178291200.0, 1 / 6227020800.0, 1 / 479001600.0, 1 / 39916800.0, 1 / 3628800.0, 1 / 362880.0, 1 / 40320.0,
       1 / 5040.0,        1 / 720.0,        1 / 120.0,       1 / 24.0,       1 / 6.0,       0.5};
-  const double count = (x.high * 0x1.71547652b82fep+0 + kRounder) - kRounder;
-  const Pair rest = add(x.high - count * kLn2High, x.low - count * kLn2Middle);
+  const double count = (high * 0x1.71547652b82fep+0 + kRounder) - kRounder;
+  const Pair rest = add(high - count * kLn2High, x.low - count * kLn2Middle);
   const double r = rest.high;
   const double value = 1.0 + (r + (rest.low + (r * rest.low + r * r * polynomial(r, kSeries))));
   // In two steps, because 2^count itself may lie outside the range of normal numbers.
-  const int exponent = static_cast<int>(count);
-  return value * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2);
+  const double half = count * 0.5 + kRounder;
+  return value * power_of_two(half) * power_of_two((count - (half - kRounder)) + kRounder);
 }
 
 /// ln x to about 65 bits, for finite x > 0.
@@ -179,6 +182,14 @@ double shifted_sin(double x, unsigned quarters) {
 }  // namespace
 
 double portable_exp(double x) { return exp_of({x, 0.0}); }
+
+// The widest vectors that the CPU has, chosen when the program starts; without fused operations all give the same bits.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
+void portable_exps(const double* x, std::size_t n, double* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = exp_of({x[i], 0.0});
+}
 
 double portable_log(double x) {
   if (x == 0.0) return -kInfinity;

@@ -4,10 +4,14 @@
 // double.
 #pragma once
 
+#include <cstddef>
+
 namespace assay {
 
 /// e^x; 0 below -745.2, +inf above 709.78; NaN stays NaN.
 double portable_exp(double x);
+/// Of n values, several at once; `out` may be `x`.
+void portable_exps(const double* x, std::size_t n, double* out);
 
 /// Natural logarithm; -inf at 0, NaN below.
 double portable_log(double x);

@@ -63,38 +63,34 @@ ChunkRunner::ChunkRunner(engine::Engine& engine, const Chunks& chunks, std::size
 ChunkRunner::~ChunkRunner() { engine_.remove_sequence(sequence_); }
 
 void ChunkRunner::begin(std::size_t chunk) {
-  start(chunk);
-  evaluate(chunks_.first(), false);
-}
-
-engine::Rows ChunkRunner::next() {
-  evaluate(std::min(rows_at_once_, chunks_.scored() - scored()), true);
-  return engine_.logits();
-}
-
-void ChunkRunner::observe(std::size_t chunk, engine::Observer& observer) {
-  start(chunk);
-  while (position_ < chunks_.context())
-    evaluate(std::min(rows_at_once_, chunks_.context() - position_), true, &observer);
-}
-
-void ChunkRunner::start(std::size_t chunk) {
   engine_.truncate(sequence_, 0);
   chunk_ = chunk;
   position_ = 0;
 }
 
-void ChunkRunner::evaluate(std::size_t count, bool wants_logits, engine::Observer* observer) {
+engine::Rows ChunkRunner::next() {
+  const std::size_t first = std::max(position_, chunks_.first());
+  evaluate(std::min(first + rows_at_once_, chunks_.first() + chunks_.scored()), first);
+  return engine_.logits();
+}
+
+void ChunkRunner::observe(std::size_t chunk, engine::Observer& observer) {
+  begin(chunk);
+  while (position_ < chunks_.context())
+    evaluate(std::min(position_ + rows_at_once_, chunks_.context()), position_, &observer);
+}
+
+void ChunkRunner::evaluate(std::size_t end, std::size_t logits_from, engine::Observer* observer) {
   std::vector<engine::TokenInput> batch;
-  batch.reserve(count);
-  for (std::size_t i = 0; i < count; ++i, ++position_) {
-    batch.push_back({chunks_.input(chunk_, position_), sequence_, wants_logits});
+  batch.reserve(end - position_);
+  for (; position_ < end; ++position_) {
+    batch.push_back({chunks_.input(chunk_, position_), sequence_, position_ >= logits_from});
   }
   engine_.evaluate(batch, observer);
 }
 
 std::size_t rows_within_memory(std::size_t vocabulary) {
-  constexpr std::size_t kBytes = std::size_t{32} << 20;
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
   return std::clamp<std::size_t>(kBytes / (vocabulary * sizeof(float)), 16, 256);
 }
 

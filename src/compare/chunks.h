@@ -6,6 +6,7 @@
 // rows after it are scored: row r by how it predicts token r + 1. The last token is predicted and never an input.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -61,18 +62,18 @@ class ChunkRunner {
   ChunkRunner& operator=(const ChunkRunner&) = delete;
   ~ChunkRunner();
 
-  /// Begins a chunk: evaluates what stands before its first scored row.
   void begin(std::size_t chunk);
-  /// The logits of the next scored rows, `rows_at_once` or what is left of them. They stay until the next call.
+  /// The logits of the next scored rows, `rows_at_once` or what is left of them. They stay until the next call. The
+  /// first rows are evaluated together with what stands before them.
   engine::Rows next();
   /// A whole chunk for an observer, with logits of every token, so that all rows reach the last block.
   void observe(std::size_t chunk, engine::Observer& observer);
   /// Scored rows of this chunk that next() has given.
-  std::size_t scored() const { return position_ - chunks_.first(); }
+  std::size_t scored() const { return std::max(position_, chunks_.first()) - chunks_.first(); }
 
  private:
-  void start(std::size_t chunk);
-  void evaluate(std::size_t count, bool wants_logits, engine::Observer* observer = nullptr);
+  /// The tokens up to position `end`; those from `logits_from` on with logits.
+  void evaluate(std::size_t end, std::size_t logits_from, engine::Observer* observer = nullptr);
 
   engine::Engine& engine_;
   const Chunks& chunks_;
@@ -82,7 +83,7 @@ class ChunkRunner {
   std::size_t position_ = 0;
 };
 
-/// As many rows of logits as fit into 32 MiB, between 16 and 256.
+/// As many rows of logits as fit into 64 MiB, between 16 and 256.
 std::size_t rows_within_memory(std::size_t vocabulary);
 
 /// The error for logits that are not finite, `position` tokens into a chunk.

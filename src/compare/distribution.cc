@@ -22,13 +22,26 @@ std::size_t top_of(const Logit* logits, std::size_t count) {
   return static_cast<std::size_t>(std::max_element(logits, logits + count) - logits);
 }
 
+/// visit(i, e^(logits[i] - top)) for ascending i.
+template <typename Logit, typename Visitor>
+void visit_exps(const Logit* logits, std::size_t count, double top, const Visitor& visit) {
+  constexpr std::size_t kPiece = 256;
+  double exps[kPiece];
+  for (std::size_t begin = 0; begin < count; begin += kPiece) {
+    const std::size_t piece = std::min(kPiece, count - begin);
+    for (std::size_t i = 0; i < piece; ++i) exps[i] = logits[begin + i] - top;
+    portable_exps(exps, piece, exps);
+    for (std::size_t i = 0; i < piece; ++i) visit(begin + i, exps[i]);
+  }
+}
+
 }  // namespace
 
 double log_sum_exp(const engine::Rows& logits, std::size_t row) {
   return with_row(logits, row, [&](const auto* values) {
     const double top = values[top_of(values, logits.width)];
     double sum = 0;
-    for (std::size_t i = 0; i < logits.width; ++i) sum += portable_exp(values[i] - top);
+    visit_exps(values, logits.width, top, [&](std::size_t /*i*/, double exp) { sum += exp; });
     return top + portable_log(sum);
   });
 }
@@ -42,11 +55,11 @@ void ReferenceRow::set(const engine::Rows& logits, std::size_t row) {
     const double top_logit = values[top];
     double second = -std::numeric_limits<double>::infinity();
     double sum = 0;
-    for (std::size_t i = 0; i < logits.width; ++i) {
-      probabilities_[i] = portable_exp(values[i] - top_logit);
-      sum += probabilities_[i];
+    visit_exps(values, logits.width, top_logit, [&](std::size_t i, double exp) {
+      probabilities_[i] = exp;
+      sum += exp;
       if (i != top) second = std::max(second, static_cast<double>(values[i]));
-    }
+    });
     for (double& probability : probabilities_) probability /= sum;
     top_ = static_cast<std::int32_t>(top);
     margin_ = top_logit - second;
@@ -65,13 +78,13 @@ RowMetrics ReferenceRow::compare(const engine::Rows& logits, std::size_t row, st
       double expected = 0;  // sum p (reference - candidate logit)
       double mean = 0;
       double squares = 0;
-      for (std::size_t i = 0; i < logits.width; ++i) {
+      visit_exps(candidate, logits.width, top_logit, [&](std::size_t i, double exp) {
         const double difference = static_cast<double>(candidate[i]) - static_cast<double>(reference[i]);
-        sum += portable_exp(candidate[i] - top_logit);
+        sum += exp;
         expected -= probabilities_[i] * difference;
         mean += difference;
         squares += difference * difference;
-      }
+      });
       mean /= width;
       const double log_sum = top_logit + portable_log(sum);
       const auto index = static_cast<std::size_t>(token);

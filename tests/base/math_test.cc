@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -65,6 +67,24 @@ TEST(PortableExp, Ends) {
   EXPECT_EQ(portable_exp(709.79), kInfinity);
   EXPECT_EQ(portable_exp(kInfinity), kInfinity);
   EXPECT_TRUE(std::isnan(portable_exp(std::nan(""))));
+}
+
+TEST(PortableExp, SeveralAtOnceAreTheSame) {
+  std::mt19937_64 random(7);
+  const auto draw = uniform(-760, 720);
+  std::vector<double> values = {0.0, -0.0, kInfinity, -kInfinity, 5e-324, -745.1, -745.3, -746.0, 709.78, 709.79};
+  while (values.size() < 10'001) values.push_back(draw(random));
+  values[5000] = std::nan("");
+  std::vector<double> exps = values;
+  portable_exps(exps.data(), exps.size(), exps.data());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double alone = portable_exp(values[i]);
+    if (i == 5000) {
+      EXPECT_TRUE(std::isnan(exps[i]));
+    } else {
+      ASSERT_EQ(std::bit_cast<std::uint64_t>(exps[i]), std::bit_cast<std::uint64_t>(alone)) << values[i];
+    }
+  }
 }
 
 TEST(PortableLog, StaysWithinItsBound) {
