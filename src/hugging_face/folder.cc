@@ -192,9 +192,13 @@ class Contents final : public TensorMaker {
     using gguf::Dtype;
     const Matrix& first = source.parts[0];
     const Dtype dtype = first.tensor->dtype;
-    if (dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16 || first.is_mxfp4()) return first.type();
-    const bool is_scaled = first.scales != nullptr;
-    if (dtype == Dtype::f8_e4m3 || dtype == Dtype::f8_e5m2 || (dtype == Dtype::i8 && is_scaled)) return "BF16";
+    if (dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16) return first.type();
+    const auto& parts = source.parts;
+    if (std::all_of(parts.begin(), parts.end(), [](const Matrix& part) { return part.has_mxfp4_rows(); })) {
+      return first.type();
+    }
+    const bool is_scaled_i8 = dtype == Dtype::i8 && first.scales != nullptr;
+    if (dtype == Dtype::f8_e4m3 || dtype == Dtype::f8_e5m2 || is_scaled_i8 || first.is_mxfp4()) return "BF16";
     refuse(source.file_name, fmt::format("is {}", gguf::name(dtype)),
            "Weights must be BF16, F16, F32, or 8-bit numbers with scales. Take the model's original checkpoint.",
            ErrorKind::unsupported);
@@ -224,7 +228,7 @@ class Contents final : public TensorMaker {
     for (std::size_t row = 0; row < rows; ++row) {
       const std::size_t from = source_row(rule, row, rows);
       std::byte* to = data.data() + row * row_bytes;
-      if (matrix.is_mxfp4() && rule.type->is_quantized()) {
+      if (rule.type->is_quantized()) {
         matrix.pack_mxfp4(from, to);
         continue;
       }

@@ -99,6 +99,10 @@ void apply_scales(const ScaleGrid& grid, const SafeTensor& scales, std::uint64_t
 
 bool Matrix::is_mxfp4() const { return is_mxfp4_pair(*tensor, scales); }
 
+bool Matrix::has_mxfp4_rows() const {
+  return is_mxfp4() && column_step == 1 && columns % kGroup == 0 && first % kGroup == 0 && row_step % kGroup == 0;
+}
+
 std::string_view Matrix::type() const { return is_mxfp4() ? "MXFP4" : gguf::name(tensor->dtype); }
 
 bool Matrix::is_whole() const {
@@ -125,7 +129,7 @@ void Matrix::read(std::uint64_t row, std::uint64_t first_column, std::size_t cou
 }
 
 void Matrix::pack_mxfp4(std::uint64_t row, std::byte* blocks) const {
-  assert(is_mxfp4() && column_step == 1);
+  assert(has_mxfp4_rows());
   const std::uint64_t begin = first + row * row_step;
   for (std::uint64_t at = begin; at < begin + columns; at += kGroup) {
     *blocks++ = scales->data[static_cast<std::size_t>(at / kGroup)];

@@ -41,13 +41,15 @@ struct Matrix {
   std::uint64_t column_step = 1;
 
   bool is_mxfp4() const;
+  /// Whether rows can be packed: they are MXFP4, and groups of the tensor are groups of the row.
+  bool has_mxfp4_rows() const;
   /// "BF16", "F8_E4M3", "MXFP4".
   std::string_view type() const;
   /// Whether it is all of the tensor, in its order, without scales.
   bool is_whole() const;
   /// values[i] = value (row, first_column + i), exact in float64.
   void read(std::uint64_t row, std::uint64_t first_column, std::size_t count, double* values) const;
-  /// A row of MXFP4 as GGUF's blocks, columns / 32 * 17 bytes. Requires that columns lie one after another.
+  /// A row of MXFP4 as GGUF's blocks, columns / 32 * 17 bytes. Requires has_mxfp4_rows().
   void pack_mxfp4(std::uint64_t row, std::byte* blocks) const;
 };
 

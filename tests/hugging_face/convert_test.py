@@ -151,6 +151,30 @@ def test_mxfp4(tmp_path):
     assert tensors_of(tmp_path / "f32.gguf")[name][2] == theirs.tobytes()
 
 
+def test_mxfp4_across_groups(tmp_path):
+    """Where a matrix is transposed, its groups are no groups of a row: such a one becomes BF16, its neighbour does not."""
+    folder = hugging_face.write_folder(tmp_path / "folder", tiny.make(tmp_path, tiny.EXPERTS["deepseek2"]))
+    tensors = load_file(folder / "model.safetensors")
+    name = "model.layers.1.self_attn.kv_b_proj.weight"
+    random = np.random.default_rng(4)
+    rows, columns = tensors.pop(name).shape
+    blocks = random.integers(0, 256, (rows, columns // 32, 16), np.uint8)
+    scales = random.integers(120, 130, (rows, columns // 32), np.uint8)
+    hugging_face.write_safetensors(folder / "model.safetensors", tensors | {name: blocks, name + "_scale": scales})
+    assay("convert", folder, tmp_path / "out.gguf")
+    nibbles = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(rows, columns)
+    elements = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])[nibbles & 7] * np.where(nibbles & 8, -1, 1)
+    heads = (elements * 2.0 ** (np.repeat(scales, 32, axis=1).astype(int) - 127)).reshape(4, 64, columns)
+    converted = tensors_of(tmp_path / "out.gguf")
+    assert converted["blk.1.attn_k_b.weight"][0] == "BF16" and converted["blk.1.attn_v_b.weight"][0] == "MXFP4"
+    assert np.array_equal(np.frombuffer(converted["blk.1.attn_k_b.weight"][2], np.uint16),
+                          to_bfloat(heads[:, :32].swapaxes(1, 2)).ravel())
+    theirs = gguf.quants.dequantize(hugging_face.Source(tmp_path / "out.gguf").tensors["blk.1.attn_v_b.weight"],
+                                    gguf.GGMLQuantizationType.MXFP4)
+    assert np.array_equal(theirs, heads[:, 32:])
+    assert_same_weights(folder, tmp_path / "out.gguf", 0)
+
+
 def from_e4m3(bits):
     """Micikevicius et al. 2022: 1 sign, 4 exponent and 3 fraction bits, no infinities."""
     exponent, fraction = bits >> 3 & 15, bits & 7
