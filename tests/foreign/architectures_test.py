@@ -20,9 +20,8 @@ from tests.foreign.engine import Engine, Model
 from tests.foreign.faults import FaultyEngine, Planted
 
 ROOT = pathlib.Path(__file__).parents[2]
-ARCHITECTURES = sorted(re.search(r'const Architecture k\w+ = \{"([\w-]+)"', file.read_text())[1]
-                       for file in (ROOT / "src" / "model" / "architectures").glob("*.cc")
-                       if "const Architecture k" in file.read_text())
+ARCHITECTURES = sorted(name for file in (ROOT / "src" / "model" / "architectures").glob("*.cc")
+                       for name in re.findall(r'const Architecture k\w+ = \{"([\w-]+)"', file.read_text()))
 PROMPT = [1, 200, 7, 42, 258, 7, 31, 99, 3, 120]
 
 # Trained models, by the tests that run them.
@@ -155,8 +154,7 @@ logits are within 5e-6 of numpy's; where its GELU is a table of float16, of nump
 |---|---|---|---|---|---|---|---|
 {rows}
 
-What a family has beyond that is refused with a message, never run as something else: Granite
-without rotary embedding, GLM-4's positions in images, Command R+'s norms of heads, `deepseek2` with scalings of positions other than YaRN's or with queries that grow with the position.
+What a family has beyond that is refused with a message, never run as something else: GLM-4's positions in images, Command R+'s norms of heads, `deepseek2` with scalings of positions other than YaRN's or with queries that grow with the position.
 Phi-3's sliding window is honoured where a file names one; llama.cpp ignores it. OLMo 3 is `olmo2`
 with windows. Groups of experts are chosen by the sum of their two largest
 scores, as DeepSeek-V3 and llama.cpp do; that DeepSeek-V2 takes the largest alone no file says.

@@ -163,6 +163,7 @@ FAMILIES = {
     "phi3": Family(gate_in_up=True, is_windowed=lambda block: True),
     "olmo2": Family(is_windowed=lambda block: block % 4 < 3, has_plain_windows=True),
     "granite": Family("neighbours"),
+    "granitemoe": Family("neighbours"),
     "smollm3": Family("neighbours", is_rotated=lambda block: block % 4 != 3),
     "mistral3": Family("neighbours"),
     "glm4": Family("neighbours", gate_in_up=True),
@@ -201,6 +202,8 @@ class Engine:
         self.heads = {"heads": heads, "kv_heads": model.get("attention.head_count_kv", heads),
                       "scale": self.factor("attention.scale", 1 / math.sqrt(self.attention_width(heads))),
                       "soft_cap": model.get("attn_logit_softcapping", 50.0) if model.architecture == "gemma2" else 0}
+        # Granite says so by this key, which of other families is about their training.
+        self.is_unrotated = not self.factor("rope.scaling.finetuned", True)
         self.experts = model.get("expert_count", 0)
         self.dense_blocks = model.get("leading_dense_block_count", 0)
         self.latent = LatentAttention(model) if model.architecture == "deepseek2" else None
@@ -209,7 +212,7 @@ class Engine:
             self.window = model.get("attention.sliding_window", self.family.window)
 
     def factor(self, key, default=1.0):
-        return self.model.get(key, default) if self.model.architecture == "granite" else default
+        return self.model.get(key, default) if self.model.architecture.startswith("granite") else default
 
     def attention_width(self, heads):
         """What scores are divided by the square root of: the head's width, but for the largest models of Gemma 2 and 3."""
@@ -308,7 +311,7 @@ class Engine:
                 group = None if self.model.architecture == "olmo2" else self.head_width
                 yield self.norm_step(f"{blk}{name}_norm", value, f"{blk}attn_{name}_norm", group)
                 value = f"{blk}{name}_norm"
-            if self.family.is_rotated(block):
+            if self.family.is_rotated(block) and not self.is_unrotated:
                 yield Step(f"{blk}{name}_rope", "rope", (value,), self.rotation(block))
                 value = f"{blk}{name}_rope"
             growth = self.model.get("attention.temperature_scale", 0.0)

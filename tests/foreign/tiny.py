@@ -71,7 +71,8 @@ GEMMA |= {
 
 # Others, in two shapes each.
 COHERE2 = "--architecture cohere2 --tied --float logit_scale=0.25"
-GRANITE = "--architecture granite --float embedding_scale=3 --float residual_scale=0.4 --float logit_scale=2.5"
+GRANITE_FACTORS = "--float embedding_scale=3 --float residual_scale=0.4 --float logit_scale=2.5"
+GRANITE = f"--architecture granite {GRANITE_FACTORS}"
 FAMILIES = {
     "phi3": "--architecture phi3 --fused --rope-dimensions 12 --rope-scaling longrope --rope-attention-factor 1.19 "
             "--rope-original-context 256",
@@ -83,6 +84,7 @@ FAMILIES = {
     "olmo2, windows, odd sizes": "--architecture olmo2 --blocks 4 --window 1 --rope-scaling linear --heads 3 --kv-heads 3 "
                                  "--width 42 --feed-forward 37",
     "granite": f"{GRANITE} --float attention.scale=0.1 --tied",
+    "granite, unrotated": f"{GRANITE} --unrotated",
     "granite, odd sizes": f"{GRANITE} --heads 6 --kv-heads 3 --width 84 --feed-forward 51 --biases",
     "smollm3": "--architecture smollm3 --blocks 5 --tied --rope-base 2000000",
     "smollm3, odd sizes": "--architecture smollm3 --blocks 4 --heads 3 --kv-heads 1 --width 42 --feed-forward 37",
@@ -117,6 +119,9 @@ EXPERTS = {
                 "--shared-expert 112",
     "qwen2moe, odd sizes": "--architecture qwen2moe --experts 7 --used-experts 2 --heads 6 --kv-heads 2 --width 84 "
                            "--feed-forward 37 --shared-expert 21 --blocks 3",
+    "granitemoe": f"--architecture granitemoe {GRANITE_FACTORS} --experts 6 --used-experts 3 --feed-forward 48 --shared-expert 96",
+    "granitemoe, odd sizes": f"--architecture granitemoe {GRANITE_FACTORS} --experts 5 --used-experts 5 --heads 3 --kv-heads 1 --width 42 "
+                             "--feed-forward 37 --unrotated --tied",
     "gpt-oss": "--architecture gpt-oss --experts 6 --used-experts 3 --window 7 --blocks 3 --feed-forward 48 "
                f"{YARN} --rope-factor 32 --rope-base 150000",
     "gpt-oss, odd sizes": "--architecture gpt-oss --experts 4 --used-experts 4 --window 1 --heads 3 --kv-heads 3 "

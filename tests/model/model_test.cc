@@ -369,6 +369,15 @@ TEST(Model, Olmo3HasWindowsWithPlainRotations) {
   EXPECT_NE(error_of(tiny).find("has 1 values, but the model has 2 blocks"), std::string::npos);
 }
 
+TEST(Model, GraniteMayBeUnrotated) {
+  TinyModel tiny;
+  tiny.become("granite");
+  tiny.keys["granite.rope.scaling.finetuned"] = false;
+  const LoadedModel loaded(tiny);
+  EXPECT_TRUE(loaded->warnings.empty());
+  for (const std::string& tap : taps(loaded->plan)) EXPECT_EQ(tap.find("rope"), std::string::npos) << tap;
+}
+
 TEST(Model, RefusesVariantsOfAFamily) {
   const auto refuses = [](const char* architecture, const std::string& key, KeyValue value) {
     TinyModel tiny;
@@ -377,7 +386,6 @@ TEST(Model, RefusesVariantsOfAFamily) {
     const std::string error = error_of(tiny, ErrorKind::unsupported);
     EXPECT_NE(error.find(architecture + ("." + key)), std::string::npos) << error;
   };
-  refuses("granite", "rope.scaling.finetuned", false);
   refuses("glm4", "rope.dimension_sections", std::vector<std::int32_t>{2, 2, 0, 0});
   refuses("phi3", "rope.scaling.type", std::string("longrope"));
 }

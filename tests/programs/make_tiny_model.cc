@@ -47,6 +47,7 @@ struct Shape {
   float norm_mean = 1;  // of the norms' weights
   unsigned seed = 1;
 
+  bool unrotated = false;        // what Granite says of it
   unsigned rope_dimensions = 0;  // 0: the head width
   float rope_base = 10000;
   std::string rope_scaling;  // none, linear, yarn: metadata; llama3, longrope: tensors of factors; empty: nothing
@@ -126,11 +127,12 @@ class TinyModel {
     if (shape_.experts != 0) {
       writer_.add_uint(key("expert_count"), shape_.experts);
       writer_.add_uint(key("expert_used_count"), shape_.used_experts);
-      if (!is("llama")) writer_.add_uint(key("expert_feed_forward_length"), shape_.feed_forward);
+      if (!is("llama", "granitemoe")) writer_.add_uint(key("expert_feed_forward_length"), shape_.feed_forward);
     }
     if (shape_.shared_expert != 0 && !is("deepseek2")) {
       writer_.add_uint(key("expert_shared_feed_forward_length"), shape_.shared_expert);
     }
+    if (shape_.unrotated) writer_.add_bool(key("rope.scaling.finetuned"), false);
     for (const std::string& pair : shape_.floats) {
       const std::size_t equals = equals_sign(pair);
       writer_.add_float(key(pair.substr(0, equals)), std::strtof(pair.c_str() + equals + 1, nullptr));
@@ -302,7 +304,8 @@ class TinyModel {
     }
     if (shape_.router_bias) add_vector(blk + "exp_probs_b.bias", shape_.experts, 0);
     if (shape_.shared_expert == 0) return;
-    if (!is("deepseek2")) add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
+    if (!is("deepseek2", "granitemoe"))
+      add_matrix(blk + "ffn_gate_inp_shexp.weight", "F32", width, 1, 1 / std::sqrt(width));
     add_linear(blk + "ffn_gate_shexp", width, shape_.shared_expert, false);
     add_linear(blk + "ffn_up_shexp", width, shape_.shared_expert, false);
     add_linear(blk + "ffn_down_shexp", shape_.shared_expert, width, false);
@@ -476,6 +479,7 @@ int run(int argc, char** argv) {
   app.add_option("--vocabulary", shape.vocabulary)->check(CLI::Range(259, 1 << 20));
   app.add_option("--context", shape.context);
   app.add_flag("--tied", shape.tied);
+  app.add_flag("--unrotated", shape.unrotated, "of granite and granitemoe");
   app.add_flag("--biases", shape.biases);
   app.add_flag("--fused", shape.fused, "attn_qkv in the place of attn_q, attn_k and attn_v");
   app.add_flag("--scaled", shape.scaled, "every linear step has a tensor with a factor");

@@ -142,7 +142,7 @@ class TinyModel {
     } else if (is("gemma3")) {
       set("rope.freq_base", 1e6F);
       set("rope.scaling.factor", 4.0F);
-    } else if (is("granite")) {
+    } else if (is("granite", "granitemoe")) {
       set("embedding_scale", 3.0F);
       set("residual_scale", 0.5F);
       set("attention.scale", 0.25F);

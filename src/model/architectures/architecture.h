@@ -1,5 +1,5 @@
-// An architecture turns hyper-parameters and tensors into a plan. One file each in this folder, and one line in
-// list.inc.
+// An architecture turns hyper-parameters and tensors into a plan. One file a family in this folder, and one line
+// each in list.inc.
 #pragma once
 
 #include <span>
