@@ -52,7 +52,7 @@ class SmallBlockPanel {
   struct Packed {
     Token tokens[kTokens];
     Words words[kTokens];
-    float d[kBlocks][kTokens];
+    float d[kBlocks][kTokens], min[kBlocks][kTokens];
     bool has_remainder[kBlocks];
   };
   template <std::size_t kTokens>
@@ -65,6 +65,7 @@ class SmallBlockPanel {
       packed.words[t] = join(token, block, blocks);
       for (std::size_t i = 0; i < blocks; ++i) {
         packed.d[i][t] = token.d[block + i];
+        packed.min[i][t] = min_term(token.sums + 2 * (block + i));
         packed.has_remainder[i] = packed.has_remainder[i] || token.remainder_d[block + i] != 0;
       }
     }
@@ -95,7 +96,7 @@ class SmallBlockPanel {
       for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
         for (std::size_t t = 0; t < kTokens; ++t) {
           Float& sum = sums[p * kMostPanelTokens + t];
-          sum = panels[p].step(sum, i, x.d[i][t], integers[p][t], x.tokens[t].sums + 2 * (block + i));
+          sum = panels[p].step(sum, i, x.d[i][t], integers[p][t], x.min[i][t]);
         }
       }
       if (x.has_remainder[i]) add_remainders(panels, x, block, i, sums);
@@ -122,9 +123,12 @@ class SmallBlockPanel {
   }
 
   /// M = sum of -1 * x.
-  Float step(Float sum, std::size_t i, float d, Int integers, const std::int32_t* x_sums) const {
-    const Float min = all_floats(static_cast<float>(-(x_sums[0] + x_sums[1])));
-    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), min);
+  static float min_term(const std::int32_t* sums) {
+    return Format::kHasMin ? static_cast<float>(-(sums[0] + sums[1])) : 0;
+  }
+
+  Float step(Float sum, std::size_t i, float d, Int integers, float min) const {
+    return panel_step<Format::kHasMin>(sum, scales_[i], d, to_floats(integers), all_floats(min));
   }
 
   template <std::size_t kTokens>
@@ -148,7 +152,7 @@ class SmallBlockPanel {
       integers = dot_words(integers, low_[i * kHalfVectors + v], same_ints(words + 2 * v));
       integers = dot_words(integers, high_[i * kHalfVectors + v], same_ints(words + 16 + 2 * v));
     }
-    return step(sum, i, x.remainder_d[block], integers, x.remainder_sums + 2 * block);
+    return step(sum, i, x.remainder_d[block], integers, min_term(x.remainder_sums + 2 * block));
   }
 
   Int low_[2 * kHalfVectors], high_[2 * kHalfVectors];  ///< the first block, then the second
