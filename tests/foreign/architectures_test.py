@@ -21,7 +21,7 @@ from tests.foreign.faults import FaultyEngine, Planted
 
 ROOT = pathlib.Path(__file__).parents[2]
 ARCHITECTURES = sorted(name for file in (ROOT / "src" / "model" / "architectures").glob("*.cc")
-                       for name in re.findall(r'const Architecture k\w+ = \{"([\w-]+)"', file.read_text()))
+                       for name in re.findall(r'const Architecture k\w+ = \{\s*"([\w-]+)"', file.read_text()))
 PROMPT = [1, 200, 7, 42, 258, 7, 31, 99, 3, 120]
 
 # Trained models, by the tests that run them.
