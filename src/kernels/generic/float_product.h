@@ -13,6 +13,8 @@
 namespace assay::kernels {
 namespace {
 
+inline constexpr std::size_t kFewDotTokens = (2 * kDotTokens + 2) / 3;
+
 /// Rows that stay in the second-level cache while all tokens pass.
 inline constexpr std::size_t kDotRowBlock = 64;
 
@@ -65,19 +67,33 @@ inline void tile_rows(const std::byte* rows, std::size_t row_bytes, std::size_t 
   for (std::size_t i = 0; i < kRows; ++i) tile[i] = rows + (i < count ? i : count - 1) * row_bytes;
 }
 
+/// All rows with `tokens` tokens from `begin` on.
+template <typename Row, std::size_t kTokens>
+inline void float_tiles(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x,
+                        std::size_t begin, std::size_t tokens, float* out, std::size_t out_stride) {
+  const float* values[kTokens];
+  for (std::size_t i = 0; i < kTokens; ++i) values[i] = x.f32 + (begin + (i < tokens ? i : tokens - 1)) * x.width;
+  for (std::size_t first = 0; first < row_count; first += kDotRows) {
+    const std::size_t count = row_count - first < kDotRows ? row_count - first : kDotRows;
+    const void* tile[kDotRows];
+    tile_rows<kDotRows>(rows + first * row_bytes, row_bytes, count, tile);
+    float_tile<Row, kDotRows, kTokens>(tile, count, values, tokens, x.width, out + begin * out_stride + first,
+                                       out_stride);
+  }
+}
+
 template <typename Row>
 inline void float_batch(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                         float* out, std::size_t out_stride) {
-  for (std::size_t token = 0; token < x.tokens; token += kDotTokens) {
-    const std::size_t tokens = x.tokens - token < kDotTokens ? x.tokens - token : kDotTokens;
-    const float* values[kDotTokens];
-    for (std::size_t i = 0; i < kDotTokens; ++i) values[i] = x.f32 + (token + (i < tokens ? i : tokens - 1)) * x.width;
-    for (std::size_t first = 0; first < row_count; first += kDotRows) {
-      const std::size_t count = row_count - first < kDotRows ? row_count - first : kDotRows;
-      const void* tile[kDotRows];
-      tile_rows<kDotRows>(rows + first * row_bytes, row_bytes, count, tile);
-      float_tile<Row, kDotRows, kDotTokens>(tile, count, values, tokens, x.width, out + token * out_stride + first,
-                                            out_stride);
+  // Tiles are as even as they can be, and narrower ones do for few tokens: what a tile repeats is lost.
+  const std::size_t tiles = (x.tokens + kDotTokens - 1) / kDotTokens;
+  for (std::size_t tile = 0; tile < tiles; ++tile) {
+    const std::size_t begin = tile * x.tokens / tiles;
+    const std::size_t tokens = (tile + 1) * x.tokens / tiles - begin;
+    if (tokens <= kFewDotTokens) {
+      float_tiles<Row, kFewDotTokens>(rows, row_bytes, row_count, x, begin, tokens, out, out_stride);
+    } else {
+      float_tiles<Row, kDotTokens>(rows, row_bytes, row_count, x, begin, tokens, out, out_stride);
     }
   }
 }
