@@ -39,6 +39,7 @@ class Reader {
     }
     stack_experts();
     split_gates();
+    split_shared_gates();
     split_latent();
     name_tied_matrix();
     return std::move(tensors_);
@@ -175,6 +176,23 @@ class Reader {
   void check_count(std::string_view tensor, std::uint64_t matrices) const {
     constexpr std::uint64_t kMost = 1U << 16U;
     if (matrices > kMost) refuse(tensor, fmt::format("would be {} matrices", matrices));
+  }
+
+  /// The same of an expert that all tokens use, [gates and ups, width].
+  void split_shared_gates() {
+    for (const std::string& layer : layers_with("ffn_gate_up_shexp.weight")) {
+      const CheckpointTensor both = take(layer + "ffn_gate_up_shexp.weight");
+      if (both.shape.size() != 2 || both.shape[0] % 2 != 0) refuse(both.file_name, "is no matrix of gates and ups");
+      for (const bool is_up : {false, true}) {
+        CheckpointTensor one = both;
+        one.name = layer + (is_up ? "ffn_up_shexp.weight" : "ffn_gate_shexp.weight");
+        one.shape[0] /= 2;
+        Matrix& part = one.parts[0];
+        part.rows /= 2;
+        if (is_up) part.first += part.rows * part.row_step;
+        put(std::move(one));
+      }
+    }
   }
 
   /// One tensor [matrices, ...] as parts [rows, columns] of each of its matrices.

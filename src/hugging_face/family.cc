@@ -56,6 +56,7 @@ void add_smollm3(const Settings& config, HyperParameterWriter& out) {
 }
 
 void add_granite(const Settings& config, HyperParameterWriter& out) {
+  require(config, "position_embedding_type", config.text("position_embedding_type").value_or("rope") == "rope", "rope");
   add_llama(config, out);
   constexpr std::pair<std::string_view, std::string_view> kScales[] = {{"attention_multiplier", "attention.scale"},
                                                                        {"embedding_multiplier", "embedding_scale"},
@@ -63,6 +64,13 @@ void add_granite(const Settings& config, HyperParameterWriter& out) {
                                                                        {"logits_scaling", "logit_scale"}};
   for (const auto& [name, key] : kScales) {
     if (const auto scale = config.number(name)) out.number(key, *scale);
+  }
+}
+
+void add_granite_moe(const Settings& config, HyperParameterWriter& out) {
+  add_granite(config, out);
+  if (const auto length = config.count("shared_intermediate_size")) {
+    out.count("expert_shared_feed_forward_length", *length);
   }
 }
 
@@ -257,6 +265,9 @@ void add_deepseek2(const Settings& config, HyperParameterWriter& out) {
 constexpr std::string_view kSilu = "silu";
 constexpr std::string_view kGeluTanh = "gelu_pytorch_tanh";
 
+constexpr std::string_view kGraniteDefaults =
+    R"({"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1})";
+
 // Defaults are those of transformers' configuration classes.
 constexpr Family kFamilies[] = {
     {"LlamaForCausalLM", "llama", kSilu, "{}", true, false, false, add_llama},
@@ -264,9 +275,9 @@ constexpr Family kFamilies[] = {
     {"MixtralForCausalLM", "llama", kSilu,
      R"({"num_local_experts": 8, "num_experts_per_tok": 2, "rope_theta": 1000000})", true, false, false, add_llama},
     {"SmolLM3ForCausalLM", "smollm3", kSilu, R"({"rope_theta": 2000000})", true, false, false, add_smollm3},
-    {"GraniteForCausalLM", "granite", kSilu,
-     R"({"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1})", true,
-     false, false, add_granite},
+    {"GraniteForCausalLM", "granite", kSilu, kGraniteDefaults, true, false, false, add_granite},
+    {"GraniteMoeForCausalLM", "granitemoe", kSilu, kGraniteDefaults, true, false, false, add_granite_moe},
+    {"GraniteMoeSharedForCausalLM", "granitemoe", kSilu, kGraniteDefaults, true, false, false, add_granite_moe},
     {"Ministral3ForCausalLM", "mistral3", kSilu, "{}", true, false, false, add_mistral3},
     {"Mistral3ForConditionalGeneration", "mistral3", kSilu, "{}", true, false, false, add_mistral3},
     {"Qwen2ForCausalLM", "qwen2", kSilu, "{}", false, false, false, add_qwen2},

@@ -30,7 +30,7 @@ struct Habits {
 };
 
 /// Of "model.layers.3.self_attn.q_proj.weight". What GGUF has in two tensors goes by a name of its own:
-/// "ffn_gate_up_exps", "attn_kv_b". Nullopt for a name that is not in the table.
+/// "ffn_gate_up_exps", "ffn_gate_up_shexp", "attn_kv_b". Nullopt for a name that is not in the table.
 std::optional<Place> place_of(std::string_view name, const Habits& habits);
 
 /// Whether the tensor is of no use to a text model: tables that follow from hyper-parameters, scales of activations,

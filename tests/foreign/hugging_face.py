@@ -18,8 +18,8 @@ CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Q
            "mistral3": "Ministral3ForCausalLM", "glm4": "Glm4ForCausalLM", "starcoder2": "Starcoder2ForCausalLM",
            "qwen2moe": "Qwen2MoeForCausalLM", "qwen3moe": "Qwen3MoeForCausalLM", "ernie4_5": "Ernie4_5ForCausalLM",
            "command-r": "CohereForCausalLM", "cohere2": "Cohere2ForCausalLM", "gpt-oss": "GptOssForCausalLM",
-           "deepseek2": "DeepseekV3ForCausalLM"}
-PERMUTED = {"llama", "smollm3", "granite", "mistral3"}
+           "deepseek2": "DeepseekV3ForCausalLM", "granitemoe": "GraniteMoeSharedForCausalLM"}
+PERMUTED = {"llama", "smollm3", "granite", "granitemoe", "mistral3"}
 
 OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 ATTENTION = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
@@ -39,6 +39,7 @@ OWN_NAMES = {"phi3": FUSED, "glm4": FUSED | {"post_attention_norm": "post_self_a
              "gemma2": SANDWICH, "gemma3": SANDWICH, "olmo2": SANDWICH,
              "starcoder2": {"ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj"},
              "llama": {"ffn_gate_inp": "block_sparse_moe.gate"},
+             "granitemoe": {"ffn_gate_inp": "block_sparse_moe.router.layer", "ffn_down_shexp": "shared_mlp.output_linear"},
              "gpt-oss": {"ffn_gate_inp": "mlp.router", "post_attention_norm": "post_attention_layernorm"},
              "deepseek2": {f"ffn_{part}_shexp": f"mlp.shared_experts.{part}_proj" for part in ("gate", "up", "down")}}
 # Without a kind at the end.
@@ -86,6 +87,9 @@ def stacked_experts(source, layer, orientation):
     prefix = f"model.layers.{layer}.mlp.experts."
     if source.architecture != "gpt-oss":
         matrices = {"gate_up_proj": np.concatenate([gate, up], axis=1), "down_proj": down}
+        if source.architecture == "granitemoe":
+            return {f"model.layers.{layer}.block_sparse_moe.{name}_linear.weight": matrix
+                    for name, matrix in zip(("input", "output"), matrices.values())}
         if orientation == "transposed":
             matrices = {name: matrix.swapaxes(1, 2) for name, matrix in matrices.items()}
         return {prefix + name: matrix for name, matrix in matrices.items()}
@@ -134,8 +138,13 @@ def hugging_face_tensors(source, experts="one by one"):
         if name.startswith("rope_"):
             continue
         part = name.split(".")[-2]
-        if part.endswith("_exps") and (experts != "one by one" or architecture == "gpt-oss"):
+        if part.endswith("_exps") and (experts != "one by one" or architecture in ("gpt-oss", "granitemoe")):
             tensors |= stacked_experts(source, name.split(".")[1], experts)
+            continue
+        if architecture == "granitemoe" and part in ("ffn_gate_shexp", "ffn_up_shexp"):
+            layer = name.split(".")[1]
+            tensors[f"model.layers.{layer}.shared_mlp.input_linear.weight"] = np.concatenate(
+                [source.tensors[f"blk.{layer}.ffn_{each}_shexp.weight"] for each in ("gate", "up")])
             continue
         if part in ("attn_k_b", "attn_v_b"):
             layer = name.split(".")[1]
@@ -200,7 +209,7 @@ def config_of(source):
         del config["head_dim"]
     if architecture == "glm4":
         config["partial_rotary_factor"] = get("rope.dimension_count") / head_width
-    if architecture == "granite":
+    if architecture in ("granite", "granitemoe"):
         config |= {"attention_multiplier": get("attention.scale", head_width**-0.5),
                    "embedding_multiplier": get("embedding_scale"), "residual_multiplier": get("residual_scale"),
                    "logits_scaling": get("logit_scale")}
@@ -242,6 +251,9 @@ def config_of(source):
         config |= {"num_experts_per_tok": get("expert_used_count")}
         if architecture == "llama":
             config |= {"architectures": ["MixtralForCausalLM"], "num_local_experts": get("expert_count")}
+        elif architecture == "granitemoe":
+            config |= {"num_local_experts": get("expert_count"),
+                       "shared_intermediate_size": get("expert_shared_feed_forward_length")}
         else:
             config |= {"num_experts": get("expert_count"), "moe_intermediate_size": get("expert_feed_forward_length"),
                        "norm_topk_prob": architecture == "qwen3moe"}

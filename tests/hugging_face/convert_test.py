@@ -28,7 +28,7 @@ MODELS |= {name: (tiny.FAMILIES | tiny.WINDOWED)[name] for name in (
     "phi3", "phi3, window", "olmo2", "granite, odd sizes", "smollm3", "mistral3", "glm4", "starcoder2")}
 MODELS |= {name: tiny.EXPERTS[name] for name in ("mixtral", "qwen2moe", "qwen3moe")}
 MODELS |= {"ernie4_5": "--architecture ernie4_5"}
-MODELS |= {name: tiny.EXPERTS[name] for name in ("gpt-oss", "deepseek2", "deepseek2, lite")}
+MODELS |= {name: tiny.EXPERTS[name] for name in ("gpt-oss", "deepseek2", "deepseek2, lite", "granitemoe")}
 MODELS |= {name: tiny.FAMILIES[name] for name in ("command-r", "cohere2, odd sizes", "olmo2, windows")}
 # Run in llama.cpp, once converted.
 RUN_BY_LLAMA_CPP = {"llama3", "mixtral", "phi3", "gpt-oss", "deepseek2", "command-r", "cohere2, odd sizes", "olmo2, windows"}
