@@ -110,13 +110,14 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
     const Planes planes = planes_of<kHasRemainder>(x, block * kValues);
     const SubScales<Format> scales(tile, offset);
     Sums sums;
-    if constexpr (kIsWhole) {
 // GCC makes constants anew for every row unless it sees all of them.
 #pragma GCC unroll 8
-      for (std::size_t i = 0; i < kTile; ++i) add_whole<kHasRemainder>(tile.row[i] + offset, planes, i, sums);
-    } else {
-      for (std::size_t i = 0; i < kTile; ++i)
+    for (std::size_t i = 0; i < kTile; ++i) {
+      if constexpr (kIsWhole) {
+        add_whole<kHasRemainder>(tile.row[i] + offset, planes, i, sums);
+      } else {
         add_row<kHasRemainder>(tile.row[i] + offset, scales.of_row(i), planes, i, sums);
+      }
     }
     const WeightScales weight = scales.weight_scales();
     sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), joined(sums.main),
