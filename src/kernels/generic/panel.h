@@ -14,6 +14,7 @@
 
 #include "kernels/generic/block_scale.h"
 #include "kernels/generic/dot.h"
+#include "kernels/generic/streams.h"
 #include "kernels/generic/token.h"
 #include "kernels/kernels.h"
 
@@ -79,6 +80,16 @@ inline void prefetch_token(const Activations& x, std::size_t token, std::size_t 
   }
 }
 
+/// Asks for the lines kFarAhead bytes behind those at `offset` of each row: behind a row's end stand the rows that are
+/// taken apart next. So many short streams are lost on the CPU's prefetchers.
+inline void prefetch_rows(const PanelRows& rows, std::size_t row_bytes, std::size_t offset, std::size_t bytes) {
+  const std::size_t ahead = offset + kFarAhead;
+  const std::size_t next = ahead < row_bytes ? ahead : ahead + (kMostPanels * kPanelRows - 1) * row_bytes;
+  for (const Byte* row : rows.row) {
+    for (std::size_t line = 0; line < bytes; line += kLineBytes) __builtin_prefetch(row + next + line, 0, 2);
+  }
+}
+
 /// Tokens `first` to `first + kTokens` with all panels, whose sums stand kMostPanelTokens apart.
 template <typename Panel, std::size_t kTokens>
 inline void add_tokens(const Panel* panels, std::size_t panel_count, const Activations& x, std::size_t first,
@@ -109,10 +120,14 @@ inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size
     for (std::size_t t = 0; t < count; ++t) sums[i * kMostPanelTokens + t] = all_floats(0);
   }
   const std::size_t block_count = x.width / Panel::kValues;
+  const std::size_t block_bytes = row_bytes / block_count;
   for (std::size_t block = 0; block < block_count; block += Panel::kBlocks) {
     Panel panels[kMostPanels];
     const std::size_t blocks = block_count - block < Panel::kBlocks ? block_count - block : Panel::kBlocks;
-    for (std::size_t i = 0; i < panel_count; ++i) panels[i].unpack(rows[i], block, blocks);
+    for (std::size_t i = 0; i < panel_count; ++i) {
+      prefetch_rows(rows[i], row_bytes, block * block_bytes, blocks * block_bytes);
+      panels[i].unpack(rows[i], block, blocks);
+    }
     constexpr std::size_t kTokens = Panel::kTokensAtOnce;
     std::size_t t = 0;
     for (; t + kTokens <= count; t += kTokens)
