@@ -4,7 +4,8 @@
 //
 // A type gives a Panel: its weights of one or two blocks (`unpack`), how many tokens it takes (`kTokensAtOnce`), what
 // they are before they are multiplied (`pack`), which some panels share, and what a panel adds to their sums (`add`).
-// Where `add` is static it does so for kPanelsAtOnce panels, whose sums stand kMostPanelTokens apart.
+// Where `add` is static it does so for kPanelsAtOnce panels, whose sums stand kMostPanelTokens apart. The remainders of
+// a block are added there, or by `pack_remainders` and `add_remainders` for only those tokens that have some.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -106,6 +107,22 @@ inline void add_tokens(const Panel* panels, std::size_t panel_count, const Activ
   }
 }
 
+/// The remainders of one block of `count` tokens from `begin` on with all panels.
+template <typename Panel>
+inline void add_remainders(const Panel* panels, std::size_t panel_count, const Activations& x, std::size_t begin,
+                           std::size_t count, std::size_t block, Float* sums) {
+  const float* const d = x.remainder_d + begin * (x.width / Panel::kValues) + block;
+  std::size_t tokens[kMostPanelTokens];
+  std::size_t found = 0;
+  for (std::size_t t = 0; t < count; ++t)
+    if (d[t * (x.width / Panel::kValues)] != 0) tokens[found++] = t;
+  for (std::size_t i = 0; i < found; i += Panel::kRemaindersAtOnce) {
+    const auto packed = Panel::pack_remainders(x, begin, tokens + i, found - i, block);
+    for (std::size_t p = 0; p < panel_count; p += kPanelsAtOnce)
+      Panel::add_remainders(panels + p, packed, sums + p * kMostPanelTokens);
+  }
+}
+
 /// `row_count` rows, at most kMostPanels panels, and at most kMostPanelTokens tokens from `begin` on.
 template <typename Panel>
 inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size_t row_count, const Activations& x,
@@ -135,6 +152,8 @@ inline void panels_product(const Byte* weights, std::size_t row_bytes, std::size
     for (; t + kTokens / 2 <= count; t += kTokens / 2)
       add_tokens<Panel, kTokens / 2>(panels, panel_count, x, begin + t, block, blocks, sums + t);
     for (; t < count; ++t) add_tokens<Panel, 1>(panels, panel_count, x, begin + t, block, blocks, sums + t);
+    if constexpr (requires { Panel::kRemaindersAtOnce; })
+      add_remainders(panels, panel_count, x, begin, count, block, sums);
   }
   for (std::size_t i = 0; i < used_panels; ++i) {
     const std::size_t first = i * kPanelRows;

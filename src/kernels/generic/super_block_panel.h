@@ -65,79 +65,116 @@ class SuperBlockPanel {
 
   template <std::size_t kTokens>
   struct Packed {
-    Token tokens[kTokens];
     alignas(64) Byte hi[kTokens][kValues];
     const Byte* lo[kTokens];
     float d[kTokens];
-    bool has_remainder;
     typename Mins::Sums min_sums[kTokens];
   };
   template <std::size_t kTokens>
   static Packed<kTokens> pack(const Activations& x, std::size_t first_token, std::size_t block,
                               std::size_t /*blocks*/) {
     Packed<kTokens> packed;
-    packed.has_remainder = false;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      const Token& token = packed.tokens[t] = token_of(x, first_token + t);
+      const Token token = token_of(x, first_token + t);
       prefetch_token<kValues>(x, first_token + t, block * kValues, kTokens);
       make_unsigned(token.hi + block * kValues, packed.hi[t]);
       packed.lo[t] = token.lo + block * kValues;
       packed.d[t] = token.d[block];
-      packed.has_remainder = packed.has_remainder || token.remainder_d[block] != 0;
       if constexpr (Format::kHasMin) packed.min_sums[t] = Mins::sums_of(token.sums + block * 16);
     }
     return packed;
   }
 
   template <std::size_t kTokens>
-  static void add(const SuperBlockPanel* panels, const Packed<kTokens>& x, std::size_t block, std::size_t /*blocks*/,
-                  Float* sums) {
-    Int high[kPanelsAtOnce][kTokens];
-    Int low[kPanelsAtOnce][kTokens];
-    for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
-      for (std::size_t t = 0; t < kTokens; ++t) {
-        high[p][t] = panels[p].start_of_high_;
-        low[p][t] = panels[p].start_of_low_;
-      }
-    }
-#pragma GCC unroll 2
-    for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
-      Int chunk_high[kPanelsAtOnce][kTokens];
-      Int chunk_low[kPanelsAtOnce][kTokens];
-      for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
-        for (std::size_t t = 0; t < kTokens; ++t) chunk_high[p][t] = chunk_low[p][t] = panels[p].starts_[chunk];
-#pragma GCC unroll 8
-      for (std::size_t i = 0; i < kChunkVectors; ++i) {
-        const std::size_t v = chunk * kChunkVectors + i;
-        for (std::size_t t = 0; t < kTokens; ++t) {
-          const Int hi = same_ints(x.hi[t] + 4 * v);
-          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
-            chunk_high[p][t] = dot_quants(chunk_high[p][t], hi, panels[p].quants_[v]);
-          const Int lo = same_ints(x.lo[t] + 4 * v);
-          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
-            chunk_low[p][t] = dot_quants(chunk_low[p][t], lo, panels[p].quants_[v]);
-        }
-      }
+  static void add(const SuperBlockPanel* panels, const Packed<kTokens>& x, std::size_t /*block*/,
+                  std::size_t /*blocks*/, Float* sums) {
+    const Byte* planes[2 * kTokens];
+    Int totals[kPanelsAtOnce][2 * kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      planes[2 * t] = x.hi[t];
+      planes[2 * t + 1] = x.lo[t];
       for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
-        for (std::size_t t = 0; t < kTokens; ++t) {
-          high[p][t] = panels[p].add_scaled(high[p][t], chunk_high[p][t], chunk);
-          low[p][t] = panels[p].add_scaled(low[p][t], chunk_low[p][t], chunk);
-        }
+        totals[p][2 * t] = panels[p].start_of_high_;
+        totals[p][2 * t + 1] = panels[p].start_of_low_;
       }
     }
+    add_planes(panels, planes, totals);
     for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const Float joined = fused(all_floats(256.0F), to_floats(high[p][t]), to_floats(low[p][t]));
+        const Float high = to_floats(totals[p][2 * t]);
+        const Float joined = fused(all_floats(256.0F), high, to_floats(totals[p][2 * t + 1]));
         Float& sum = sums[p * kMostPanelTokens + t];
         sum = panels[p].step(sum, x.d[t], joined, x.min_sums[t]);
       }
     }
-    if (x.has_remainder) add_remainders(panels, x, block, sums);
+  }
+
+  /// As many tokens as there are planes in a tile.
+  static constexpr std::size_t kRemaindersAtOnce = 2 * kTokensAtOnce;
+  struct Remainders {
+    std::size_t count;
+    std::size_t token[kRemaindersAtOnce];
+    alignas(64) Byte bytes[kRemaindersAtOnce][kValues];
+    float d[kRemaindersAtOnce];
+    typename Mins::Sums min_sums[kRemaindersAtOnce];
+  };
+  /// Of `count` tokens, numbered from `begin` on. The last one stands for what is missing.
+  static Remainders pack_remainders(const Activations& x, std::size_t begin, const std::size_t* tokens,
+                                    std::size_t count, std::size_t block) {
+    Remainders packed;
+    packed.count = count < kRemaindersAtOnce ? count : kRemaindersAtOnce;
+    for (std::size_t i = 0; i < kRemaindersAtOnce; ++i) {
+      packed.token[i] = tokens[i < count ? i : count - 1];
+      const Token token = token_of(x, begin + packed.token[i]);
+      make_unsigned(token.remainder + block * kValues, packed.bytes[i]);
+      packed.d[i] = token.remainder_d[block];
+      if constexpr (Format::kHasMin) packed.min_sums[i] = Mins::sums_of(token.remainder_sums + block * 16);
+    }
+    return packed;
+  }
+  static void add_remainders(const SuperBlockPanel* panels, const Remainders& x, Float* sums) {
+    const Byte* planes[kRemaindersAtOnce];
+    Int totals[kPanelsAtOnce][kRemaindersAtOnce];
+    for (std::size_t i = 0; i < kRemaindersAtOnce; ++i) {
+      planes[i] = x.bytes[i];
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p) totals[p][i] = panels[p].start_of_high_;
+    }
+    add_planes(panels, planes, totals);
+    for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
+      for (std::size_t i = 0; i < x.count; ++i) {
+        Float& sum = sums[p * kMostPanelTokens + x.token[i]];
+        sum = panels[p].step(sum, x.d[i], to_floats(totals[p][i]), x.min_sums[i]);
+      }
+    }
   }
 
  private:
   static Int dot_quants(Int sum, Int plane, Int quants) {
     return Format::kBias == 128 ? dot_wide_bytes(sum, plane, quants) : dot_bytes(sum, plane, quants);
+  }
+
+  /// Adds each plane's products, scaled, to its totals.
+  template <std::size_t kPlanes>
+  [[gnu::always_inline]] static void add_planes(const SuperBlockPanel* panels, const Byte* const (&planes)[kPlanes],
+                                                Int (&totals)[kPanelsAtOnce][kPlanes]) {
+#pragma GCC unroll 2
+    for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
+      Int sums[kPanelsAtOnce][kPlanes];
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+        for (Int& sum : sums[p]) sum = panels[p].starts_[chunk];
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kChunkVectors; ++i) {
+        const std::size_t v = chunk * kChunkVectors + i;
+        for (std::size_t plane = 0; plane < kPlanes; ++plane) {
+          const Int bytes = same_ints(planes[plane] + 4 * v);
+          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+            sums[p][plane] = dot_quants(sums[p][plane], bytes, panels[p].quants_[v]);
+        }
+      }
+      for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+        for (std::size_t plane = 0; plane < kPlanes; ++plane)
+          totals[p][plane] = panels[p].add_scaled(totals[p][plane], sums[p][plane], chunk);
+    }
   }
 
   /// 128 more.
@@ -166,31 +203,6 @@ class SuperBlockPanel {
 
   Float step(Float sum, float d, Float joined, const typename Mins::Sums& min_sums) const {
     return panel_step<Format::kHasMin>(sum, scales_, d, joined, mins_.term(min_sums));
-  }
-
-  template <std::size_t kTokens>
-  [[gnu::noinline]] static void add_remainders(const SuperBlockPanel* panels, const Packed<kTokens>& x,
-                                               std::size_t block, Float* sums) {
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      const Token& token = x.tokens[t];
-      if (token.remainder_d[block] == 0) continue;
-      for (std::size_t p = 0; p < kPanelsAtOnce; ++p) {
-        Float& sum = sums[p * kMostPanelTokens + t];
-        sum = panels[p].add_remainder(token, block, sum);
-      }
-    }
-  }
-  Float add_remainder(const Token& x, std::size_t block, Float sum) const {
-    alignas(64) Byte remainder[kValues];
-    make_unsigned(x.remainder + block * kValues, remainder);
-    Int total = start_of_high_;
-    for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
-      Int chunk_sum = starts_[chunk];
-      for (std::size_t v = chunk * kChunkVectors; v < (chunk + 1) * kChunkVectors; ++v)
-        chunk_sum = dot_quants(chunk_sum, same_ints(remainder + 4 * v), quants_[v]);
-      total = add_scaled(total, chunk_sum, chunk);
-    }
-    return step(sum, x.remainder_d[block], to_floats(total), Mins::sums_of(x.remainder_sums + block * 16));
   }
 
   Int quants_[kValues / 4];
