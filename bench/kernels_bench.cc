@@ -163,7 +163,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   assay::matrix();  // not in anybody's first iteration
   benchmark::RegisterBenchmark("memory_read", assay::memory_read);
-  for (const char* isa : {"amx", "avx512", "avx2", "i8mm", "neon", "scalar"})
+  for (const char* isa : {"amx", "zen4", "avx512", "avx2", "i8mm", "neon", "scalar"})
     if (const assay::kernels::Kernels* kernels = assay::kernels::find_kernels(isa)) assay::add_benchmarks(*kernels);
   if (benchmark::RunSpecifiedBenchmarks() == 0) return 1;
   benchmark::Shutdown();

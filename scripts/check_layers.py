@@ -11,7 +11,7 @@ ROOMS = ["base", "quant", "gguf", "kernels", "tokenizer", "hugging_face", "model
 # Rooms that stand above in the order but have no business with each other.
 FORBIDDEN = {"kernels": {"gguf"}, "tokenizer": {"kernels"}, "model": {"kernels"}, "server": {"cli"}}
 # Compiled with instruction-set flags: anything else they include could leak such code into the baseline.
-ISA_FOLDERS = {"avx2", "avx512", "amx", "neon", "i8mm", "x86", "generic"}
+ISA_FOLDERS = {"avx2", "avx512", "zen4", "amx", "neon", "i8mm", "x86", "generic"}
 ISA_STANDARD_HEADERS = {"immintrin.h", "arm_neon.h", "cstdint", "cstddef"}
 MAX_LINES = 600
 

@@ -160,7 +160,8 @@ void MemoryReader::read() {
 Multiplier byte_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "amx") return {"tdpbssd, 16 x 16 x 64", kTileProducts * kOperationsOfTiles, run_tdpbssd};
-  if (isa == "avx512") return {"vpdpbusd, 512 bits", kChains * 64 * kOperationsOfProduct, run_vpdpbusd};
+  if (isa == "avx512" || isa == "zen4")
+    return {"vpdpbusd, 512 bits", kChains * 64 * kOperationsOfProduct, run_vpdpbusd};
   if (isa == "avx2") return {"vpmaddubsw, 256 bits", kChains * 32 * kOperationsOfProduct, run_vpmaddubsw};
 #endif
   return {"plain code", kPlainOperations, run_plain<std::int16_t, std::int32_t>};
@@ -168,7 +169,8 @@ Multiplier byte_multiplier([[maybe_unused]] std::string_view isa) {
 
 Multiplier float_multiplier([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512" || isa == "amx") return {"vfmadd, 512 bits", kChains * 16 * kOperationsOfProduct, run_fma512};
+  if (isa == "avx512" || isa == "zen4" || isa == "amx")
+    return {"vfmadd, 512 bits", kChains * 16 * kOperationsOfProduct, run_fma512};
   if (isa == "avx2") return {"vfmadd, 256 bits", kChains * 8 * kOperationsOfProduct, run_fma256};
 #endif
   return {"plain code", kPlainOperations, run_plain<float, float>};

@@ -26,6 +26,11 @@ Registers cpuid(std::uint32_t leaf) {
   return r;
 }
 
+bool is_of_amd() {
+  const Registers vendor = cpuid(0);  // "AuthenticAMD" in ebx, edx, ecx
+  return vendor.ebx == 0x68747541 && vendor.edx == 0x69746E65 && vendor.ecx == 0x444D4163;
+}
+
 /// The register states the operating system saves and restores (XCR0). Needs the OSXSAVE bit.
 std::uint32_t enabled_states() {
   std::uint32_t low = 0;
@@ -67,6 +72,7 @@ CpuFeatures detect_cpu() {
   features.avx2 = has_all(states, kYmmStates) && has_all(extended.ebx, kAvx2AndBmi2);
   features.avx512 = features.avx2 && has_all(states, kZmmStates) && has_all(extended.ebx, kAvx512) &&
                     has_all(extended.ecx, kVbmiAndVnni);
+  features.zen4 = features.avx512 && is_of_amd();
   features.amx = features.avx512 && has_all(states, kTileStates) && has_all(extended.edx, kAmx) && may_use_tiles();
   return features;
 }

@@ -167,12 +167,12 @@ struct Kernels {
 };
 
 /// The table chosen at start: the best this CPU and its operating system support, or the one ASSAY_ISA names
-/// (scalar, avx2, avx512, amx, neon, i8mm). Throws Error{usage} when ASSAY_ISA names an unknown set or one this CPU
-/// lacks.
+/// (scalar, avx2, avx512, zen4, amx, neon, i8mm). Throws Error{usage} when ASSAY_ISA names an unknown set or one this
+/// CPU lacks.
 const Kernels& kernels();
 
-/// By name ("scalar", "avx2", "avx512", "amx", "neon", "i8mm"), for tests; null when this CPU lacks it or the build has
-/// it not.
+/// By name ("scalar", "avx2", "avx512", "zen4", "amx", "neon", "i8mm"), for tests; null when this CPU lacks it or the
+/// build has it not.
 const Kernels* find_kernels(const char* isa);
 
 }  // namespace assay::kernels

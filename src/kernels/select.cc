@@ -31,7 +31,12 @@ const std::vector<Kernels>& available() {
     [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
 #if defined(__x86_64__)
     if (cpu.avx2) list.push_back(overlay(list.back(), kAvx2Kernels));
-    if (cpu.avx512) list.push_back(overlay(list.back(), kAvx512Kernels));
+    if (cpu.avx512) {
+      const Kernels avx512 = overlay(list.back(), kAvx512Kernels);
+      const Kernels zen4 = with_products(avx512, kZen4Kernels);
+      list.push_back(cpu.zen4 ? avx512 : zen4);
+      list.push_back(cpu.zen4 ? zen4 : avx512);
+    }
     if (cpu.amx) {
       const Kernels amx = with_products(list.back(), kAmxKernels);
       if (products_agree(amx, list.back())) list.push_back(amx);
@@ -49,6 +54,7 @@ const std::vector<Kernels>& available() {
 std::string_view needs_of(std::string_view isa) {
   if (isa == "avx2") return "AVX2, FMA, F16C and BMI2";
   if (isa == "avx512") return "AVX-512 F, BW, DQ, VL, VBMI and VNNI";
+  if (isa == "zen4") return "what avx512 needs";
   if (isa == "amx") return "what avx512 needs, AMX-TILE, AMX-INT8 and, in a short check of itself, avx512's bits";
   if (isa == "neon") return "a 64-bit ARM CPU with dot products of bytes (asimddp)";
   if (isa == "i8mm") return "a 64-bit ARM CPU with dot products and products of matrices of bytes (asimddp, i8mm)";
@@ -63,7 +69,7 @@ const Kernels& select() {
   const std::string_view needs = needs_of(wanted);
   if (needs.empty()) {
     throw Error(ErrorKind::usage, "ASSAY_ISA: '" + std::string(wanted) + "' is no instruction set",
-                "set it to scalar, avx2, avx512, amx, neon or i8mm, or unset it for the best this machine has");
+                "set it to scalar, avx2, avx512, zen4, amx, neon or i8mm, or unset it for the best this machine has");
   }
   std::string names;
   for (const Kernels& table : available()) names += (names.empty() ? "" : ", ") + std::string(table.isa);

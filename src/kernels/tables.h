@@ -8,7 +8,8 @@ namespace assay::kernels {
 
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
-extern const Kernels kAmxKernels;  ///< products of quantized weights, nothing else
+extern const Kernels kZen4Kernels;  ///< products of Q4_K and Q6_K, nothing else
+extern const Kernels kAmxKernels;   ///< products of quantized weights, nothing else
 extern const Kernels kNeonKernels;
 extern const Kernels kI8mmKernels;
 

@@ -75,7 +75,7 @@ def test_same_bits_with_every_instruction_set(name, cache, tmp_path):
     model = TRAINED[name] if name in TRAINED else tiny_model(name, tmp_path)
     sequences = [(9, some_tokens(9, 300)), (1, some_tokens(1, 300))]
     seen = {}
-    for isa in ("scalar", "neon", "i8mm") if platform.machine() == "aarch64" else ("scalar", "avx2", "avx512", "amx"):
+    for isa in ("scalar", "neon", "i8mm") if platform.machine() == "aarch64" else ("scalar", "avx2", "avx512", "zen4", "amx"):
         for threads in ("1", "2"):
             try:
                 logits, description = llama_cpp.dump_logits(model, "fast", sequences, tmp_path / f"{isa}.npy", ASSAY_ISA=isa,

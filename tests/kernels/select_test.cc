@@ -16,9 +16,15 @@ namespace assay::kernels {
 namespace {
 
 /// Types that have products of their own for every instruction set, but for amx, which leaves the first three to
-/// avx512.
+/// avx512, and zen4, which leaves it all but two.
 constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
 bool is_float(std::uint32_t id) { return id == 0 || id == 1 || id == 30; }
+
+bool is_of_avx512(const std::string& isa) { return isa == "avx512" || isa == "zen4" || isa == "amx"; }
+bool leaves_to_avx512(const std::string& isa, std::uint32_t id) {
+  if (isa == "zen4") return id != 12 && id != 14;
+  return isa == "avx512" || is_float(id);
+}
 
 /// An emulator of another CPU cannot start a program anew; there a fork must do, and nothing else here asks for
 /// kernels().
@@ -38,14 +44,14 @@ class ForcedIsa : public testing::TestWithParam<const char*> {
   setenv("ASSAY_ISA", isa, 1);  // NOLINT(concurrency-mt-unsafe): the only thread
   const Kernels& chosen = kernels();
   bool is_right = std::string(chosen.isa) == isa && &chosen == find_kernels(isa);
-  for (const char* other : {"scalar", "avx2", "avx512", "amx", "neon", "i8mm"}) {
+  for (const char* other : {"scalar", "avx2", "avx512", "zen4", "amx", "neon", "i8mm"}) {
     const Kernels* table = find_kernels(other);
-    const std::string both = std::string(isa) + " " + other;
     if (table == nullptr || table == &chosen) continue;
-    const bool shares = both == "amx avx512" || both == "avx512 amx";
+    const bool shares = is_of_avx512(isa) && is_of_avx512(other);
     is_right = is_right && (table->softmax == chosen.softmax) == shares;
     for (const std::uint32_t id : kIdsWithVectors)
-      is_right = is_right && (table->product[id] == chosen.product[id]) == (shares && is_float(id));
+      is_right = is_right && (table->product[id] == chosen.product[id]) ==
+                                 (shares && leaves_to_avx512(isa, id) && leaves_to_avx512(other, id));
   }
   std::_Exit(is_right ? 0 : 1);
 }
@@ -73,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Select, ForcedIsa, testing::ValuesIn(test::vector_isas(
 TEST(Select, UnknownNameIsAnError) {
   use_processes();
   EXPECT_EXIT(exit_with_error_of("avx9"), testing::ExitedWithCode(2),
-              "'avx9' is no instruction set.*scalar, avx2, avx512, amx, neon or i8mm");
+              "'avx9' is no instruction set.*scalar, avx2, avx512, zen4, amx, neon or i8mm");
 }
 
 TEST(Select, AForeignCpusSetIsAnError) {
@@ -94,6 +100,7 @@ TEST(Select, EmptyMeansTheBest) {
         setenv("ASSAY_ISA", "", 1);  // NOLINT(concurrency-mt-unsafe): the only thread
         const CpuFeatures cpu = detect_cpu();
         std::string best = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : cpu.neon ? "neon" : "scalar";
+        if (cpu.zen4) best = "zen4";
         if (cpu.amx) best = "amx";
         if (cpu.i8mm) best = "i8mm";
         std::_Exit(kernels().isa == best ? 0 : 1);

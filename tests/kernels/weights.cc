@@ -80,7 +80,7 @@ extern const Kernels kEmulatedAmxKernels;  // emulated_amx.cc
 
 std::vector<const char*> vector_isas() {
 #if defined(__x86_64__)
-  return {"avx2", "avx512", "amx"};
+  return {"avx2", "avx512", "zen4", "amx"};
 #elif defined(__aarch64__)
   return {"neon", "i8mm"};
 #else

@@ -22,12 +22,12 @@
 namespace assay::kernels {
 namespace {
 
-/// Values of a group whose sums fit words, where dot_words() is the cheaper way to scale them; else 0. Quants are
+/// Values of a group whose sums fit words, where at most kMostSteps dot_words() scale a whole group; else 0. Quants are
 /// -kBias to kMostQuant - kBias.
-template <typename Format>
+template <typename Format, std::size_t kMostSteps>
 constexpr std::size_t word_values() {
   if constexpr (requires { Format::kMostQuant; }) {
-    for (std::size_t steps = 1; steps <= kWordSteps; steps *= 2) {
+    for (std::size_t steps = 1; steps <= kMostSteps; steps *= 2) {
       const int bytes = 128 * static_cast<int>(Format::kGroupValues / steps);
       if (bytes * Format::kBias <= 32768 && bytes * (Format::kMostQuant - Format::kBias) <= 32767)
         return Format::kGroupValues / steps;
@@ -36,12 +36,12 @@ constexpr std::size_t word_values() {
   return 0;
 }
 
-template <typename Format>
+template <typename Format, std::size_t kMostSteps = kWordSteps>
 class SuperBlockPanel {
   static constexpr std::size_t kGroupValues = Format::kGroupValues;
   static constexpr std::size_t kGroups = 256 / kGroupValues;
-  static constexpr bool kIsInWords = word_values<Format>() != 0;
-  static constexpr std::size_t kChunkValues = kIsInWords ? word_values<Format>() : kGroupValues;
+  static constexpr bool kIsInWords = word_values<Format, kMostSteps>() != 0;
+  static constexpr std::size_t kChunkValues = kIsInWords ? word_values<Format, kMostSteps>() : kGroupValues;
   static constexpr std::size_t kChunks = 256 / kChunkValues;
   static constexpr std::size_t kChunkVectors = kChunkValues / 4;
 
