@@ -17,7 +17,9 @@ namespace {
 template <typename Format>
 class SubScales {
  public:
-  SubScales(const RowTile& tile, std::size_t offset) : row_(tile.row), offset_(offset) {}
+  static constexpr bool kHasWords = false;
+  struct Words {};
+  SubScales(const RowTile& tile, std::size_t offset, Words& /*words*/) : row_(tile.row), offset_(offset) {}
 
   /// Those of a row, as words where they are multiplied: scale i everywhere in lane i % 4 of quarter i / 4.
   class OfRow {
@@ -51,6 +53,9 @@ class SubScales {
   std::size_t offset_;
 };
 
+/// Where a quarter holds groups g and g + 2: g.
+constexpr int first_group(int quarter) { return 4 * (quarter / 2) + quarter % 2; }
+
 /// Q4_K and Q5_K: d, dmin and twelve bytes of fields of 6 bits (super_block_formats.h) fill a lane, so that four rows
 /// are taken apart together.
 template <typename Format>
@@ -59,32 +64,43 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) class SubScales<Format> {
   static constexpr std::size_t kHalfRows = kTile / kHalves;
 
  public:
-  SubScales(const RowTile& tile, std::size_t offset) {
+  static constexpr bool kHasWords = true;
+  /// Four scales of each row, then the others, each in both words of an int.
+  struct alignas(64) Words {
+    std::int32_t scales[2][kTile][4];
+  };
+
+  /// Fills `words`, which must stay.
+  SubScales(const RowTile& tile, std::size_t offset, Words& words) : words_(words) {
     for (std::size_t half = 0; half < kHalves; ++half) {
       const auto lane = [&](std::size_t i) { return load_lane(tile.row[half * kHalfRows + i] + offset); };
       Int heads = _mm512_broadcast_i32x4(lane(0));
       heads = _mm512_mask_broadcast_i32x4(heads, 0x00F0, lane(1));
       heads = _mm512_mask_broadcast_i32x4(heads, 0x0F00, lane(2));
       heads_[half] = _mm512_mask_broadcast_i32x4(heads, 0xF000, lane(3));
-      store(fields(heads_[half]), bytes_[half * kHalfRows]);
+      fields_[half] = fields(heads_[half]);
+      const Int scales = _mm512_unpacklo_epi8(fields_[half], zero());
+      store(_mm512_unpacklo_epi16(scales, scales), words.scales[0][half * kHalfRows]);
+      store(_mm512_unpackhi_epi16(scales, scales), words.scales[1][half * kHalfRows]);
     }
   }
 
   class OfRow {
    public:
-    explicit OfRow(const Byte* eight) : eight_(_mm512_set1_epi64(static_cast<long long>(load_quad_word(eight)))) {}
-    /// Words: scale 2 kQuarter in the lower half, the next one in the upper.
+    OfRow(const Words& words, std::size_t row) : words_(words), row_(row) {}
+    /// Words: the first group's scale in the lower half, the second one's in the upper. Loads cost less than shuffles.
     template <int kQuarter>
     Int quarter() const {
-      const auto word = [](int i) { return _mm256_set1_epi16(static_cast<short>(0x8000 | i)); };  // its upper byte is 0
-      return _mm512_shuffle_epi8(
-          eight_, _mm512_inserti64x4(_mm512_castsi256_si512(word(2 * kQuarter)), word(2 * kQuarter + 1), 1));
+      constexpr int kGroup = first_group(kQuarter);
+      const std::int32_t* first = words_.scales[kGroup / 4][row_] + kGroup % 4;
+      return _mm512_mask_broadcastd_epi32(same_ints(first), 0xFF00, _mm_loadu_si32(first + 2));
     }
 
    private:
-    Int eight_;
+    const Words& words_;
+    std::size_t row_;
   };
-  OfRow of_row(std::size_t i) const { return OfRow(bytes_[i]); }
+  OfRow of_row(std::size_t i) const { return {words_, i}; }
 
   WeightScales weight_scales() const {
     const Int first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -99,7 +115,7 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) class SubScales<Format> {
     const Int upper = shift_ints_right<16>(add_ints(sums_of_32, all_ints(0x8000)));
     const Int high = _mm512_broadcast_i32x4(_mm512_cvtepi64_epi16(upper));
     const auto products = [&](std::size_t half) {
-      const Int mins = _mm512_unpackhi_epi8(load(bytes_[half * kHalfRows]), zero());
+      const Int mins = _mm512_unpackhi_epi8(fields_[half], zero());
       return dot_words(shift_ints_left<16>(dot_words(zero(), mins, high)), mins, low);
     };
     const Int pairs = add_neighbours(products(0), products(1));
@@ -124,7 +140,8 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) class SubScales<Format> {
   }
 
   Int heads_[kHalves];
-  alignas(64) Byte bytes_[kTile][16];  ///< of each row: eight scales, eight minimums
+  Int fields_[kHalves];  ///< in a lane of each row: eight scales, eight minimums
+  const Words& words_;
 };
 
 }  // namespace

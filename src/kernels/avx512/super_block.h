@@ -20,6 +20,34 @@
 namespace assay::kernels {
 namespace {
 
+/// Which values of a block a quarter holds: 64 in natural order.
+template <typename Format>
+struct QuarterOrder {
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    return Format::template quants<kQuarter>(block);
+  }
+  template <int kQuarter>
+  static Int plane(const void* plane) {
+    return load(static_cast<const Byte*>(plane) + 64 * kQuarter);
+  }
+};
+
+/// Q4_K and Q5_K: groups g and g + 2, whose nibbles stand side by side, so that only every other quarter is shifted.
+template <typename Format>
+requires(Format::kHasMin&& Format::kGroupValues == 32) struct QuarterOrder<Format> {
+  template <int kQuarter>
+  static Int quants(const Byte* block) {
+    return Format::template quants_of_groups<first_group(kQuarter)>(block);
+  }
+  static __m256i load_half(const Byte* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  template <int kQuarter>
+  static Int plane(const void* plane) {
+    const Byte* first = static_cast<const Byte*>(plane) + 32 * first_group(kQuarter);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(load_half(first)), load_half(first + 64), 1);
+  }
+};
+
 template <typename Format>
 requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   static constexpr std::size_t kValues = 256;
@@ -28,22 +56,33 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   /// A block of a token: its planes, and where their products begin, at -b * the sum of each four values. The starts of
   /// a whole block are added up to the first.
   struct Planes {
-    const std::int8_t* hi;
-    const std::uint8_t* lo;
-    const std::int8_t* remainder;
+    Int hi[4], lo[4], remainder[4];
     Int hi_start[4], lo_start[4], remainder_start[4];
   };
+  template <int kQuarter, bool kHasRemainder>
+  static void take_quarter(const Token& x, std::size_t first, Planes& planes) {
+    using Order = QuarterOrder<Format>;
+    const Int hi = planes.hi[kQuarter] = Order::template plane<kQuarter>(x.hi + first);
+    const Int lo = planes.lo[kQuarter] = Order::template plane<kQuarter>(x.lo + first);
+    const auto signed_start = [](Int plane) {
+      return subtract_ints(zero(), dot_bytes(zero(), all_bytes(Format::kBias), plane));
+    };
+    if constexpr (Format::kBias != 0) {
+      planes.hi_start[kQuarter] = signed_start(hi);
+      planes.lo_start[kQuarter] = dot_bytes(zero(), lo, all_bytes(-Format::kBias));
+    }
+    if constexpr (kHasRemainder) {
+      const Int remainder = planes.remainder[kQuarter] = Order::template plane<kQuarter>(x.remainder + first);
+      if constexpr (Format::kBias != 0) planes.remainder_start[kQuarter] = signed_start(remainder);
+    }
+  }
   template <bool kHasRemainder>
   static Planes planes_of(const Token& x, std::size_t first) {
-    Planes planes = {x.hi + first, x.lo + first, x.remainder + first, {}, {}, {}};
-    const auto signed_start = [](const std::int8_t* plane) {
-      return subtract_ints(zero(), dot_bytes(zero(), all_bytes(Format::kBias), load(plane)));
-    };
-    for (std::size_t i = 0; i < 4 && Format::kBias != 0; ++i) {
-      planes.hi_start[i] = signed_start(planes.hi + 64 * i);
-      planes.lo_start[i] = dot_bytes(zero(), load(planes.lo + 64 * i), all_bytes(-Format::kBias));
-      if constexpr (kHasRemainder) planes.remainder_start[i] = signed_start(planes.remainder + 64 * i);
-    }
+    Planes planes = {};
+    take_quarter<0, kHasRemainder>(x, first, planes);
+    take_quarter<1, kHasRemainder>(x, first, planes);
+    take_quarter<2, kHasRemainder>(x, first, planes);
+    take_quarter<3, kHasRemainder>(x, first, planes);
     if constexpr (kIsWhole) {
       const auto add_up = [](Int* start) {
         start[0] = add_ints(add_ints(start[0], start[1]), add_ints(start[2], start[3]));
@@ -61,13 +100,13 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   };
   template <int kQuarter, bool kHasRemainder, typename Scales>
   static void add_quarter(const Byte* block, const Scales& scales, const Planes& x, std::size_t i, Sums& sums) {
-    const Int quants = Format::template quants<kQuarter>(block);
+    const Int quants = QuarterOrder<Format>::template quants<kQuarter>(block);
     const Int scale = scales.template quarter<kQuarter>();
-    const Int high = dot_bytes(x.hi_start[kQuarter], quants, load(x.hi + 64 * kQuarter));
-    const Int low = dot_bytes(x.lo_start[kQuarter], load(x.lo + 64 * kQuarter), quants);
+    const Int high = dot_bytes(x.hi_start[kQuarter], quants, x.hi[kQuarter]);
+    const Int low = dot_bytes(x.lo_start[kQuarter], x.lo[kQuarter], quants);
     sums.main[i] = dot_words(sums.main[i], _mm512_packs_epi32(high, low), scale);
     if constexpr (kHasRemainder) {
-      const Int rest = dot_bytes(x.remainder_start[kQuarter], quants, load(x.remainder + 64 * kQuarter));
+      const Int rest = dot_bytes(x.remainder_start[kQuarter], quants, x.remainder[kQuarter]);
       sums.remainder[i] = dot_words(sums.remainder[i], _mm512_packs_epi32(rest, zero()), scale);
     }
   }
@@ -86,9 +125,9 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   template <int kQuarter, bool kHasRemainder>
   static void dot_quarter(const Byte* block, const Planes& x, Int& high, Int& low, Int& rest) {
     const Int quants = Format::template quants<kQuarter>(block);
-    high = dot_bytes(high, quants, load(x.hi + 64 * kQuarter));
-    low = dot_bytes(low, load(x.lo + 64 * kQuarter), quants);
-    if constexpr (kHasRemainder) rest = dot_bytes(rest, quants, load(x.remainder + 64 * kQuarter));
+    high = dot_bytes(high, quants, x.hi[kQuarter]);
+    low = dot_bytes(low, x.lo[kQuarter], quants);
+    if constexpr (kHasRemainder) rest = dot_bytes(rest, quants, x.remainder[kQuarter]);
   }
   template <bool kHasRemainder>
   static void add_whole(const Byte* block, const Planes& x, std::size_t i, Sums& sums) {
@@ -108,16 +147,24 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   static __m256 block_step(__m256 sum, const RowTile& tile, const Token& x, std::size_t block) {
     const std::size_t offset = block * Format::kBytes;
     const Planes planes = planes_of<kHasRemainder>(x, block * kValues);
-    const SubScales<Format> scales(tile, offset);
+    typename SubScales<Format>::Words words;
+    const SubScales<Format> scales(tile, offset, words);
     Sums sums;
-// GCC makes constants anew for every row unless it sees all of them.
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < kTile; ++i) {
+    const auto row = [&](std::size_t i) __attribute__((always_inline)) {
       if constexpr (kIsWhole) {
         add_whole<kHasRemainder>(tile.row[i] + offset, planes, i, sums);
       } else {
         add_row<kHasRemainder>(tile.row[i] + offset, scales.of_row(i), planes, i, sums);
       }
+    };
+    if constexpr (SubScales<Format>::kHasWords) {
+// GCC takes the words from registers, by shuffles, where it sees all rows.
+#pragma GCC unroll 1
+      for (std::size_t i = 0; i < kTile; ++i) row(i);
+    } else {
+// GCC makes constants anew for every row unless it sees all of them.
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kTile; ++i) row(i);
     }
     const WeightScales weight = scales.weight_scales();
     sum = float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.d[block]), joined(sums.main),
@@ -129,13 +176,15 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
 
   /// H of the eight rows in the lower half, L in the upper.
   static Float both_totals(const Int* v) {
-    const Int a = add_lanes(add_lanes(v[0], v[1]), add_lanes(v[2], v[3]));
-    const Int b = add_lanes(add_lanes(v[4], v[5]), add_lanes(v[6], v[7]));
-    const Int even = bits_of(_mm512_shuffle_ps(floats_of(a), floats_of(b), 0x88));
-    const Int odd = bits_of(_mm512_shuffle_ps(floats_of(a), floats_of(b), 0xDD));
-    const Int lanes = add_ints(even, odd);  // lane i: H and L of row i, then of row i + 4
-    const Int order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15);
-    return to_floats(_mm512_permutexvar_epi32(order, lanes));
+    // In every lane H and L of a row, then of the next one.
+    const auto pairs = [&](int row) {
+      const Float a = floats_of(v[row]);
+      const Float b = floats_of(v[row + 1]);
+      return add_ints(bits_of(_mm512_shuffle_ps(a, b, 0x88)), bits_of(_mm512_shuffle_ps(a, b, 0xDD)));
+    };
+    const Int all = add_lanes(add_lanes(pairs(0), pairs(2)), add_lanes(pairs(4), pairs(6)));
+    const Int order = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return to_floats(_mm512_permutexvar_epi32(order, all));
   }
   static __m256 high_totals(const Int* v) { return _mm512_castps512_ps256(both_totals(v)); }
   /// I = fma(256, float(H), float(L)).

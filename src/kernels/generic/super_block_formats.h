@@ -84,6 +84,12 @@ struct Q4K {
   static Int quants(const Byte* block) {
     return move_bits<0, 4>(load_twice(block + 16 + 32 * kQuarter), 15);
   }
+  /// 32 of group kGroup, then 32 of the group after the next: 64 nibbles of vectors of 64 bytes.
+  template <int kGroup>
+  static Int quants_of_groups(const Byte* block) {
+    const Int packed = load(block + 16 + 32 * (kGroup / 2));
+    return kGroup % 2 == 0 ? bit_and(packed, all_bytes(15)) : move_bits<4, 4>(packed, 15);
+  }
   static Lane scales(const Byte* block) { return SixBitFields::scales(block + 4); }
   static Lane mins(const Byte* block) { return SixBitFields::mins(block + 4); }
 };
@@ -100,6 +106,11 @@ struct Q5K {
   static Int quants(const Byte* block) {
     const Int low = move_bits<0, 4>(load_twice(block + 48 + 32 * kQuarter), 15);
     return bit_or(low, move_bits<2 * kQuarter - 4, 2 * kQuarter - 3>(load_twice(block + 16), 16));
+  }
+  template <int kGroup>
+  static Int quants_of_groups(const Byte* block) {
+    const Int low = Q4K::quants_of_groups<kGroup>(block + 32);
+    return bit_or(low, move_bits<kGroup - 4, kGroup - 2>(load_twice(block + 16), 16));
   }
   static Lane scales(const Byte* block) { return SixBitFields::scales(block + 4); }
   static Lane mins(const Byte* block) { return SixBitFields::mins(block + 4); }
