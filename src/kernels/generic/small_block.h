@@ -30,6 +30,7 @@ struct SmallBlocks {
 };
 
 struct Q40 {
+  static constexpr bool kEndsInNibbles = true;
   static constexpr std::size_t kBytes = 18;
   static constexpr int kBias = 8;
   static constexpr bool kHasMin = false;
@@ -38,6 +39,7 @@ struct Q40 {
 };
 
 struct Q41 {
+  static constexpr bool kEndsInNibbles = true;
   static constexpr std::size_t kBytes = 20;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = true;
@@ -120,8 +122,9 @@ struct Mxfp4 {
   static float scale(const Byte* block) { return power_of_two(block[0]); }
 };
 
+/// Eight rows and one token, two blocks at a time.
 template <typename Format>
-struct SmallBlockProduct {
+struct SmallBlockPairs {
   static constexpr std::size_t kValues = 32;
 
   /// `is_pair` is false for the last block of an odd number, which then stands in both halves.
@@ -166,11 +169,10 @@ struct SmallBlockProduct {
     Int8 block[2];
   };
 
-  /// Eight rows, one token.
-  static void rows(const RowTile& tile, const Token& x, std::size_t width, float* out) {
-    __m256 sum = _mm256_setzero_ps();
-    const std::size_t block_count = width / kValues;
-    for (std::size_t block = 0; block < block_count; block += 2) {
+  /// Blocks `block` to `block_count` - 1.
+  static __m256 add_blocks(__m256 sum, const RowTile& tile, const Token& x, std::size_t block,
+                           std::size_t block_count) {
+    for (; block < block_count; block += 2) {
       const bool is_pair = block + 1 < block_count;
       const std::size_t offset = block * Format::kBytes;
       const std::size_t next = is_pair ? offset + Format::kBytes : offset;
@@ -182,7 +184,7 @@ struct SmallBlockProduct {
       sum = row_step(sum, tile, offset, x, block, integers.block[0], remainders.block[0]);
       if (is_pair) sum = row_step(sum, tile, next, x, block + 1, integers.block[1], remainders.block[1]);
     }
-    store_outputs(tile, sum, out);
+    return sum;
   }
   static Integers row_integers(const RowTile& tile, std::size_t offset, std::size_t next, const SmallBlocks& blocks) {
     Int products[kTile];
@@ -201,6 +203,15 @@ struct SmallBlockProduct {
     return float_step<Format::kHasMin>(sum, weight, _mm256_set1_ps(x.remainder_d[block]),
                                        _mm256_cvtepi32_ps(remainders),
                                        _mm256_set1_epi32(min_term(x.remainder_sums, block)));
+  }
+};
+
+template <typename Format>
+struct SmallBlockProduct {
+  /// Eight rows, one token.
+  static void rows(const RowTile& tile, const Token& x, std::size_t width, float* out) {
+    const std::size_t block_count = width / SmallBlockPairs<Format>::kValues;
+    store_outputs(tile, SmallBlockPairs<Format>::add_blocks(_mm256_setzero_ps(), tile, x, 0, block_count), out);
   }
 };
 
