@@ -1,4 +1,5 @@
-// The codebooks of quant/grids.h for objects that may include nothing of another room: their entries.
+// The codebooks of quant/grids.h for objects that may include nothing of another room: their entries, and
+// the same as codes of sixteen bits.
 #pragma once
 
 #include <cstdint>
@@ -11,5 +12,11 @@ extern const std::uint64_t* const kIq2XsEntries;
 extern const std::uint64_t* const kIq2SEntries;
 extern const std::uint32_t* const kIq3XxsEntries;
 extern const std::uint32_t* const kIq3SEntries;
+
+/// Bits 0-7 of all entries of a codebook, then bits 8-15 of all.
+extern const std::uint8_t* const kIq2XxsCodes;
+extern const std::uint8_t* const kIq2XsCodes;
+extern const std::uint8_t* const kIq3XxsCodes;
+extern const std::uint8_t* const kIq3SCodes;
 
 }  // namespace assay::kernels

@@ -8,7 +8,7 @@ namespace assay::kernels {
 
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
-extern const Kernels kZen4Kernels;  ///< products of Q4_K and Q6_K, nothing else
+extern const Kernels kZen4Kernels;  ///< products of Q4_K, Q6_K, IQ1_S, IQ1_M and IQ2_S, nothing else
 extern const Kernels kAmxKernels;   ///< products of quantized weights, nothing else
 extern const Kernels kNeonKernels;
 extern const Kernels kI8mmKernels;

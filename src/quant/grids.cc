@@ -62,19 +62,41 @@ constexpr char kIq1Steps[] =
     "FCDCNECBHEECFGECGFCECFFCECRGGCGDBCCCDBBBGcCCCCCICECGCBBCGECCBBCECCQGEDCDICDDCBBDCMEEBCDCCECECKCECLCCCLCECFFCECFI"
     "EDDGIEECECLFNCECKCECLCCNCECFFCEC";
 
+/// The number of the next entry.
+constexpr int next_number(const char*& steps, int number) {
+  for (; *steps == '+'; ++steps) number += 52;
+  number += *steps >= 'a' ? *steps - 'a' + 26 : *steps - 'A';
+  ++steps;
+  return number;
+}
+
 template <typename Entry, int entry_count, int digit_count>
 constexpr Grid<Entry, entry_count> make_grid(const char* steps, const std::int8_t (&digits)[digit_count]) {
   Grid<Entry, entry_count> grid = {};
   int number = 0;
   for (Entry& entry : grid.entry) {
-    for (; *steps == '+'; ++steps) number += 52;
-    number += *steps >= 'a' ? *steps - 'a' + 26 : *steps - 'A';
-    ++steps;
+    number = next_number(steps, number);
     int rest = number;
     for (std::size_t i = 0; i < sizeof(Entry); ++i, rest /= digit_count)
       entry |= static_cast<Entry>(static_cast<std::uint8_t>(digits[rest % digit_count])) << (8 * i);
   }
   return grid;
+}
+
+template <int entry_count, int value_count, int digit_count>
+constexpr GridCodes<entry_count> make_codes(const char* steps) {
+  GridCodes<entry_count> codes = {};
+  int number = 0;
+  for (int entry = 0; entry < entry_count; ++entry) {
+    number = next_number(steps, number);
+    std::uint32_t code = 0;
+    int rest = number;
+    for (int i = 0; i < value_count; ++i, rest /= digit_count)
+      code |= static_cast<std::uint32_t>(rest % digit_count) << (16 / value_count * i);
+    codes.low[entry] = static_cast<std::uint8_t>(code);
+    codes.high[entry] = static_cast<std::uint8_t>(code >> 8);
+  }
+  return codes;
 }
 
 constexpr std::int8_t kIq1Digits[] = {-8, 0, 8};
@@ -90,5 +112,10 @@ constinit const Grid<std::uint64_t, 512> kIq2XsGrid = make_grid<std::uint64_t, 5
 constinit const Grid<std::uint64_t, 1024> kIq2SGrid = make_grid<std::uint64_t, 1024>(kIq2SSteps, kIq2Digits);
 constinit const Grid<std::uint32_t, 256> kIq3XxsGrid = make_grid<std::uint32_t, 256>(kIq3XxsSteps, kIq3XxsDigits);
 constinit const Grid<std::uint32_t, 512> kIq3SGrid = make_grid<std::uint32_t, 512>(kIq3SSteps, kIq3SDigits);
+
+constinit const GridCodes<256> kIq2XxsCodes = make_codes<256, 8, 3>(kIq2XxsSteps);
+constinit const GridCodes<512> kIq2XsCodes = make_codes<512, 8, 3>(kIq2XsSteps);
+constinit const GridCodes<256> kIq3XxsCodes = make_codes<256, 4, 8>(kIq3XxsSteps);
+constinit const GridCodes<512> kIq3SCodes = make_codes<512, 4, 8>(kIq3SSteps);
 
 }  // namespace assay::quant

@@ -16,11 +16,24 @@ struct Grid {
   Entry entry[entry_count];
 };
 
+/// An entry as sixteen bits: of each value, the first in the lowest bits, the number of its magnitude among those that
+/// the codebook has, 2 bits for eight values and 4 for four. Bits 0-7 of all entries, then bits 8-15.
+template <int entry_count>
+struct GridCodes {
+  std::uint8_t low[entry_count];
+  std::uint8_t high[entry_count];
+};
+
 extern const Grid<std::uint64_t, 2048> kIq1Grid;
 extern const Grid<std::uint64_t, 256> kIq2XxsGrid;
 extern const Grid<std::uint64_t, 512> kIq2XsGrid;
 extern const Grid<std::uint64_t, 1024> kIq2SGrid;
 extern const Grid<std::uint32_t, 256> kIq3XxsGrid;
 extern const Grid<std::uint32_t, 512> kIq3SGrid;
+
+extern const GridCodes<256> kIq2XxsCodes;
+extern const GridCodes<512> kIq2XsCodes;
+extern const GridCodes<256> kIq3XxsCodes;
+extern const GridCodes<512> kIq3SCodes;
 
 }  // namespace assay::quant

@@ -16,7 +16,7 @@ namespace assay::kernels {
 namespace {
 
 /// Types that have products of their own for every instruction set, but for amx, which leaves the first three to
-/// avx512, and zen4, which leaves it all but two.
+/// avx512, and zen4, which leaves it all but a few.
 constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
 bool is_float(std::uint32_t id) { return id == 0 || id == 1 || id == 30; }
 

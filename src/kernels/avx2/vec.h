@@ -63,6 +63,11 @@ inline Int widen_unsigned(const void* a, const void* b) {
 inline Int widen_signed(const void* a, const void* b) {
   return {_mm256_cvtepi8_epi16(load_lane(a)), _mm256_cvtepi8_epi16(load_lane(b))};
 }
+inline __m256i load_lanes(const void* a, const void* b) { return _mm256_set_m128i(load_lane(b), load_lane(a)); }
+inline Int widen_signed(__m256i bytes) {
+  return {_mm256_cvtepi8_epi16(_mm256_castsi256_si128(bytes)),
+          _mm256_cvtepi8_epi16(_mm256_extracti128_si256(bytes, 1))};
+}
 inline Int widen_signed_to_ints(__m128i bytes) {
   return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
 }
@@ -132,23 +137,21 @@ inline std::uint64_t top_nibbles(const void* p) {
   for (int i = 0; i < 8; ++i) nibbles |= std::uint64_t{bytes[kBytes * i + kBytes - 1]} >> 4 << (8 * i);
   return nibbles;
 }
-inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
-  const auto first = static_cast<std::uint64_t>(_mm_cvtsi128_si64(numbers));
-  const auto second = static_cast<std::uint64_t>(_mm_extract_epi64(numbers, 1));
+inline Int entries_of_eight(const std::uint64_t* entries, std::uint64_t first, std::uint64_t second) {
   const auto entry = [&](std::uint64_t words, int i) {
     return static_cast<long long>(entries[words >> (16 * i) & 0xFFFF]);
   };
   return {_mm256_setr_epi64x(entry(first, 0), entry(first, 1), entry(first, 2), entry(first, 3)),
           _mm256_setr_epi64x(entry(second, 0), entry(second, 1), entry(second, 2), entry(second, 3))};
 }
-inline Lane gather_four(const std::uint32_t* entries, const std::uint8_t* low, std::uint32_t upper) {
+inline Lane four_entries(const std::uint32_t* entries, const std::uint8_t* low, std::uint32_t upper) {
   const auto entry = [&](int i) { return static_cast<int>(entries[low[i] | (upper >> i & 1) << 8]); };
   return _mm_setr_epi32(entry(0), entry(1), entry(2), entry(3));
 }
-inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+inline Int entries_of_four(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
   const auto* bytes = static_cast<const std::uint8_t*>(low);
-  return join_lanes(gather_four(entries, bytes, upper), gather_four(entries, bytes + 4, upper >> 4),
-                    gather_four(entries, bytes + 8, upper >> 8), gather_four(entries, bytes + 12, upper >> 12));
+  return join_lanes(four_entries(entries, bytes, upper), four_entries(entries, bytes + 4, upper >> 4),
+                    four_entries(entries, bytes + 8, upper >> 8), four_entries(entries, bytes + 12, upper >> 12));
 }
 inline Int subtract_bytes(Int a, Int b) { return {_mm256_sub_epi8(a.low, b.low), _mm256_sub_epi8(a.high, b.high)}; }
 inline Int subtract_words(Int a, Int b) { return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)}; }

@@ -14,6 +14,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/avx512/grid_quants.h"
 #include "kernels/avx512/sub_scales.h"
 #include "kernels/generic/super_block.h"
 
@@ -23,9 +24,10 @@ namespace {
 /// Which values of a block a quarter holds: 64 in natural order.
 template <typename Format>
 struct QuarterOrder {
+  using Block = BlockQuants<Format>;  ///< what quants are taken from
   template <int kQuarter>
-  static Int quants(const Byte* block) {
-    return Format::template quants<kQuarter>(block);
+  static Int quants(const Block& block) {
+    return block.template quarter<kQuarter>();
   }
   template <int kQuarter>
   static Int plane(const void* plane) {
@@ -36,8 +38,9 @@ struct QuarterOrder {
 /// Q4_K and Q5_K: groups g and g + 2, whose nibbles stand side by side, so that only every other quarter is shifted.
 template <typename Format>
 requires(Format::kHasMin&& Format::kGroupValues == 32) struct QuarterOrder<Format> {
+  using Block = const Byte*;
   template <int kQuarter>
-  static Int quants(const Byte* block) {
+  static Int quants(Block block) {
     return Format::template quants_of_groups<first_group(kQuarter)>(block);
   }
   static __m256i load_half(const Byte* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
@@ -50,6 +53,7 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) struct QuarterOrder<Forma
 
 template <typename Format>
 requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
+  using Block = typename QuarterOrder<Format>::Block;
   static constexpr std::size_t kValues = 256;
   static constexpr bool kIsWhole = Format::kGroupValues == 128;
 
@@ -99,7 +103,7 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
     Int main[kTile], remainder[kTile];
   };
   template <int kQuarter, bool kHasRemainder, typename Scales>
-  static void add_quarter(const Byte* block, const Scales& scales, const Planes& x, std::size_t i, Sums& sums) {
+  static void add_quarter(const Block& block, const Scales& scales, const Planes& x, std::size_t i, Sums& sums) {
     const Int quants = QuarterOrder<Format>::template quants<kQuarter>(block);
     const Int scale = scales.template quarter<kQuarter>();
     const Int high = dot_bytes(x.hi_start[kQuarter], quants, x.hi[kQuarter]);
@@ -114,17 +118,18 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   template <bool kHasRemainder, typename Scales>
   static void add_row(const Byte* block, const Scales& scales, const Planes& x, std::size_t i, Sums& sums) {
     prefetch_stream<Format::kBytes>(block);
+    const Block quants(block);
     sums.main[i] = sums.remainder[i] = zero();
-    add_quarter<0, kHasRemainder>(block, scales, x, i, sums);
-    add_quarter<1, kHasRemainder>(block, scales, x, i, sums);
-    add_quarter<2, kHasRemainder>(block, scales, x, i, sums);
-    add_quarter<3, kHasRemainder>(block, scales, x, i, sums);
+    add_quarter<0, kHasRemainder>(quants, scales, x, i, sums);
+    add_quarter<1, kHasRemainder>(quants, scales, x, i, sums);
+    add_quarter<2, kHasRemainder>(quants, scales, x, i, sums);
+    add_quarter<3, kHasRemainder>(quants, scales, x, i, sums);
   }
 
   /// Without sub-scales.
   template <int kQuarter, bool kHasRemainder>
-  static void dot_quarter(const Byte* block, const Planes& x, Int& high, Int& low, Int& rest) {
-    const Int quants = Format::template quants<kQuarter>(block);
+  static void dot_quarter(const Block& block, const Planes& x, Int& high, Int& low, Int& rest) {
+    const Int quants = QuarterOrder<Format>::template quants<kQuarter>(block);
     high = dot_bytes(high, quants, x.hi[kQuarter]);
     low = dot_bytes(low, x.lo[kQuarter], quants);
     if constexpr (kHasRemainder) rest = dot_bytes(rest, quants, x.remainder[kQuarter]);
@@ -132,13 +137,14 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
   template <bool kHasRemainder>
   static void add_whole(const Byte* block, const Planes& x, std::size_t i, Sums& sums) {
     prefetch_stream<Format::kBytes>(block);
+    const Block quants(block);
     Int high = x.hi_start[0];
     Int low = x.lo_start[0];
     Int rest = x.remainder_start[0];
-    dot_quarter<0, kHasRemainder>(block, x, high, low, rest);
-    dot_quarter<1, kHasRemainder>(block, x, high, low, rest);
-    dot_quarter<2, kHasRemainder>(block, x, high, low, rest);
-    dot_quarter<3, kHasRemainder>(block, x, high, low, rest);
+    dot_quarter<0, kHasRemainder>(quants, x, high, low, rest);
+    dot_quarter<1, kHasRemainder>(quants, x, high, low, rest);
+    dot_quarter<2, kHasRemainder>(quants, x, high, low, rest);
+    dot_quarter<3, kHasRemainder>(quants, x, high, low, rest);
     sums.main[i] = dot_words(zero(), _mm512_packs_epi32(high, low), all_words(1));
     if constexpr (kHasRemainder) sums.remainder[i] = dot_words(zero(), _mm512_packs_epi32(rest, zero()), all_words(1));
   }

@@ -52,6 +52,7 @@ inline __m256i load_lanes(const void* a, const void* b) {
 /// 16 bytes at `a` and 16 at `b` as 32 words.
 inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(load_lanes(a, b)); }
 inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(load_lanes(a, b)); }
+inline Int widen_signed(__m256i bytes) { return _mm512_cvtepi8_epi16(bytes); }
 /// 16 bytes as ints.
 inline Int widen_signed_to_ints(__m128i bytes) { return _mm512_cvtepi8_epi32(bytes); }
 /// Words of `value` where a bit is set: bits of `first` in the lower half, of `second` in the upper.
@@ -107,12 +108,12 @@ inline std::uint64_t top_nibbles(const void* p) {
   }
   return static_cast<std::uint64_t>(_mm_cvtsi128_si64(nibbles));
 }
-/// Eight entries of eight bytes, by eight words that number them.
-inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
-  return _mm512_i32gather_epi64(_mm256_cvtepu16_epi32(numbers), entries, 8);
+/// Eight entries of eight bytes, by two times four words that number them.
+inline Int entries_of_eight(const std::uint64_t* entries, std::uint64_t first, std::uint64_t second) {
+  return _mm512_i32gather_epi64(_mm256_cvtepu16_epi32(lane_of(first, second)), entries, 8);
 }
 /// Sixteen entries of four bytes; number i is byte i at `low` and, as bit 8, bit i of `upper`.
-inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+inline Int entries_of_four(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
   const Int bytes = _mm512_cvtepu8_epi32(load_lane(low));
   return _mm512_i32gather_epi32(_mm512_mask_or_epi32(bytes, static_cast<__mmask16>(upper), bytes, all_ints(256)),
                                 entries, 4);

@@ -13,6 +13,10 @@
 namespace assay::kernels {
 namespace {
 
+/// How the vec.h's entries_of_eight() is called. Formats with large codebooks let an instruction set choose another
+/// way for some CPUs.
+using EntriesOfEight = Int (*)(const std::uint64_t* entries, std::uint64_t first, std::uint64_t second);
+
 /// What all of them share. Quants lie between -62 and 62.
 struct GridFormat {
   static constexpr int kBias = 64;
@@ -43,10 +47,12 @@ struct GridFormat {
     return lane_of_turns((packed & kNibbles) << 1 | kOnes, (packed >> 4 & kNibbles) << 1 | kOnes);
   }
 
-  /// Eight words that number entries: the lower bytes stand at `low`, the upper ones in two times four words.
-  static Lane numbers(const Byte* low, std::uint64_t first_upper, std::uint64_t second_upper) {
-    return lane_of(words_of_bytes(load_double_word(low)) | first_upper,
-                   words_of_bytes(load_double_word(low + 4)) | second_upper);
+  /// Entries by eight words that number them: the lower bytes stand at `low`, the upper ones in two times four words.
+  template <EntriesOfEight kEntriesOf>
+  static Int numbered(const std::uint64_t* entries, const Byte* low, std::uint64_t first_upper,
+                      std::uint64_t second_upper) {
+    return kEntriesOf(entries, words_of_bytes(load_double_word(low)) | first_upper,
+                      words_of_bytes(load_double_word(low + 4)) | second_upper);
   }
 };
 
@@ -58,10 +64,9 @@ struct Iq2Xxs : GridFormat {
   template <int kQuarter>
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* fields = block + 2 + 16 * kQuarter;
-    const Lane entries =
-        lane_of(words_of_bytes(load_double_word(fields)), words_of_bytes(load_double_word(fields + 8)));
-    return with_signs(gather_eights(kIq2XxsEntries, entries),
-                      signs_of_sevens(load_double_word(fields + 4), load_double_word(fields + 12)));
+    const Int entries = entries_of_eight(kIq2XxsEntries, words_of_bytes(load_double_word(fields)),
+                                         words_of_bytes(load_double_word(fields + 8)));
+    return with_signs(entries, signs_of_sevens(load_double_word(fields + 4), load_double_word(fields + 12)));
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<8>(block + 2)); }
 };
@@ -77,14 +82,14 @@ struct Iq2Xs : GridFormat {
     const std::uint64_t first = load_quad_word(words);
     const std::uint64_t second = load_quad_word(words + 8);
     constexpr std::uint64_t kNineBits = 0x01FF01FF01FF01FFU;
-    const Lane entries = lane_of(first & kNineBits, second & kNineBits);
     const std::uint64_t sevens = bytes_of_upper_sevens(first, second);
-    return with_signs(gather_eights(kIq2XsEntries, entries), with_eighths(sevens));
+    return with_signs(entries_of_eight(kIq2XsEntries, first & kNineBits, second & kNineBits), with_eighths(sevens));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 66)); }
 };
 
-struct Iq2S : GridFormat {
+template <EntriesOfEight kEntriesOf>
+struct Iq2SBy : GridFormat {
   static constexpr std::size_t kBytes = 82;
   static constexpr std::size_t kGroupValues = 16;
   static constexpr float kScaleFactor = 0.125F;
@@ -93,11 +98,13 @@ struct Iq2S : GridFormat {
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
     const Byte* high = block + 66 + 2 * kQuarter;
-    const Lane entries = numbers(low, upper_bytes_of_words<2>(high[0]), upper_bytes_of_words<2>(high[1]));
-    return with_signs(gather_eights(kIq2SEntries, entries), load_quad_word(block + 34 + 8 * kQuarter));
+    const Int entries = GridFormat::numbered<kEntriesOf>(kIq2SEntries, low, upper_bytes_of_words<2>(high[0]),
+                                                         upper_bytes_of_words<2>(high[1]));
+    return with_signs(entries, load_quad_word(block + 34 + 8 * kQuarter));
   }
   static Lane scales(const Byte* block) { return odd_nibbles(load_quad_word(block + 74)); }
 };
+using Iq2S = Iq2SBy<entries_of_eight>;
 
 struct Iq3Xxs : GridFormat {
   static constexpr std::size_t kBytes = 98;
@@ -108,7 +115,7 @@ struct Iq3Xxs : GridFormat {
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* numbers = block + 2 + 16 * kQuarter;
     const Byte* words = block + 66 + 8 * kQuarter;
-    return with_signs(gather_fours(kIq3XxsEntries, numbers, 0),
+    return with_signs(entries_of_four(kIq3XxsEntries, numbers, 0),
                       signs_of_sevens(load_double_word(words), load_double_word(words + 4)));
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles<4>(block + 66)); }
@@ -117,12 +124,16 @@ struct Iq3Xxs : GridFormat {
 struct Iq3S : GridFormat {
   static constexpr std::size_t kBytes = 110;
   static constexpr std::size_t kGroupValues = 32;
+  static constexpr int kBias = 16;  // quants lie between -15 and 15
 
   template <int kQuarter>
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 16 * kQuarter;
-    return with_signs(gather_fours(kIq3SEntries, low, load_word(block + 66 + 2 * kQuarter)),
-                      load_quad_word(block + 74 + 8 * kQuarter));
+    const Int magnitudes = entries_of_four(kIq3SEntries, low, load_word(block + 66 + 2 * kQuarter));
+    return with_signs(magnitudes, load_quad_word(block + 74 + 8 * kQuarter));
+  }
+  static Int with_signs(Int magnitudes, std::uint64_t signs) {
+    return add_bytes(negative_where(magnitudes, signs), all_bytes(kBias));
   }
   static Lane scales(const Byte* block) {
     // Eight nibbles to eight bytes.
@@ -141,7 +152,8 @@ struct Iq1Format : GridFormat {
   }
 };
 
-struct Iq1S : Iq1Format {
+template <EntriesOfEight kEntriesOf>
+struct Iq1SBy : Iq1Format {
   static constexpr std::size_t kBytes = 50;
   static constexpr std::size_t kGroupValues = 32;
   static constexpr float kScaleFactor = 0.125F;
@@ -150,50 +162,42 @@ struct Iq1S : Iq1Format {
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 2 + 8 * kQuarter;
     const std::uint32_t words = load_double_word(block + 34 + 4 * kQuarter);
-    const Lane entries = numbers(low, upper_bytes_of_words<3>(words), upper_bytes_of_words<3>(words >> 16));
+    const Int entries = GridFormat::numbered<kEntriesOf>(kIq1Entries, low, upper_bytes_of_words<3>(words),
+                                                         upper_bytes_of_words<3>(words >> 16));
     const std::uint64_t is_down =
         ((words & 0x8000U) != 0 ? 0x00000000FFFFFFFFU : 0) | ((words & 0x80000000U) != 0 ? 0xFFFFFFFF00000000U : 0);
-    return shifted(gather_eights(kIq1Entries, entries), is_down);
+    return shifted(entries, is_down);
   }
   static Lane scales(const Byte* block) { return odd_pairs(top_nibbles_of_words(block + 34) & 7 * kOnes); }
 };
+using Iq1S = Iq1SBy<entries_of_eight>;
 
-struct Iq1M : Iq1Format {
+template <EntriesOfEight kEntriesOf>
+struct Iq1MBy : Iq1Format {
   static constexpr std::size_t kBytes = 56;
   static constexpr std::size_t kGroupValues = 16;
+  static constexpr int kMostQuant = 18;
+  static constexpr float kScaleFactor = 0.125F;
 
   template <int kQuarter>
   [[gnu::always_inline]] static Int quants(const Byte* block) {
     const Byte* low = block + 8 * kQuarter;
     const std::uint32_t high = load_double_word(block + 32 + 4 * kQuarter);
     constexpr std::uint64_t kThreeBits = 0x0700070007000700U;
-    const Lane entries =
-        numbers(low, upper_bytes_of_words<4>(high) & kThreeBits, upper_bytes_of_words<4>(high >> 16) & kThreeBits);
-    // Bit 3 of each nibble for eight values.
-    std::uint64_t is_down = high >> 3;
-    is_down = (is_down | is_down << 16) & 0x0000FFFF0000FFFFU;
-    is_down = (is_down | is_down << 8) & 0x00FF00FF00FF00FFU;
-    is_down = (is_down | is_down << 4) & kOnes;
-    return shifted(gather_eights(kIq1Entries, entries), is_down * 255);
+    const Int entries = GridFormat::numbered<kEntriesOf>(kIq1Entries, low, upper_bytes_of_words<4>(high) & kThreeBits,
+                                                         upper_bytes_of_words<4>(high >> 16) & kThreeBits);
+    return shifted(entries, bytes_of_top_bits(high) * 255);
   }
   static Lane scales(const Byte* block) {
     const std::uint64_t words = load_quad_word(block + 48);
-    return lane_of(odd_eight(words), odd_eight(words >> 32));
+    return lane_of(odd_eight(static_cast<std::uint32_t>(words)), odd_eight(static_cast<std::uint32_t>(words >> 32)));
   }
-  static float scale(const Byte* block) {
-    const auto nibble = [&](std::size_t i) { return block[49 + 2 * i] >> 4 << (4 * i); };
-    return 0.125F * float_of_half(static_cast<std::uint16_t>(nibble(0) | nibble(1) | nibble(2) | nibble(3)));
-  }
+  static std::uint16_t half(const Byte* block) { return word_of_top_nibbles(load_quad_word(block + 48)); }
 
  private:
-  /// 2 * s + 1 of three bits each: four from bit 0 of the lower 32 bits on, four from bit 16 on.
-  static std::uint64_t odd_eight(std::uint64_t words) {
-    const std::uint64_t apart = (words & 0x0FFF) | (words & 0x0FFF0000) << 16;
-    const std::uint64_t scales = (apart & 0x0000000700000007U) | (apart << 5 & 0x0000070000000700U) |
-                                 (apart << 10 & 0x0007000000070000U) | (apart << 15 & 0x0700000007000000U);
-    return scales << 1 | kOnes;
-  }
+  static std::uint64_t odd_eight(std::uint32_t two_words) { return bytes_of_threes(two_words) << 1 | kOnes; }
 };
+using Iq1M = Iq1MBy<entries_of_eight>;
 
 }  // namespace
 }  // namespace assay::kernels

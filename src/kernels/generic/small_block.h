@@ -97,18 +97,12 @@ struct Iq4Nl {
                    _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113));
   }
   static WordPair look_up(const Byte* a, const Byte* b, Lane codebook) {
-    alignas(16) Byte looked_up[2][2][16];
-    look_up(a, codebook, looked_up[0][0], looked_up[1][0]);
-    look_up(b, codebook, looked_up[0][1], looked_up[1][1]);
-    return {widen_signed(looked_up[0][0], looked_up[0][1]), widen_signed(looked_up[1][0], looked_up[1][1])};
-  }
-  static void look_up(const Byte* nibbles, Lane codebook, Byte* low, Byte* high) {
-    const Lane packed = load_lane(nibbles);
-    const auto store = [&](Byte* to, Lane index) {
-      _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_shuffle_epi8(codebook, index));
-    };
-    store(low, shifted_bytes<0>(packed, 15));
-    store(high, shifted_bytes<4>(packed, 15));
+    const __m256i packed = load_lanes(a, b);
+    const __m256i both = _mm256_broadcastsi128_si256(codebook);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i low = _mm256_and_si256(packed, nibble);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(packed, 4), nibble);
+    return {widen_signed(_mm256_shuffle_epi8(both, low)), widen_signed(_mm256_shuffle_epi8(both, high))};
   }
 };
 

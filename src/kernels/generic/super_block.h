@@ -21,6 +21,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/generic/block_quants.h"
 #include "kernels/generic/float_step.h"
 #include "kernels/generic/product_driver.h"
 
@@ -69,8 +70,8 @@ struct SuperBlockProduct {
     Int min;
   };
   template <int kQuarter, typename AllScales>
-  static void unpack_quarter(const Byte* block, AllScales scales, Unpacked& unpacked) {
-    const Int quants = Format::template quants<kQuarter>(block);
+  static void unpack_quarter(const BlockQuants<Format>& block, AllScales scales, Unpacked& unpacked) {
+    const Int quants = block.template quarter<kQuarter>();
     unpacked.quants[kQuarter] = quants;
     unpacked.signed_quants[kQuarter] = signed_of(quants);
     if constexpr (kIsWide) {
@@ -86,10 +87,11 @@ struct SuperBlockProduct {
   static Unpacked unpack(const Byte* block) {
     Unpacked unpacked;
     const auto scales = all_scales(block);
-    unpack_quarter<0>(block, scales, unpacked);
-    unpack_quarter<1>(block, scales, unpacked);
-    unpack_quarter<2>(block, scales, unpacked);
-    unpack_quarter<3>(block, scales, unpacked);
+    const BlockQuants<Format> quants(block);
+    unpack_quarter<0>(quants, scales, unpacked);
+    unpack_quarter<1>(quants, scales, unpacked);
+    unpack_quarter<2>(quants, scales, unpacked);
+    unpack_quarter<3>(quants, scales, unpacked);
     if constexpr (Format::kHasMin) unpacked.min = widen_signed_to_ints(Format::mins(block));
     return unpacked;
   }

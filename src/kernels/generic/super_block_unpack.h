@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/block_quants.h"
 #include "kernels/generic/panel.h"
 
 namespace assay::kernels {
@@ -13,20 +14,22 @@ namespace {
 
 /// kArrange puts 64 quants of each row, without their bias, into sixteen vectors.
 template <typename Format, void (*kArrange)(const Int* rows, Int* quants), int kQuarter>
-inline void unpack_quarter(const PanelRows& rows, std::size_t offset, Int* quants) {
+inline void unpack_quarter(const BlockQuants<Format>* rows, Int* quants) {
   Int by_row[kPanelRows];
   for (std::size_t i = 0; i < kPanelRows; ++i) {
-    by_row[i] = Format::template quants<kQuarter>(rows.row[i] + offset);
+    by_row[i] = rows[i].template quarter<kQuarter>();
     if constexpr (Format::kBias != 0) by_row[i] = subtract_bytes(by_row[i], all_bytes(Format::kBias));
   }
   kArrange(by_row, quants + 16 * kQuarter);
 }
 template <typename Format, void (*kArrange)(const Int* rows, Int* quants)>
 inline void unpack_quants(const PanelRows& rows, std::size_t offset, Int* quants) {
-  unpack_quarter<Format, kArrange, 0>(rows, offset, quants);
-  unpack_quarter<Format, kArrange, 1>(rows, offset, quants);
-  unpack_quarter<Format, kArrange, 2>(rows, offset, quants);
-  unpack_quarter<Format, kArrange, 3>(rows, offset, quants);
+  BlockQuants<Format> blocks[kPanelRows];
+  for (std::size_t i = 0; i < kPanelRows; ++i) blocks[i] = BlockQuants<Format>(rows.row[i] + offset);
+  unpack_quarter<Format, kArrange, 0>(blocks, quants);
+  unpack_quarter<Format, kArrange, 1>(blocks, quants);
+  unpack_quarter<Format, kArrange, 2>(blocks, quants);
+  unpack_quarter<Format, kArrange, 3>(blocks, quants);
 }
 
 /// An int a row for each group, from 16 bytes a row: sub-scales or minimums, which a format with groups of 32 writes

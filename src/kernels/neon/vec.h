@@ -71,6 +71,21 @@ inline std::uint64_t bytes_of_upper_sevens(std::uint64_t first, std::uint64_t se
   const uint16x8_t words = vreinterpretq_u16_u8(lane_of(first, second));
   return vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vshrq_n_u16(words, 9))), 0);
 }
+inline std::uint64_t bytes_of_threes(std::uint32_t two_words) {
+  const std::uint64_t apart = (two_words & 0x0FFF) | (std::uint64_t{two_words} & 0x0FFF0000) << 16;
+  return (apart & 0x0000000700000007U) | (apart << 5 & 0x0000070000000700U) | (apart << 10 & 0x0007000000070000U) |
+         (apart << 15 & 0x0700000007000000U);
+}
+inline std::uint64_t bytes_of_top_bits(std::uint32_t nibbles) {
+  std::uint64_t bits = nibbles >> 3;
+  bits = (bits | bits << 16) & 0x0000FFFF0000FFFFU;
+  bits = (bits | bits << 8) & 0x00FF00FF00FF00FFU;
+  return (bits | bits << 4) & 0x0101010101010101U;
+}
+inline std::uint16_t word_of_top_nibbles(std::uint64_t words) {
+  words = words >> 12 & 0x000F000F000F000FU;
+  return static_cast<std::uint16_t>(words | words >> 12 | words >> 24 | words >> 36);
+}
 inline std::uint64_t top_nibbles_of_words(const void* p) {
   return vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vshrq_n_u16(vreinterpretq_u16_u8(load_lane(p)), 12))), 0);
 }
@@ -151,12 +166,13 @@ inline Int nibbles_by_eights(const void* p) {
   };
   return {{pair(0).val[0], pair(0).val[1], pair(2).val[0], pair(2).val[1]}};
 }
-inline Int gather_eights(const std::uint64_t* entries, Lane numbers) {
-  std::uint16_t words[8];
-  vst1q_u16(words, vreinterpretq_u16_u8(numbers));
-  return by_parts<Int>([&](std::size_t i) { return lane_of(entries[words[2 * i]], entries[words[2 * i + 1]]); });
+inline Int entries_of_eight(const std::uint64_t* entries, std::uint64_t first, std::uint64_t second) {
+  return by_parts<Int>([&](std::size_t i) {
+    const std::uint64_t words = (i < 2 ? first : second) >> (32 * (i % 2));
+    return lane_of(entries[words & 0xFFFF], entries[words >> 16 & 0xFFFF]);
+  });
 }
-inline Int gather_fours(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
+inline Int entries_of_four(const std::uint32_t* entries, const void* low, std::uint32_t upper) {
   const auto* bytes = static_cast<const std::uint8_t*>(low);
   return by_parts<Int>([&](std::size_t part) {
     const auto entry = [&](std::size_t i) { return entries[bytes[4 * part + i] | (upper >> (4 * part + i) & 1) << 8]; };

@@ -44,6 +44,18 @@ inline std::uint64_t bytes_of_upper_sevens(std::uint64_t first, std::uint64_t se
   constexpr std::uint64_t kUpper = 0xFE00FE00FE00FE00U;
   return bytes_of_sevens(_pext_u64(first, kUpper) | _pext_u64(second, kUpper) << 28);
 }
+/// Three bits each, four from bit 0 of both words on, to eight bytes.
+inline std::uint64_t bytes_of_threes(std::uint32_t two_words) {
+  return _pdep_u64(_pext_u32(two_words, 0x0FFF0FFFU), 0x0707070707070707U);
+}
+/// Bit 3 of eight nibbles to eight bytes.
+inline std::uint64_t bytes_of_top_bits(std::uint32_t nibbles) {
+  return _pdep_u64(_pext_u32(nibbles, 0x88888888U), 0x0101010101010101U);
+}
+/// The upper nibbles of four words, side by side.
+inline std::uint16_t word_of_top_nibbles(std::uint64_t words) {
+  return static_cast<std::uint16_t>(_pext_u64(words, 0xF000F000F000F000U));
+}
 /// The upper nibbles of eight words to eight bytes.
 inline std::uint64_t top_nibbles_of_words(const void* p) {
   const __m128i nibbles = _mm_srli_epi16(load_lane(p), 12);
