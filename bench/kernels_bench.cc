@@ -126,9 +126,9 @@ void attention(benchmark::State& state, const kernels::Kernels& kernels, kernels
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * queries * kKeys));
 }
 
-void memory_read(benchmark::State& state) {
+void memory_read(benchmark::State& state, std::size_t way) {
   cli::MemoryReader reader(1);
-  while (state.KeepRunning()) reader.read();
+  while (state.KeepRunning()) reader.read(way);
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * reader.bytes()));
 }
 
@@ -162,7 +162,8 @@ void add_benchmarks(const kernels::Kernels& kernels) {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   assay::matrix();  // not in anybody's first iteration
-  benchmark::RegisterBenchmark("memory_read", assay::memory_read);
+  for (std::size_t way = 0; way < assay::cli::MemoryReader::ways(); ++way)
+    benchmark::RegisterBenchmark(("memory_read/" + std::to_string(way)).c_str(), assay::memory_read, way);
   for (const char* isa : {"amx", "zen4", "avx512", "avx2", "i8mm", "neon", "scalar"})
     if (const assay::kernels::Kernels* kernels = assay::kernels::find_kernels(isa)) assay::add_benchmarks(*kernels);
   if (benchmark::RunSpecifiedBenchmarks() == 0) return 1;

@@ -186,9 +186,11 @@ class Bench {
     const auto rate = [&](double amount, double start) { return amount / (seconds() - start); };
     double fastest = 0;  // a pass is short beside what it is compared with
     for (int pass = 0; pass < kReadPasses; ++pass) {
-      const double start = seconds();
-      reader.read();
-      fastest = std::max(fastest, rate(static_cast<double>(reader.bytes()), start));
+      for (std::size_t way = 0; way < MemoryReader::ways(); ++way) {
+        const double start = seconds();
+        reader.read(way);
+        fastest = std::max(fastest, rate(static_cast<double>(reader.bytes()), start));
+      }
     }
     result_.memory.values.push_back(fastest);
     for (auto [multiplier, series] :

@@ -14,8 +14,10 @@ class MemoryReader {
  public:
   /// Takes the memory: up to 1 GiB. Throws std::bad_alloc.
   explicit MemoryReader(int threads);
-  /// One pass of all threads together, each over its share.
-  void read();
+  /// One pass of all threads together, each over its share. There are several ways to read, of which another one is
+  /// fastest on another CPU.
+  void read(std::size_t way);
+  static std::size_t ways();
   std::size_t bytes() const { return words_ * sizeof(std::uint64_t); }
 
  private:
