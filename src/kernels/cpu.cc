@@ -51,8 +51,6 @@ constexpr std::uint32_t bit(int n) { return std::uint32_t{1} << n; }
 
 }  // namespace
 
-const std::size_t kStreamAhead = is_of_amd() ? kNearAhead : 1024;
-
 CpuFeatures detect_cpu() {
   constexpr std::uint32_t kFma = bit(12);
   constexpr std::uint32_t kOsXsave = bit(27);
@@ -81,8 +79,6 @@ CpuFeatures detect_cpu() {
 
 #elif defined(__aarch64__)
 
-constinit const std::size_t kStreamAhead = 1024;
-
 CpuFeatures detect_cpu() {
   constexpr unsigned long kDotProducts = 1UL << 20;  // HWCAP_ASIMDDP
   constexpr unsigned long kMatrices = 1UL << 13;     // HWCAP2_I8MM
@@ -93,8 +89,6 @@ CpuFeatures detect_cpu() {
 }
 
 #else
-
-constinit const std::size_t kStreamAhead = 1024;
 
 CpuFeatures detect_cpu() { return {}; }
 

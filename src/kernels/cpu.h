@@ -2,24 +2,16 @@
 // to use the registers is no support, and compilers' own helpers know too few names.
 #pragma once
 
-#include <cstddef>
-
 namespace assay::kernels {
 
 struct CpuFeatures {
   bool avx2 = false;    ///< AVX2, FMA, F16C, BMI2
   bool avx512 = false;  ///< the above and AVX-512 F, BW, DQ, VL, VBMI, VNNI
-  bool zen4 = false;    ///< avx512 of AMD, which multiplies ints as fast as words and gathers slowly
+  bool zen4 = false;    ///< avx512 of AMD, which multiplies ints as fast as words
   bool amx = false;     ///< avx512 and AMX-TILE and AMX-INT8, which this process may use
   bool neon = false;    ///< NEON with dot products of bytes
   bool i8mm = false;    ///< the above and products of matrices of bytes
 };
-
-/// How many bytes ahead of its use a line of a stream (generic/streams.h) of quantized weights is asked for, into the
-/// first-level cache and into the second-level one. AMD's prefetchers follow eight streams by themselves, and asking
-/// for more costs arithmetic time: there the second distance is the first.
-inline constexpr std::size_t kNearAhead = 256;
-extern const std::size_t kStreamAhead;
 
 /// Linux lets a process use AMX when it asks, for all its threads: this asks.
 CpuFeatures detect_cpu();

@@ -123,7 +123,7 @@ inline void dot_lanes(const void* const* rows, const float* const* x, std::size_
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
     if constexpr (kIsStream) {
       for (std::size_t row = 0; row < kRows; ++row)
-        prefetch_stream<4 * kLanes * Row::kBytes>(static_cast<const char*>(rows[row]) + i * Row::kBytes, kFarAhead);
+        prefetch_stream<4 * kLanes * Row::kBytes>(static_cast<const char*>(rows[row]) + i * Row::kBytes);
     }
     full_dot_step<Row, 0, kRows, kTokens>(rows, x, i, whole);
     full_dot_step<Row, 1, kRows, kTokens>(rows, x, i + kLanes, whole);

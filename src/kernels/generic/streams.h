@@ -5,21 +5,19 @@
 
 #include <cstddef>
 
-#include "kernels/cpu.h"
-
 namespace assay::kernels {
 namespace {
 
 inline constexpr std::size_t kLineBytes = 64;
 inline constexpr std::size_t kFarAhead = 1024;
+inline constexpr std::size_t kNearAhead = 256;
 
-/// Asks for what follows kBytes bytes of a stream that are about to be used, `ahead` bytes ahead into the second-level
-/// cache.
+/// Asks for what follows `bytes` bytes of a stream that are about to be used.
 template <std::size_t kBytes>
-inline void prefetch_stream(const void* bytes, std::size_t ahead = kStreamAhead) {
+inline void prefetch_stream(const void* bytes) {
   const char* p = static_cast<const char*>(bytes);
   for (std::size_t line = 0; line < kBytes; line += kLineBytes) {
-    __builtin_prefetch(p + ahead + line, 0, 2);
+    __builtin_prefetch(p + kFarAhead + line, 0, 2);  // into the second-level cache
     __builtin_prefetch(p + kNearAhead + line);
   }
 }
