@@ -137,6 +137,38 @@ TEST_P(EveryProduct, ProductsTakeManyTokens) {
   }
 }
 
+TEST_P(EveryProduct, LongFloatProductsHaveTheSpecifiedBits) {
+  struct Shape {
+    std::size_t width, tokens, rows;
+  };
+  // Where rows are packed and where they are not, in one piece and in several, with ragged ends of all kinds.
+  for (const Shape& shape : {Shape{576, 100, 70},
+                             {2048, 64, 21},
+                             {2048, 63, 5},
+                             {2111, 65, 6},
+                             {4160, 67, 9},
+                             {100, 250, 69},
+                             {12288, 64, 3},
+                             {12289, 64, 3}}) {
+    for (const std::uint32_t id : {0U, 1U, 30U}) {
+      const quant::Type& type = *quant::find_type(id);
+      const std::size_t bytes = test::row_bytes(type, shape.width);
+      Batch batch(scalar(), test::random_values(shape.width * shape.tokens, random_), shape.tokens, 1);
+      for (const Fields fields : {Fields::plain, Fields::extreme}) {
+        const auto weights = test::random_rows(type, shape.rows, shape.width, fields, random_);
+        // With room between tokens, which must stay untouched.
+        const std::size_t stride = shape.rows + 3;
+        std::vector<float> ours(shape.tokens * stride, 7.0F);
+        std::vector<float> specified = ours;
+        kernels_->product[id](weights.data(), bytes, shape.rows, batch.view(), ours.data(), stride);
+        scalar().product[id](weights.data(), bytes, shape.rows, batch.view(), specified.data(), stride);
+        EXPECT_TRUE(same_bits(ours, specified))
+            << type.name << " width " << shape.width << " tokens " << shape.tokens << " rows " << shape.rows;
+      }
+    }
+  }
+}
+
 TEST_P(EveryProduct, ProductsTakeManyRows) {
   constexpr std::size_t kRows = 300;
   for (const std::uint32_t id : test::type_ids()) {
@@ -270,9 +302,11 @@ TEST_P(EveryProduct, LanesThatAreMinusZeroStaySo) {
           std::memcpy(value, &word, sizeof word);
         }
       }
-      Batch batch(scalar(), std::vector<float>(2 * width, 0x1p-140F), 2, 1);
-      const auto ours = product(*kernels_, id, weights.data(), weights.size(), 1, batch.view());
-      EXPECT_TRUE(same_bits(ours, {-0.0F, -0.0F})) << type.name << " width " << width;
+      for (const std::size_t tokens : {2, 400}) {
+        Batch batch(scalar(), std::vector<float>(tokens * width, 0x1p-140F), tokens, 1);
+        const auto ours = product(*kernels_, id, weights.data(), weights.size(), 1, batch.view());
+        EXPECT_TRUE(same_bits(ours, std::vector<float>(tokens, -0.0F))) << type.name << " width " << width;
+      }
     }
   }
 }

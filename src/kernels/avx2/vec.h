@@ -23,6 +23,10 @@ using Int8 = __m256i;
 inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
+inline constexpr std::size_t kPartLanes = 8;
+inline constexpr std::size_t kFewestPackedBytes = 2;
+inline constexpr std::size_t kPartRows = 2;
+inline constexpr std::size_t kPartTokens = 6;
 inline constexpr std::size_t kPanelsAtOnce = 1;
 inline constexpr std::size_t kPanelTokens = 4;
 inline constexpr std::size_t kWordSteps = 1;
@@ -358,6 +362,12 @@ inline Float fused(Float a, Float b, Float c) {
 inline Float fused_negative(Float a, Float b, Float c) {
   return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
 }
+using Part = __m256;
+inline Part zero_part() { return _mm256_setzero_ps(); }
+inline Part load_part(const float* p) { return _mm256_loadu_ps(p); }
+inline void store_part(Part a, float* p) { _mm256_storeu_ps(p, a); }
+inline Part add_parts(Part a, Part b) { return _mm256_add_ps(a, b); }
+inline Part fused_part(Part a, Part b, Part c) { return _mm256_fmadd_ps(a, b, c); }
 inline Float max(Float a, Float b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline Float min(Float a, Float b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 inline Int bits_of(Float a) { return {_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)}; }

@@ -20,6 +20,12 @@ using Int8 = __m256i;  ///< 8 ints
 inline constexpr std::size_t kDotRowsAlone = 4;
 inline constexpr std::size_t kDotRows = 4;
 inline constexpr std::size_t kDotTokens = 6;
+/// Lanes of a register, the tile of packed products (generic/float_block.h), and bytes of the smallest values that are
+/// packed: halves as they stand are as fast.
+inline constexpr std::size_t kPartLanes = 16;
+inline constexpr std::size_t kFewestPackedBytes = 4;
+inline constexpr std::size_t kPartRows = 4;
+inline constexpr std::size_t kPartTokens = 6;
 /// The tile of a panel's product (generic/panel.h): panels and tokens, one sum for each pair. Several panels share what
 /// is loaded of a token.
 inline constexpr std::size_t kPanelsAtOnce = 2;
@@ -288,6 +294,13 @@ inline Float divide(Float a, Float b) { return _mm512_div_ps(a, b); }
 /// a * b + c and c - a * b, rounded once.
 inline Float fused(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
 inline Float fused_negative(Float a, Float b, Float c) { return _mm512_fnmadd_ps(a, b, c); }
+/// One register of floats.
+using Part = Float;
+inline Part zero_part() { return _mm512_setzero_ps(); }
+inline Part load_part(const float* p) { return load_floats(p); }
+inline void store_part(Part a, float* p) { store_floats(a, p); }
+inline Part add_parts(Part a, Part b) { return add(a, b); }
+inline Part fused_part(Part a, Part b, Part c) { return fused(a, b, c); }
 /// b where either is NaN.
 inline Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
 inline Float min(Float a, Float b) { return _mm512_min_ps(a, b); }

@@ -1,6 +1,6 @@
 // Matrix products of F32, F16 and BF16 weights. A single token takes some rows at a time; a batch takes tiles of rows
-// and tokens, one vector of the 64 lanes after the other. A ragged end repeats the last row or token and drops what it
-// gives.
+// and tokens, one vector of the 64 lanes after the other, and a large one packs them first (float_block.h). A ragged
+// end repeats the last row or token and drops what it gives.
 //
 // Included after the instruction set's vec.h.
 #pragma once
@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "kernels/generic/dot.h"
+#include "kernels/generic/float_block.h"
 #include "kernels/kernels.h"
 
 namespace assay::kernels {
@@ -101,6 +102,10 @@ inline void float_batch(const std::byte* rows, std::size_t row_bytes, std::size_
 template <typename Row>
 void float_product(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, const Activations& x,
                    float* out, std::size_t out_stride) {
+  if (is_block<Row>(x)) {
+    float_blocks<Row>(rows, row_bytes, row_count, x, out, out_stride);
+    return;
+  }
   if (x.tokens != 1) {
     for (std::size_t first = 0; first < row_count; first += kDotRowBlock) {
       const std::size_t count = row_count - first < kDotRowBlock ? row_count - first : kDotRowBlock;

@@ -22,6 +22,11 @@ struct Float {
 inline constexpr std::size_t kDotRowsAlone = 1;
 inline constexpr std::size_t kDotRows = 2;
 inline constexpr std::size_t kDotTokens = 2;
+/// Lanes of a register, and the tile of packed products (generic/float_block.h).
+inline constexpr std::size_t kPartLanes = 4;
+inline constexpr std::size_t kFewestPackedBytes = 8;  // none: no such CPU was at hand to time them
+inline constexpr std::size_t kPartRows = 4;
+inline constexpr std::size_t kPartTokens = 6;
 /// The tile of a panel's product (generic/panel.h): 16 registers hold its sums.
 inline constexpr std::size_t kPanelsAtOnce = 1;
 inline constexpr std::size_t kPanelTokens = 4;
@@ -271,6 +276,12 @@ inline Float load_floats(const float* p) {
 inline void store_floats(const Float& a, float* p) {
   for (std::size_t i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.part[i]);
 }
+using Part = float32x4_t;
+inline Part zero_part() { return vdupq_n_f32(0); }
+inline Part load_part(const float* p) { return vld1q_f32(p); }
+inline void store_part(Part a, float* p) { vst1q_f32(p, a); }
+inline Part add_parts(Part a, Part b) { return vaddq_f32(a, b); }
+inline Part fused_part(Part a, Part b, Part c) { return vfmaq_f32(c, a, b); }
 inline Float load_halves(const std::uint16_t* p) {
   return by_parts<Float>([&](std::size_t i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i))); });
 }
