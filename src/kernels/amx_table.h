@@ -1,5 +1,5 @@
-// How the tables of Zen 4 and AMX come about: AVX-512's with other products of many tokens. What one CPU or emulator
-// does right with tiles another may do wrong, so AMX's are compared before they are used.
+// How the tables of Zen 4 and AMX come about: AVX-512's with other products. What one CPU or emulator does
+// right with tiles another may do wrong, so AMX's are compared before they are used.
 #pragma once
 
 #include "kernels/kernels.h"
