@@ -117,6 +117,10 @@ def test_pointing_at_the_charts_shows_values(opened, made):
     readout = page.locator("#heat .readout").inner_text()
     assert tap["tap"] in readout and tap["weight"] in readout and tap["weight_type"] in readout
     assert says(cell.get_attribute("aria-label").split(": ")[1], 100 * tap["relative_error"])
+    # What is said of a cell moves none away from the pointer.
+    place = cell.bounding_box()
+    page.locator("#heat tbody tr", has_text="logits").locator("td").first.hover()
+    assert "logits" in page.locator("#heat .readout").inner_text() and cell.bounding_box() == place
 
     worst = max(candidate["text_positions"], key=lambda position: position["kl"])
     page.locator("#text .chunks select").select_option(index=worst["chunk"])

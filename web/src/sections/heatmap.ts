@@ -45,6 +45,10 @@ export function heatmap(candidate: Candidate): HTMLElement {
   const at = new Map(taps.map((tap) => [tap.layer === null ? tap.tap : `${tap.layer} ${tapKind(tap)}`, tap]));
   const readout = h("div", { class: "readout", "aria-live": "polite" });
   const slot = h("div", {});
+  const show = (tap: Tap) => {
+    readout.replaceChildren(describe(tap));
+    readout.style.minHeight = `${readout.offsetHeight}px`; // what grew stays: cells must not move away from the pointer, and back
+  };
   const idle = () => readout.replaceChildren(h("span", { class: "place" }, "Point at a cell, or use the arrow keys"));
 
   function draw(view: View): void {
@@ -57,7 +61,7 @@ export function heatmap(candidate: Candidate): HTMLElement {
       const none = value === 0 || (value === null && scale.reversed);
       return h("td", {
         class: none ? "none" : `heat-${level(scale, value)}`, tabindex: -1, "aria-label": `${label}: ${view.format(value)}`,
-        pointerenter: () => readout.replaceChildren(describe(tap)), focus: () => readout.replaceChildren(describe(tap)),
+        pointerenter: () => show(tap), focus: () => show(tap),
       });
     };
     const rows = kinds.map((kind) => {
