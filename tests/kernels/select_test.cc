@@ -17,12 +17,12 @@ namespace {
 
 /// Types that have products of their own for every instruction set, but for amx, which leaves the first three to
 /// avx512, and zen4, which leaves it all but a few.
-constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20};
+constexpr std::uint32_t kIdsWithVectors[] = {0, 1, 30, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 19, 20, 22, 29};
 bool is_float(std::uint32_t id) { return id == 0 || id == 1 || id == 30; }
 
 bool is_of_avx512(const std::string& isa) { return isa == "avx512" || isa == "zen4" || isa == "amx"; }
 bool leaves_to_avx512(const std::string& isa, std::uint32_t id) {
-  if (isa == "zen4") return id != 12 && id != 14;
+  if (isa == "zen4") return id != 12 && id != 14 && id != 19 && id != 22 && id != 29;
   return isa == "avx512" || is_float(id);
 }
 
