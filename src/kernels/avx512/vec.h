@@ -230,20 +230,17 @@ inline void half_totals(const Int* v, Int8& lower, Int8& upper) {
   lower = _mm512_castsi512_si256(ordered);
   upper = _mm512_extracti64x4_epi64(ordered, 1);
 }
-/// Totals of each of the four lanes of v[0..7].
-inline void lane_totals(const Int* v, Int8* lanes) {
-  const Int a = lane_sums(v);
-  const Int b = lane_sums(v + 4);
-  const Int even = _mm512_shuffle_i64x2(a, b, 0x88);  // a0, a2, b0, b2
-  const Int odd = _mm512_shuffle_i64x2(a, b, 0xDD);
-  const auto joined = [](Int lanes_of_both, Int8& first, Int8& second) {
-    const Int ordered = _mm512_shuffle_i64x2(lanes_of_both, lanes_of_both, 0xD8);
-    first = _mm512_castsi512_si256(ordered);
-    second = _mm512_extracti64x4_epi64(ordered, 1);
-  };
-  joined(even, lanes[0], lanes[2]);
-  joined(odd, lanes[1], lanes[3]);
+/// Lane i of `first_rows`, then of `last_rows`.
+inline void join_rows(Int first_rows, Int last_rows, Int8* lanes) {
+  const Int low = _mm512_permutex2var_epi64(first_rows, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), last_rows);
+  const Int high = _mm512_permutex2var_epi64(first_rows, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), last_rows);
+  lanes[0] = _mm512_castsi512_si256(low);
+  lanes[1] = _mm512_extracti64x4_epi64(low, 1);
+  lanes[2] = _mm512_castsi512_si256(high);
+  lanes[3] = _mm512_extracti64x4_epi64(high, 1);
 }
+/// Totals of each of the four lanes of v[0..7].
+inline void lane_totals(const Int* v, Int8* lanes) { join_rows(lane_sums(v), lane_sums(v + 4), lanes); }
 /// Sixteen vectors to sixteen: int i of `columns[k]` is int k of rows[i].
 inline void transpose_ints(const Int* rows, Int* columns) {
   Int fours[16];  // int 4 k + j of fours[4 i + c] is int 4 k + c of rows[4 i + j]

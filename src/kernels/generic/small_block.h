@@ -30,7 +30,6 @@ struct SmallBlocks {
 };
 
 struct Q40 {
-  static constexpr bool kEndsInNibbles = true;
   static constexpr std::size_t kBytes = 18;
   static constexpr int kBias = 8;
   static constexpr bool kHasMin = false;
@@ -39,7 +38,6 @@ struct Q40 {
 };
 
 struct Q41 {
-  static constexpr bool kEndsInNibbles = true;
   static constexpr std::size_t kBytes = 20;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = true;
@@ -92,9 +90,9 @@ struct Iq4Nl {
   static constexpr std::size_t kBytes = 18;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = false;
-  static WordPair quants(const Byte* a, const Byte* b) {
-    return look_up(a + 2, b + 2,
-                   _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113));
+  static WordPair quants(const Byte* a, const Byte* b) { return look_up(a + 2, b + 2, codebook()); }
+  static Lane codebook() {
+    return _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
   }
   static WordPair look_up(const Byte* a, const Byte* b, Lane codebook) {
     const __m256i packed = load_lanes(a, b);
@@ -110,9 +108,8 @@ struct Mxfp4 {
   static constexpr std::size_t kBytes = 17;
   static constexpr int kBias = 0;
   static constexpr bool kHasMin = false;
-  static WordPair quants(const Byte* a, const Byte* b) {
-    return Iq4Nl::look_up(a + 1, b + 1, _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
-  }
+  static WordPair quants(const Byte* a, const Byte* b) { return Iq4Nl::look_up(a + 1, b + 1, codebook()); }
+  static Lane codebook() { return _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12); }
   static float scale(const Byte* block) { return power_of_two(block[0]); }
 };
 
