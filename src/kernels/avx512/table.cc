@@ -3,6 +3,7 @@
 // The vectors first, then the products: the other headers are written over their names.
 // clang-format off
 #include "kernels/avx512/vec.h"
+#include "kernels/avx512/codebook_block.h"
 #include "kernels/avx512/nibble_block.h"
 #include "kernels/avx512/super_block.h"
 // clang-format on

@@ -142,10 +142,13 @@ struct Iq4Xs {
   static constexpr int kBias = 128;
   static constexpr bool kHasMin = false;
 
+  static Lane codebook() {
+    constexpr Byte kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+    return load_lane(kCodebook);
+  }
   template <int kQuarter>
   static Int quants(const Byte* block) {
-    constexpr Byte kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
-    return look_up(load_lane(kCodebook), nibbles_by_lane(block + 8 + 32 * kQuarter));
+    return look_up(codebook(), nibbles_by_lane(block + 8 + 32 * kQuarter));
   }
   static Lane scales(const Byte* block) {
     // Eight nibbles to eight bytes, and eight pairs of bits.
