@@ -18,6 +18,7 @@ struct Q2K {
   static constexpr std::size_t kGroupValues = 16;
   static constexpr int kBias = 0;
   static constexpr int kMostQuant = 3;
+  static constexpr int kMostScale = 15;
   static constexpr bool kHasMin = true;
 
   template <int kQuarter>

@@ -7,6 +7,9 @@
 // with C = sum s * sum q. So small are a chunk's sums that they may fit words (word_values), which are multiplied and
 // added at once; if not, a chunk is a group.
 //
+// Where there are no sub-scales, or a quant times its own fits a byte and is taken for q, a block is summed at once:
+//   H = -128 * sum q + sum q * (hi + 128),  L = sum q * lo
+//
 // Nothing overflows: |q| <= 63, and a pair of products 2 * 63 * 255 stays below 2^15, or q is wide and its products are
 // summed in 32 bits; all else as in super_block.h. C may be added to what wraps around.
 //
@@ -36,12 +39,24 @@ constexpr std::size_t word_values() {
   return 0;
 }
 
+/// Whether quants, which are not negative, may be multiplied by their sub-scales before all else.
+template <typename Format>
+constexpr bool has_small_products() {
+  if constexpr (requires { Format::kMostScale; })
+    return Format::kBias == 0 && Format::kMostQuant * Format::kMostScale <= 63;
+  return false;
+}
+
 template <typename Format, std::size_t kMostSteps = kWordSteps>
 class SuperBlockPanel {
   static constexpr std::size_t kGroupValues = Format::kGroupValues;
   static constexpr std::size_t kGroups = 256 / kGroupValues;
-  static constexpr bool kIsInWords = word_values<Format, kMostSteps>() != 0;
-  static constexpr std::size_t kChunkValues = kIsInWords ? word_values<Format, kMostSteps>() : kGroupValues;
+  static constexpr bool kIsFolded = has_small_products<Format>();
+  static constexpr bool kIsWhole = kIsFolded || kGroupValues == 128;
+  static constexpr bool kIsInWords = !kIsWhole && word_values<Format, kMostSteps>() != 0;
+  static constexpr std::size_t kChunkValues = kIsWhole     ? 256
+                                              : kIsInWords ? word_values<Format, kMostSteps>()
+                                                           : kGroupValues;
   static constexpr std::size_t kChunks = 256 / kChunkValues;
   static constexpr std::size_t kChunkVectors = kChunkValues / 4;
 
@@ -56,9 +71,18 @@ class SuperBlockPanel {
     const std::size_t offset = block * Format::kBytes;
     scales_ = panel_scales<Format>(rows, offset);
     unpack_quants<Format, transpose_ints>(rows, offset, quants_);
-    unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
-    if constexpr (kIsInWords)
-      for (Int& scales : sub_scales_) scales = bit_and(scales, all_ints(0xFFFF));
+    if constexpr (kIsFolded) {
+      Int scales[kGroups];
+      unpack_groups<Format, Format::scales>(rows, offset, scales);
+      // Nothing is carried from byte to byte.
+      for (std::size_t v = 0; v < kValues / 4; ++v)
+        quants_[v] = multiply_ints(quants_[v], scales[4 * v / kGroupValues]);
+    }
+    if constexpr (!kIsWhole) {
+      unpack_groups<Format, Format::scales>(rows, offset, sub_scales_);
+      if constexpr (kIsInWords)
+        for (Int& scales : sub_scales_) scales = bit_and(scales, all_ints(0xFFFF));
+    }
     set_starts();
     mins_.template unpack<Format>(rows, offset);
   }
@@ -153,24 +177,34 @@ class SuperBlockPanel {
     return Format::kBias == 128 ? dot_wide_bytes(sum, plane, quants) : dot_bytes(sum, plane, quants);
   }
 
+  /// Adds each plane's products of kVectors vectors to its sums.
+  template <std::size_t kVectors, std::size_t kPlanes>
+  [[gnu::always_inline]] static void add_vectors(const SuperBlockPanel* panels, const Byte* const (&planes)[kPlanes],
+                                                 std::size_t first, Int (&sums)[kPanelsAtOnce][kPlanes]) {
+#pragma GCC unroll 8
+    for (std::size_t v = first; v < first + kVectors; ++v) {
+      for (std::size_t plane = 0; plane < kPlanes; ++plane) {
+        const Int bytes = same_ints(planes[plane] + 4 * v);
+        for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
+          sums[p][plane] = dot_quants(sums[p][plane], bytes, panels[p].quants_[v]);
+      }
+    }
+  }
+
   /// Adds each plane's products, scaled, to its totals.
   template <std::size_t kPlanes>
   [[gnu::always_inline]] static void add_planes(const SuperBlockPanel* panels, const Byte* const (&planes)[kPlanes],
                                                 Int (&totals)[kPanelsAtOnce][kPlanes]) {
+    if constexpr (kIsWhole) {
+      add_vectors<kChunkVectors>(panels, planes, 0, totals);
+      return;
+    }
 #pragma GCC unroll 2
     for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
       Int sums[kPanelsAtOnce][kPlanes];
       for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
         for (Int& sum : sums[p]) sum = panels[p].starts_[chunk];
-#pragma GCC unroll 8
-      for (std::size_t i = 0; i < kChunkVectors; ++i) {
-        const std::size_t v = chunk * kChunkVectors + i;
-        for (std::size_t plane = 0; plane < kPlanes; ++plane) {
-          const Int bytes = same_ints(planes[plane] + 4 * v);
-          for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
-            sums[p][plane] = dot_quants(sums[p][plane], bytes, panels[p].quants_[v]);
-        }
-      }
+      add_vectors<kChunkVectors>(panels, planes, chunk * kChunkVectors, sums);
       for (std::size_t p = 0; p < kPanelsAtOnce; ++p)
         for (std::size_t plane = 0; plane < kPlanes; ++plane)
           totals[p][plane] = panels[p].add_scaled(totals[p][plane], sums[p][plane], chunk);
@@ -184,6 +218,12 @@ class SuperBlockPanel {
 
   void set_starts() {
     Int total = zero();
+    if constexpr (kIsWhole) {
+      for (const Int& quants : quants_) total = dot_quants(total, all_bytes(1), quants);
+      start_of_high_ = multiply_ints(total, all_ints(-128));
+      start_of_low_ = zero();
+      return;
+    }
     for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
       Int sum = zero();
       for (std::size_t v = chunk * kChunkVectors; v < (chunk + 1) * kChunkVectors; ++v)
@@ -208,7 +248,7 @@ class SuperBlockPanel {
   Int quants_[kValues / 4];
   Int starts_[kChunks];
   Int start_of_high_, start_of_low_;
-  Int sub_scales_[kGroups];  ///< words, each beside a 0, if kIsInWords
+  Int sub_scales_[kIsWhole ? 1 : kGroups];  ///< words, each beside a 0, if kIsInWords
   Mins mins_;
   PanelScales scales_;
 };
