@@ -10,22 +10,12 @@
 
 #include <immintrin.h>
 
+#include "kernels/avx512/look_up.h"
 #include "kernels/generic/block_quants.h"
 #include "kernels/generic/grid_formats.h"
 
 namespace assay::kernels {
 namespace {
-
-/// Bytes of a table of 256.
-inline Int look_up_256(const Byte* table, Int index) {
-  const Int lower = _mm512_permutex2var_epi8(load(table), index, load(table + 64));
-  const Int upper = _mm512_permutex2var_epi8(load(table + 128), index, load(table + 192));
-  return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), lower, upper);
-}
-/// Of a table of 512: bit 8 of index i is bit i of `upper`.
-inline Int look_up_512(const Byte* table, Int index, std::uint64_t upper) {
-  return _mm512_mask_blend_epi8(upper, look_up_256(table, index), look_up_256(table + 256, index));
-}
 
 /// What multishift is told for eight bytes of a qword: bits `first`, `first + step`, ... and the seven above each.
 constexpr std::uint64_t bits_from(int first, int step) {

@@ -13,6 +13,14 @@
 namespace assay::kernels {
 namespace {
 
+/// The sums of the lanes of a and of b, which belong to four rows each.
+inline Int8 totals_of_lanes(Int a, Int b) {
+  const Int pairs = add_neighbours(a, b);
+  const Int all = add_ints(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_BADC));  // ints 0 and 1 of a lane: a row's
+  const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, all));
+}
+
 /// Row by row, as the format says them.
 template <typename Format>
 class SubScales {
@@ -118,10 +126,7 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) class SubScales<Format> {
       const Int mins = _mm512_unpackhi_epi8(fields_[half], zero());
       return dot_words(shift_ints_left<16>(dot_words(zero(), mins, high)), mins, low);
     };
-    const Int pairs = add_neighbours(products(0), products(1));
-    const Int all = add_ints(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_BADC));  // ints 0 and 1 of a lane: of a row
-    const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
-    return _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, all));
+    return totals_of_lanes(products(0), products(1));
   }
 
  private:

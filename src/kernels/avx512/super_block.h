@@ -3,8 +3,7 @@
 //
 // vpdpbusd adds four products of a plane, which fit a word: 4 * 31 * 255 = 31620 (Q5_K), 4 * 32 * 255 = 32640 (Q6_K,
 // without its bias). Those of hi and of lo are packed together, so that one instruction multiplies both with the
-// sub-scale, and one vector holds both sums of a row: in every lane two ints of H, then two of L. Of a block without
-// sub-scales (TQ1_0, TQ2_0) sixteen fit, 16 * 2 * 255 = 8160.
+// sub-scale, and one vector holds both sums of a row: in every lane two ints of H, then two of L.
 //
 // Included after avx512/vec.h.
 #pragma once
@@ -15,7 +14,9 @@
 #include <immintrin.h>
 
 #include "kernels/avx512/grid_quants.h"
+#include "kernels/avx512/q2_k_block.h"
 #include "kernels/avx512/sub_scales.h"
+#include "kernels/avx512/ternary_block.h"
 #include "kernels/generic/super_block.h"
 
 namespace assay::kernels {
@@ -43,22 +44,19 @@ requires(Format::kHasMin&& Format::kGroupValues == 32) struct QuarterOrder<Forma
   static Int quants(Block block) {
     return Format::template quants_of_groups<first_group(kQuarter)>(block);
   }
-  static __m256i load_half(const Byte* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   template <int kQuarter>
   static Int plane(const void* plane) {
     const Byte* first = static_cast<const Byte*>(plane) + 32 * first_group(kQuarter);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(load_half(first)), load_half(first + 64), 1);
+    return load_two_halves(first, first + 64);
   }
 };
 
 template <typename Format>
-requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
+requires(Format::kBias <= 32 && Format::kGroupValues <= 32) struct SuperBlockProduct<Format> {
   using Block = typename QuarterOrder<Format>::Block;
   static constexpr std::size_t kValues = 256;
-  static constexpr bool kIsWhole = Format::kGroupValues == 128;
 
-  /// A block of a token: its planes, and where their products begin, at -b * the sum of each four values. The starts of
-  /// a whole block are added up to the first.
+  /// A block of a token: its planes, and where their products begin, at -b * the sum of each four values.
   struct Planes {
     Int hi[4], lo[4], remainder[4];
     Int hi_start[4], lo_start[4], remainder_start[4];
@@ -87,14 +85,6 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
     take_quarter<1, kHasRemainder>(x, first, planes);
     take_quarter<2, kHasRemainder>(x, first, planes);
     take_quarter<3, kHasRemainder>(x, first, planes);
-    if constexpr (kIsWhole) {
-      const auto add_up = [](Int* start) {
-        start[0] = add_ints(add_ints(start[0], start[1]), add_ints(start[2], start[3]));
-      };
-      add_up(planes.hi_start);
-      add_up(planes.lo_start);
-      add_up(planes.remainder_start);
-    }
     return planes;
   }
 
@@ -126,29 +116,6 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
     add_quarter<3, kHasRemainder>(quants, scales, x, i, sums);
   }
 
-  /// Without sub-scales.
-  template <int kQuarter, bool kHasRemainder>
-  static void dot_quarter(const Block& block, const Planes& x, Int& high, Int& low, Int& rest) {
-    const Int quants = QuarterOrder<Format>::template quants<kQuarter>(block);
-    high = dot_bytes(high, quants, x.hi[kQuarter]);
-    low = dot_bytes(low, x.lo[kQuarter], quants);
-    if constexpr (kHasRemainder) rest = dot_bytes(rest, quants, x.remainder[kQuarter]);
-  }
-  template <bool kHasRemainder>
-  static void add_whole(const Byte* block, const Planes& x, std::size_t i, Sums& sums) {
-    prefetch_stream<Format::kBytes>(block);
-    const Block quants(block);
-    Int high = x.hi_start[0];
-    Int low = x.lo_start[0];
-    Int rest = x.remainder_start[0];
-    dot_quarter<0, kHasRemainder>(quants, x, high, low, rest);
-    dot_quarter<1, kHasRemainder>(quants, x, high, low, rest);
-    dot_quarter<2, kHasRemainder>(quants, x, high, low, rest);
-    dot_quarter<3, kHasRemainder>(quants, x, high, low, rest);
-    sums.main[i] = dot_words(zero(), _mm512_packs_epi32(high, low), all_words(1));
-    if constexpr (kHasRemainder) sums.remainder[i] = dot_words(zero(), _mm512_packs_epi32(rest, zero()), all_words(1));
-  }
-
   template <bool kHasRemainder>
   static __m256 block_step(__m256 sum, const RowTile& tile, const Token& x, std::size_t block) {
     const std::size_t offset = block * Format::kBytes;
@@ -157,11 +124,7 @@ requires(Format::kBias <= 32) struct SuperBlockProduct<Format> {
     const SubScales<Format> scales(tile, offset, words);
     Sums sums;
     const auto row = [&](std::size_t i) __attribute__((always_inline)) {
-      if constexpr (kIsWhole) {
-        add_whole<kHasRemainder>(tile.row[i] + offset, planes, i, sums);
-      } else {
-        add_row<kHasRemainder>(tile.row[i] + offset, scales.of_row(i), planes, i, sums);
-      }
+      add_row<kHasRemainder>(tile.row[i] + offset, scales.of_row(i), planes, i, sums);
     };
     if constexpr (SubScales<Format>::kHasWords) {
 // GCC takes the words from registers, by shuffles, where it sees all rows.

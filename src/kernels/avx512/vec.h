@@ -55,6 +55,11 @@ inline __m256i load_lanes(const void* a, const void* b) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(a))),
                                  _mm_loadu_si128(static_cast<const __m128i*>(b)), 1);
 }
+/// 32 bytes at `a`, then 32 at `b`.
+inline Int load_two_halves(const void* a, const void* b) {
+  const auto half = [](const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); };
+  return _mm512_inserti64x4(_mm512_castsi256_si512(half(a)), half(b), 1);
+}
 /// 16 bytes at `a` and 16 at `b` as 32 words.
 inline Int widen_unsigned(const void* a, const void* b) { return _mm512_cvtepu8_epi16(load_lanes(a, b)); }
 inline Int widen_signed(const void* a, const void* b) { return _mm512_cvtepi8_epi16(load_lanes(a, b)); }
