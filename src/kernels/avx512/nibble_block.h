@@ -26,6 +26,8 @@ requires(requires { NibbleFormat<Format>::kBias; }) struct SmallBlockProduct<For
   using Pairs = SmallBlockPairs<Format>;
   static constexpr std::size_t kValues = 32;
   static constexpr std::size_t kBlocks = kNibbleBlocks;
+  /// Of lines that four blocks do not fill, those they fill to a half.
+  static constexpr std::size_t kAskedBytes = (kBlocks * Format::kBytes + kLineBytes / 2) / kLineBytes * kLineBytes;
   static constexpr bool kIsWide = Taken::kBias == 128;
 
   static Halves signed_of(const Halves& quants) { return kIsWide ? without_128(quants) : quants; }
@@ -84,7 +86,7 @@ requires(requires { NibbleFormat<Format>::kBias; }) struct SmallBlockProduct<For
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kTile; ++i) {
       const Byte* blocks = tile.row[i] + offset;
-      prefetch_stream<1>(blocks);
+      prefetch_stream<kAskedBytes>(blocks);
       const TakenBlocks taken = Taken::take(blocks);
       const Int high = shift_ints_left<8>(dot_halves(start, taken.quants, hi));
       products[i] = dot_halves(high, lo, signed_of(taken.quants));
