@@ -104,7 +104,7 @@ struct SuperBlockProduct<Q2K> {
 #pragma GCC unroll 1
     for (std::size_t i = 0; i < kTile; ++i) {
       const Byte* bytes = tile.row[i] + offset;
-      prefetch_stream<Q2K::kBytes>(bytes);
+      prefetch_near<Q2K::kBytes>(bytes);
       const Weights weights(bytes, fields.scales[i]);
       Int high = zero();
       Int low = zero();

@@ -118,7 +118,7 @@ requires(Format::kGroupValues == 128 && Format::kBias == 1) struct SuperBlockPro
 #pragma GCC unroll 1
     for (std::size_t i = 0; i < kTile; ++i) {
       const Byte* bytes = tile.row[i] + offset;
-      prefetch_stream<Format::kBytes>(bytes);
+      prefetch_near<Format::kBytes>(bytes);
       Int digits[kVectors];
       Digits<Format>::take(bytes, digits);
       Int high = zero();
