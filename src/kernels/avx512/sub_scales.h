@@ -45,14 +45,9 @@ class SubScales {
 
   WeightScales weight_scales() const { return kernels::weight_scales<Format>(row_, offset_); }
 
-  /// The sums of min * x, from the token's sums of 16.
-  Int8 min_totals(const std::int32_t* sums) const {
-    if constexpr (Format::kHasMin) {
-      Int products[kTile];
-      for (std::size_t i = 0; i < kTile; ++i)
-        products[i] = multiply_ints(widen_signed_to_ints(Format::mins(row_[i] + offset_)), load(sums));
-      return totals(products);
-    }
+  /// Formats with minimums have their own way.
+  static Int8 min_totals(const std::int32_t* /*sums*/) {
+    static_assert(!Format::kHasMin);
     return _mm256_setzero_si256();
   }
 
