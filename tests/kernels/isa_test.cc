@@ -336,6 +336,30 @@ TEST_P(EveryProduct, LargestIntegersDoNotOverflow) {
   }
 }
 
+TEST_P(EveryProduct, EveryScaleByteIsRead) {
+  // One row for each byte, in all its scales; beside a larger one, the smallest powers of two would leave no bit.
+  struct Scales {
+    std::uint32_t id;
+    std::size_t width;
+    std::size_t count;
+  };
+  for (const Scales scales : {Scales{39, 160, 1}, Scales{40, 192, 4}}) {  // MXFP4, NVFP4
+    const quant::Type& type = *quant::find_type(scales.id);
+    const std::size_t bytes = test::row_bytes(type, scales.width);
+    auto weights = test::random_rows(type, 256, scales.width, Fields::plain, random_);
+    for (std::size_t at = 0; at < weights.size(); at += type.block_bytes)
+      std::fill_n(weights.begin() + at, scales.count, static_cast<std::byte>(at / bytes));
+    for (const std::size_t tokens : {std::size_t{1}, kPromptTokens}) {
+      auto values = test::random_values(scales.width * tokens, random_);
+      for (float& value : values) value *= 0x1p20F;
+      Batch batch(scalar(), values, tokens, type.block_values);
+      const auto specified = product(scalar(), scales.id, weights.data(), bytes, 256, batch.view());
+      EXPECT_TRUE(same_bits(product(*kernels_, scales.id, weights.data(), bytes, 256, batch.view()), specified))
+          << type.name << " tokens " << tokens;
+    }
+  }
+}
+
 TEST_P(EveryIsa, QuantizeHasTheSpecifiedBits) {
   for (const std::size_t block : {std::size_t{32}, std::size_t{256}}) {
     for (int trial = 0; trial < 200; ++trial) {
